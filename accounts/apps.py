@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        from accounts import attributes, feed, permissions
+        from frameworks import roles
+
+        roles.register(self.name, permissions.ROLES_BY_PERMISSION)
+        post_migrate.connect(attributes.ensure_core_attributes, sender=self)
+        post_migrate.connect(feed.ensure_epoch, sender=self)

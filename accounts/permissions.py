@@ -1,0 +1,9 @@
+"""Which roles may do what with accounts (the defaults of the product; compared with the matrix in tests/)."""
+
+from frameworks.roles import Role
+
+ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
+    "import_accounts": frozenset({Role.REVOPS, Role.CS_OPS, Role.INTEGRATION}),
+    "start_run": frozenset({Role.REVOPS}),
+    "release_run": frozenset({Role.REVOPS, Role.CS_OPS}),
+}

@@ -1,0 +1,158 @@
+"""The workspace's navigation: a registry that each app fills in `ready()`, and the context of every page.
+
+A lower app may not know a higher one, so the sidebar is built from entries that name URLs. An entry whose
+URL does not reverse is a programming error; a test over all entries finds it. At request time it is left
+out and logged, because one wrong entry must not take every page down.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from frameworks.models import Framework, User
+from frameworks.roles import roles_of
+
+logger = logging.getLogger(__name__)
+
+MAIN, FRAMEWORK, OPERATE, FOOT = "", "Framework", "Operate", "foot"
+GROUPS = (MAIN, FRAMEWORK, OPERATE, FOOT)
+THEMES = ("light", "dark")
+
+Count = Callable[[User], int | str | None]
+
+
+@dataclass(frozen=True)
+class NavEntry:
+    """One line of the sidebar.
+
+    `count` gets the user and answers what stands at the end of the line; one cheap query at most, None or
+    zero shows nothing. `key` is the letter after "g" that goes there. `on_phone` puts it in the bottom bar.
+    """
+
+    group: str
+    label: str
+    icon: str
+    url_name: str
+    permission: str | None = None
+    count: Count | None = None
+    order: int = 100
+    key: str = ""
+    on_phone: bool = False
+    staff_only: bool = False
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """An entry as one person sees it on one page."""
+
+    entry: NavEntry
+    url: str
+    count: int | str | None
+    is_current: bool
+
+
+_entries: dict[str, NavEntry] = {}
+
+
+def register(*entries: NavEntry) -> None:
+    """Add entries to the sidebar; called from an app's `ready()`. The same URL name replaces the older entry."""
+    for entry in entries:
+        if entry.group not in GROUPS:
+            raise ValueError(f"{entry.label}: no navigation group is called {entry.group!r}")
+        _entries[entry.url_name] = entry
+
+
+def registered_entries() -> list[NavEntry]:
+    """All entries in the order of the sidebar."""
+    return sorted(_entries.values(), key=lambda entry: (GROUPS.index(entry.group), entry.order, entry.label))
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: what `base.html` needs. Nothing is queried until a template asks for it."""
+    theme = request.COOKIES.get("cutline_theme", "")
+    return {
+        "nav": SimpleLazyObject(lambda: _groups_for(request)),
+        "nav_place": SimpleLazyObject(lambda: _framework_in_force(request)),
+        "nav_role": SimpleLazyObject(lambda: _role_of(request)),
+        "palette_url": _url("governance:palette"),
+        "theme": theme if theme in THEMES else "",
+        "csp_nonce": getattr(request, "csp_nonce", None),
+        "demo": settings.CUTLINE_DEMO,
+        "demo_password": SimpleLazyObject(lambda: str(getattr(settings, "CUTLINE_DEMO_PASSWORD", ""))),
+        "demo_people": SimpleLazyObject(_demo_people),
+    }
+
+
+def _groups_for(request: HttpRequest) -> dict[str, list[NavItem]]:
+    """The items a person may see by group, and those of the phone's bottom bar under "phone"."""
+    user = request.user
+    if not isinstance(user, User):
+        return {}
+    entries = [entry for entry in registered_entries() if _may_see(user, entry)]
+    urls = {entry.url_name: _url(entry.url_name) for entry in entries}
+    current = _current(request.path, [url for url in urls.values() if url])
+    items = [_item(entry, url, user, current) for entry in entries if (url := urls[entry.url_name])]
+    groups = {group or "main": [item for item in items if item.entry.group == group] for group in GROUPS}
+    groups["phone"] = [item for item in items if item.entry.on_phone][:4]
+    return groups
+
+
+def _item(entry: NavEntry, url: str, user: User, current: str) -> NavItem:
+    count = entry.count(user) if entry.count else None
+    return NavItem(entry, url, count or None, is_current=url == current)
+
+
+def _may_see(user: User, entry: NavEntry) -> bool:
+    if entry.staff_only and not user.is_staff:
+        return False
+    return entry.permission is None or user.has_perm(entry.permission)
+
+
+def _current(path: str, urls: list[str]) -> str:
+    """The longest entry the path lies under; "/" only stands for itself."""
+    under = [url for url in urls if path == url or (url != "/" and path.startswith(url))]
+    return max(under, key=len, default="")
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        logger.error("navigation names a page that does not exist", extra={"url_name": name})
+        return ""
+
+
+def _framework_in_force(request: HttpRequest) -> Framework | None:
+    """The framework named in the page's top line; with several, the first by name."""
+    if not request.user.is_authenticated:
+        return None
+    return Framework.objects.select_related("active_version").order_by("name", "pk").first()
+
+
+def _role_of(request: HttpRequest) -> str:
+    user = request.user
+    if not isinstance(user, User):
+        return ""
+    roles = roles_of(user)
+    return roles[0].label if roles else user.title
+
+
+def _demo_people() -> list[User]:
+    """People to log in as, for the log-in page of a demo; nobody elsewhere."""
+    if not settings.CUTLINE_DEMO:
+        return []
+    people = User.objects.filter(is_active=True, is_service=False).prefetch_related("groups")
+    return list(people.order_by("pk")[:20])
+
+
+register(
+    NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="f", on_phone=True),
+    NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:signing", order=40, key="s"),
+    NavEntry(FOOT, "Administration", "settings", "admin:index", order=20, staff_only=True),
+)

@@ -1,0 +1,72 @@
+"""The `data_source` part: what an attribute means, where it comes from, how fresh it must be.
+
+Its key is the attribute's. How the attribute is stored is no business of the framework.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from frameworks.parts.base import (
+    COSMETIC,
+    OPERATIONAL,
+    SEMANTIC,
+    Currency,
+    Label,
+    OptionalText,
+    PartSchema,
+    Piece,
+    distinct,
+    distinct_by,
+)
+
+DataType = Literal["integer", "decimal", "money", "date", "datetime", "text", "choice", "boolean"]
+_SCALED = ("decimal", "money")
+
+
+class Choice(Piece):
+    """One value of a picklist: rules refer to the id, people read the label."""
+
+    id: Annotated[str, Field(min_length=1, max_length=120)]
+    label: Annotated[Label, COSMETIC]
+
+
+Token = Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class DataSource(PartSchema):
+    """An attribute's meaning. `scale` is the number of decimals (decimal, money); `missing_tokens` are
+    texts that mean "no value"; a value observed more than `freshness_days` ago counts as missing."""
+
+    kind: ClassVar[str] = "data_source"
+
+    label: Annotated[Label, COSMETIC]
+    data_type: Annotated[DataType, SEMANTIC]
+    unit: Annotated[OptionalText, SEMANTIC] = ""
+    scale: Annotated[int | None, Field(ge=0, le=9), SEMANTIC] = None
+    currency: Annotated[Currency | None, SEMANTIC] = None
+    choices: Annotated[list[Choice], AfterValidator(distinct_by("id")), SEMANTIC] = []
+    missing_tokens: Annotated[list[Token], AfterValidator(distinct), SEMANTIC] = []
+    freshness_days: Annotated[int | None, Field(ge=1, le=3660), SEMANTIC] = None
+    system: Annotated[OptionalText, OPERATIONAL] = ""
+    owner: Annotated[Label | None, OPERATIONAL] = None
+    refresh: Annotated[OptionalText, OPERATIONAL] = ""
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> DataSource:
+        self._expect("scale", self.scale is not None, self.data_type in _SCALED)
+        self._expect("currency", self.currency is not None, self.data_type == "money")
+        self._expect("choices", bool(self.choices), self.data_type == "choice")
+        return self
+
+    def _expect(self, name: str, is_given: bool, is_needed: bool) -> None:  # noqa: FBT001
+        if is_given != is_needed:
+            need = "needs" if is_needed else "has no"
+            raise PydanticCustomError(
+                "type_detail",
+                "An attribute of type {kind} {need} {name}.",
+                {"kind": self.data_type, "need": need, "name": name},
+            )

@@ -1,0 +1,26 @@
+"""Which roles may do what in frameworks (the defaults of the product; compared with the matrix in tests/)."""
+
+from frameworks.roles import Role
+
+ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
+    "edit_draft": frozenset({Role.REVOPS, Role.ARCHITECT}),
+    "confirm_part": frozenset(
+        {
+            Role.STAKEHOLDER,
+            Role.EXECUTIVE,
+            Role.FINANCE,
+            Role.REVOPS,
+            Role.CS_OPS,
+            Role.SALES_LEAD,
+            Role.ARCHITECT,
+        }
+    ),
+    "sign_version": frozenset(
+        {Role.STAKEHOLDER, Role.EXECUTIVE, Role.FINANCE, Role.REVOPS, Role.CS_OPS, Role.SALES_LEAD}
+    ),
+    "submit_version": frozenset({Role.REVOPS}),
+    "activate_version": frozenset({Role.EXECUTIVE, Role.REVOPS}),
+    "view_user": frozenset({Role.REVOPS}),
+    "add_user": frozenset({Role.REVOPS}),
+    "change_user": frozenset({Role.REVOPS}),
+}

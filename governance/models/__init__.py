@@ -1,0 +1,14 @@
+from governance.models.audit import AuditEntry, AuditHead
+from governance.models.integration import ApiToken, Heartbeat, IdempotencyKey, Scope
+from governance.models.requests import Decision, OverrideRequest
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "AuditHead",
+    "Decision",
+    "Heartbeat",
+    "IdempotencyKey",
+    "OverrideRequest",
+    "Scope",
+]

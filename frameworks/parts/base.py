@@ -112,6 +112,10 @@ def _matching(pattern: str, hint: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _published(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
 def distinct(values: list[Any]) -> list[Any]:
     """Refuses a list in which a value occurs twice."""
     seen: list[Any] = []
@@ -177,13 +181,17 @@ Number = Annotated[
     Decimal,
     BeforeValidator(read_decimal),
     PlainSerializer(write_decimal, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DECIMAL.pattern}$"}),
+    _published(_DECIMAL.pattern),
 ]
 Money = Annotated[Number, AfterValidator(_at_least_zero)]
 Share = Annotated[Number, AfterValidator(_at_least_zero), AfterValidator(_at_most_one)]
 
-Slug = Annotated[str, _matching(SLUG, f"A key has {SLUG_HINT}")]
-SegmentKey = Annotated[str, _matching(SEGMENT_KEY, "Write dimension/segment, like customer_tier/enterprise.")]
+Slug = Annotated[str, _matching(SLUG, f"A key has {SLUG_HINT}"), _published(SLUG)]
+SegmentKey = Annotated[
+    str,
+    _matching(SEGMENT_KEY, "Write dimension/segment, like customer_tier/enterprise."),
+    _published(SEGMENT_KEY),
+]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
@@ -193,7 +201,9 @@ Email = Annotated[
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
     _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "Write an e-mail address."),
 ]
-Currency = Annotated[str, _matching("[A-Z]{3}", "A currency is its three-letter code, like USD.")]
+Currency = Annotated[
+    str, _matching("[A-Z]{3}", "A currency is its three-letter code, like USD."), _published("[A-Z]{3}")
+]
 Days = Annotated[int, Field(ge=0, le=3660)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 

@@ -64,9 +64,7 @@ class Dimension(PartSchema):
     hit_policy: Annotated[
         Literal["basis_precedence", "ranked", "unique"], BeforeValidator(_known_hit_policy), SEMANTIC
     ] = "basis_precedence"
-    basis_order: Annotated[list[Basis], Field(min_length=1), AfterValidator(distinct), SEMANTIC] = (
-        DEFAULT_BASIS_ORDER
-    )
+    basis_order: Annotated[list[Basis], Field(min_length=1), AfterValidator(distinct), SEMANTIC] = DEFAULT_BASIS_ORDER
     undetermined_higher: Annotated[Literal["provisional", "unassigned"], SEMANTIC] = "provisional"
     fallback: Annotated[Slug | None, SEMANTIC] = None
     upgrade: Annotated[AutomaticOnly, SEMANTIC] = "auto"

@@ -97,9 +97,7 @@ class Action(Piece):
     @model_validator(mode="after")
     def _recurs_at_an_interval(self) -> Action:
         if (self.trigger == "recurring") != (self.every_days is not None):
-            raise PydanticCustomError(
-                "every_days", "A recurring action, and only that, says every how many days."
-            )
+            raise PydanticCustomError("every_days", "A recurring action, and only that, says every how many days.")
         return self
 
 

@@ -94,9 +94,7 @@ class SignoffPolicy(Policy):
     """The ordered sign-off requirements of a version."""
 
     policy: Annotated[Literal["signoff"], SEMANTIC] = "signoff"
-    requirements: Annotated[
-        list[Requirement], Field(min_length=1), AfterValidator(distinct_by("code")), SEMANTIC
-    ]
+    requirements: Annotated[list[Requirement], Field(min_length=1), AfterValidator(distinct_by("code")), SEMANTIC]
 
 
 class GuardPolicy(Policy):

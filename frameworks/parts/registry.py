@@ -36,9 +36,7 @@ SCHEMAS: dict[str, type[PartSchema]] = {
     "data_source": DataSource,
 }
 KINDS = tuple(SCHEMAS)
-_AnyPolicy = Annotated[
-    SignoffPolicy | GuardPolicy | LimitsPolicy | OverridesPolicy, Field(discriminator="policy")
-]
+_AnyPolicy = Annotated[SignoffPolicy | GuardPolicy | LimitsPolicy | OverridesPolicy, Field(discriminator="policy")]
 
 
 def parse_body(kind: str, body: object) -> PartSchema:
@@ -73,7 +71,7 @@ def json_schema(kind: str) -> dict[str, Any]:
         published: dict[str, Any] = TypeAdapter(_AnyPolicy).json_schema()
     else:
         published = _known(kind).model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": kind, **published}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **published, "title": kind}
 
 
 def _known(kind: str) -> type[PartSchema]:
@@ -97,6 +95,8 @@ def _schema(kind: str, body: Mapping[str, Json]) -> type[PartSchema]:
 _WORDS = {
     "missing": "This is needed.",
     "extra_forbidden": "There is no such field.",
+    "string_too_short": "This must not be empty.",
+    "too_short": "Give at least one.",
     "string_type": "Write text here.",
     "int_type": "Write a whole number here, without quotes.",
     "bool_type": "Write true or false here.",

@@ -1,0 +1,136 @@
+"""The few SQL expressions Django lacks: groups that keep three values, and days of a time zone."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db.models import BooleanField, DateField, DateTimeField, Expression, Func, IntegerField, TextField, Value
+from django.db.models.functions import Cast
+
+MONTHS_PER: Final = {"months": 1, "quarters": 3}
+DAYS_PER: Final = {"days": 1, "weeks": 7}
+
+
+class AllTrue(Func):
+    """AND: false if any is false, else NULL if any is NULL."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " AND "
+    output_field = BooleanField()
+
+
+class AnyTrue(Func):
+    """OR: true if any is true, else NULL if any is NULL."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " OR "
+    output_field = BooleanField()
+
+
+class Negation(Func):
+    """NOT: NULL stays NULL."""
+
+    template = "(NOT (%(expressions)s))"
+    output_field = BooleanField()
+
+
+class _Tally(Func):
+    """One item of an AtLeastTrue as a number: 0 false, 1 true, `unknown` NULL."""
+
+    template = "COALESCE((%(expressions)s)::int, %(unknown)s)"
+    output_field = IntegerField()
+
+
+class AtLeastTrue(Func):
+    """True once k are true, false once k can no longer be reached, else NULL.
+
+    Counting trues and NULLs needs each item twice, and nested groups would double again at every level. So each
+    item is written once, into one sum: trues + (n + 1) x NULLs, which looks the verdict up in a constant array
+    (1 true, 0 false, 2 unknown).
+    """
+
+    template = "(NULLIF((%(verdicts)s)[1 + %(expressions)s], 2) = 1)"
+    arg_joiner = " + "
+    output_field = BooleanField()
+
+    def __init__(self, k: int, *items: Expression, **extra: Any) -> None:
+        size = len(items)
+        verdicts = (_verdict(k, trues, unknowns) for unknowns in range(size + 1) for trues in range(size + 1))
+        array = f"'{{{','.join(verdicts)}}}'::int2[]"
+        super().__init__(*(_Tally(item, unknown=size + 1) for item in items), verdicts=array, **extra)
+
+
+def _verdict(k: int, trues: int, unknowns: int) -> str:
+    if trues >= k:
+        return "1"
+    return "2" if trues + unknowns >= k else "0"
+
+
+class Like(Func):
+    """A text matches a LIKE pattern whose own wildcards the caller has escaped."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " LIKE "
+    output_field = BooleanField()
+
+    def __init__(self, text: Expression, pattern: str, **extra: Any) -> None:
+        super().__init__(text, Value(pattern, output_field=TextField()), **extra)
+
+
+class ValueWhere(Func):
+    """A value where a condition is true, else NULL."""
+
+    template = "(CASE WHEN %(expressions)s END)"
+    arg_joiner = " THEN "
+
+    def __init__(self, condition: Expression, value: Expression, **extra: Any) -> None:
+        super().__init__(condition, value, **extra)
+
+
+class _Sum(Func):
+    template = "(%(expressions)s)"
+    arg_joiner = " + "
+    output_field = DateField()
+
+
+class _Months(Func):
+    """PostgreSQL's own month arithmetic: 31 January plus one month is the last day of February."""
+
+    template = "make_interval(months => %(expressions)s)"
+    output_field = IntegerField()
+
+
+def local_day(instant: Expression, zone: ZoneInfo) -> Expression:
+    """The calendar day of an instant in a time zone."""
+    return Cast(_at_time_zone(instant, zone), DateField())
+
+
+def start_of_day(day: Expression, zone: ZoneInfo) -> Expression:
+    """The instant a calendar day begins in a time zone, also on days of 23 and 25 hours."""
+    return Func(
+        Value(zone.key, output_field=TextField()),
+        _Timestamp(day),
+        function="timezone",
+        output_field=DateTimeField(),
+    )
+
+
+def shifted_day(day: Expression, count: int, unit: str) -> Expression:
+    """A calendar day `count` days, weeks, months or quarters later; earlier when negative."""
+    if unit in DAYS_PER:
+        return _Sum(day, Value(count * DAYS_PER[unit], output_field=IntegerField()))
+    months = _Months(Value(count * MONTHS_PER[unit], output_field=IntegerField()))
+    return Cast(_Sum(day, months), DateField())
+
+
+class _Timestamp(Func):
+    """A day as a timestamp without time zone: DateTimeField would cast to one with."""
+
+    template = "(%(expressions)s)::timestamp"
+    output_field = DateTimeField()
+
+
+def _at_time_zone(instant: Expression, zone: ZoneInfo) -> Expression:
+    name = Value(zone.key, output_field=TextField())
+    return Func(name, instant, function="timezone", output_field=DateTimeField())

@@ -61,7 +61,7 @@ _entries: dict[str, NavEntry] = {}
 
 
 def register(*entries: NavEntry) -> None:
-    """Add entries to the sidebar; called from an app's `ready()`. The same URL name replaces the older entry."""
+    """Add entries to the sidebar, from an app's `ready()`; the same URL name replaces the older entry."""
     for entry in entries:
         if entry.group not in GROUPS:
             raise ValueError(f"{entry.label}: no navigation group is called {entry.group!r}")
@@ -83,7 +83,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "palette_url": _url("governance:palette"),
         "theme": theme if theme in THEMES else "",
         "csp_nonce": getattr(request, "csp_nonce", None),
-        "demo": settings.CUTLINE_DEMO,
+        "demo": settings.DEMO,
         "demo_password": SimpleLazyObject(lambda: str(getattr(settings, "CUTLINE_DEMO_PASSWORD", ""))),
         "demo_people": SimpleLazyObject(_demo_people),
     }
@@ -145,14 +145,14 @@ def _role_of(request: HttpRequest) -> str:
 
 def _demo_people() -> list[User]:
     """People to log in as, for the log-in page of a demo; nobody elsewhere."""
-    if not settings.CUTLINE_DEMO:
+    if not settings.DEMO:
         return []
     people = User.objects.filter(is_active=True, is_service=False).prefetch_related("groups")
     return list(people.order_by("pk")[:20])
 
 
 register(
-    NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="f", on_phone=True),
+    NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="v", on_phone=True),
     NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:signing", order=40, key="s"),
     NavEntry(FOOT, "Administration", "settings", "admin:index", order=20, staff_only=True),
 )

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from django import template
-from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, FileInput, RadioSelect, Select
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -55,7 +55,7 @@ def number(value: object) -> str:
 
 @register.filter
 def signed(value: object) -> str:
-    """A change: "+133", "−7", "0"."""
+    """A change with its sign: "+133", "0"."""
     parsed = _decimal(value)
     if parsed is None:
         return DASH
@@ -158,15 +158,16 @@ def when(value: object, absent: str = DASH) -> str:
         return absent
     if not isinstance(moment, datetime):
         days = (moment - timezone.localdate()).days
-        return format_html(
-            '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), day(moment), _days(days)
-        )
+        return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), day(moment), _days(days))
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment)
     exact = timezone.localtime(moment)
     title = f"{exact:%Y-%m-%d %H:%M:%S} {exact.tzname()}"
-    words = _relative(moment, timezone.now())
-    return format_html('<time datetime="{}" title="{}">{}</time>', exact.isoformat(), title, words)
+    return _time(exact.isoformat(), title, _relative(moment, timezone.now()))
+
+
+def _time(machine: str, exact: str, words: str) -> SafeString:
+    return format_html('<time datetime="{}" title="{}">{}</time>', machine, exact, words)
 
 
 def _relative(moment: datetime, now: datetime) -> str:
@@ -204,11 +205,10 @@ def bar(value: object, whole: object = 100, tone: str = "fa", mark: object = Non
     width = _percent(value, whole)
     tick: str | SafeString = ""
     if mark is not None:
-        tick = format_html(
-            '<rect class="tick" x="{}%" width="2" height="100%"/>', min(_percent(mark, whole), 99)
-        )
+        tick = format_html('<rect class="tick" x="{}%" width="2" height="100%"/>', min(_percent(mark, whole), 99))
     return format_html(
-        '<svg class="bar" aria-hidden="true" focusable="false"><rect class="rail0" width="100%" height="100%"/>'
+        '<svg class="bar" aria-hidden="true" focusable="false">'
+        '<rect class="rail0" width="100%" height="100%"/>'
         '<rect class="{}" width="{}%" height="100%"/>{}</svg>',
         tone,
         width,
@@ -254,70 +254,53 @@ def _marked(name: str, text: str) -> SafeString | str:
 def field(bound: BoundField, hint: str = "", css: str = "", **attrs: Any) -> SafeString:
     """A form field with label, hint and errors in our look; further arguments become widget attributes."""
     widget = bound.field.widget
-    plain = isinstance(widget, CheckboxInput) and not isinstance(widget, CheckboxSelectMultiple)
     attrs = {name.replace("_", "-"): value for name, value in attrs.items()}
-    attrs["class"] = " ".join(
-        filter(None, [_widget_class(widget), "is-invalid" if bound.errors else "", css])
-    )
-    context = {"field": bound, "control": bound.as_widget(attrs=attrs), "hint": hint or bound.help_text}
-    context["is_checkbox"] = plain
-    context["is_group"] = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
+    attrs["class"] = f"{_widget_class(widget)}{' is-invalid' if bound.errors else ''} {css}".strip()
+    if hint and not bound.help_text:
+        named = [f"{bound.auto_id}_helptext", f"{bound.auto_id}_error" if bound.errors else ""]
+        attrs.setdefault("aria-describedby", " ".join(named).strip())
+    context = {
+        "field": bound,
+        "control": bound.as_widget(attrs=attrs),
+        "hint": hint or bound.help_text,
+        "is_checkbox": isinstance(widget, CheckboxInput),
+        "is_group": isinstance(widget, RadioSelect | CheckboxSelectMultiple),
+    }
     return mark_safe(render_to_string("components/_field.html", context))  # noqa: S308 - rendered by a template
 
 
 def _widget_class(widget: object) -> str:
     if isinstance(widget, RadioSelect | CheckboxSelectMultiple | CheckboxInput):
         return "form-check-input"
-    if isinstance(widget, Select):
-        return "form-select"
-    return "form-control" if not isinstance(widget, FileInput) else "form-control file"
+    return "form-select" if isinstance(widget, Select) else "form-control"
 
 
 # Components
 
 
 @register.inclusion_tag("components/_segment.html")
-def segment(  # noqa: PLR0913 - what a chip may show
+def segment(
     label: str | None, rank: object = None, of: object = RAMP, reason: str = "", note: str = "", url: str = ""
 ) -> Mapping[str, Any]:
-    """A segment with its swatch; without a label "Unassigned" and the reason. `note`: Override, Provisional."""
+    """A segment with its swatch; without a label "Unassigned" and the reason. `note`: Override …"""
     return {"label": label, "tone": swatch(rank, of), "reason": reason, "note": note, "url": url}
 
 
 @register.simple_block_tag
-def panel(  # noqa: PLR0913 - the parts of a panel
-    content: str,
-    title: str,
-    aside: str = "",
-    url: str = "",
-    chip: str = "",
-    tone: str = "",
-    foot: str = "",
-    id: str = "",  # noqa: A002 - the name of the HTML attribute
-    flush: str = "",
-) -> SafeString:
-    """A titled surface. `aside` stands right in its head (a link with `url`); `flush` for tables and lists."""
-    return _block(
-        "panel",
-        content,
-        title=title,
-        aside=aside,
-        url=url,
-        chip=chip,
-        tone=tone,
-        foot=foot,
-        id=id,
-        flush=flush,
-    )
+def panel(content: str, title: str, **parts: str) -> SafeString:
+    """A titled surface.
+
+    Parts: `aside` stands right in its head, a link with `url`; `chip` with `tone`; `foot`; `id`; `flush=1`
+    for tables and lists, which bring their own padding.
+    """
+    return _block("panel", content, title=title, **parts)
 
 
 @register.simple_block_tag
-def note(
-    content: str, tone: str = "info", icon: str = "", label: str = "", url: str = "", action: str = ""
-) -> SafeString:
-    """A banner: tone info, ok, warn or bad; `url` and `action` make the link at its end."""
+def note(content: str, tone: str = "info", **parts: str) -> SafeString:
+    """A banner: tone info, ok, warn or bad. Parts: `icon`, `label`, `url` and `action` for the link at its end."""
     icons = {"info": "info-circle", "ok": "circle-check", "warn": "alert-triangle", "bad": "alert-octagon"}
-    return _block("note", content, tone=tone, icon=icon or icons[tone], label=label, url=url, action=action)
+    return _block("note", content, tone=tone, **{"icon": icons[tone], **parts})
 
 
 @register.simple_block_tag
@@ -327,29 +310,13 @@ def data_table(content: str, caption: str, css: str = "") -> SafeString:
 
 
 @register.simple_block_tag(takes_context=True)
-def dialog(  # noqa: PLR0913 - the parts of a confirmation
-    context: template.Context,
-    content: str,
-    id: str,  # noqa: A002 - the name of the HTML attribute
-    title: str,
-    action: str,
-    submit: str,
-    tone: str = "",
-    cancel: str = "Cancel",
-) -> SafeString:
-    """The confirmation of a governing act: a dialog whose form posts to `action`; opened by data-dialog="#id"."""
-    csrf = context.get("csrf_token", "")
-    return _block(
-        "dialog",
-        content,
-        id=id,
-        title=title,
-        action=action,
-        submit=submit,
-        tone=tone,
-        cancel=cancel,
-        csrf_token=csrf,
-    )
+def dialog(context: template.Context, content: str, title: str, **parts: str) -> SafeString:
+    """The confirmation of a governing act; data-dialog="#id" opens it.
+
+    Parts: `id`, `action` (the URL its form posts to), `submit` (the words on the button), `tone="danger"`,
+    `cancel`.
+    """
+    return _block("dialog", content, title=title, csrf_token=context.get("csrf_token", ""), **parts)
 
 
 def _block(name: str, content: str, **values: Any) -> SafeString:

@@ -77,6 +77,8 @@ class Piece(BaseModel):
     """A strict, frozen piece of a body. Unknown fields are refused; empty ones are not written."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # The field that tells the pieces of one list apart, so that a diff can follow a piece through edits.
+    identity: ClassVar[str] = ""
 
     @model_serializer(mode="wrap")
     def _without_empty(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -194,6 +196,8 @@ SegmentKey = Annotated[
 ]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+# Lists of lines are sets with an order: a diff can then always say what was added, removed and moved.
+Lines = Annotated[list[Line], AfterValidator(distinct)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
 OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000)]
 Email = Annotated[

@@ -30,6 +30,8 @@ _SCALED = ("decimal", "money")
 class Choice(Piece):
     """One value of a picklist: rules refer to the id, people read the label."""
 
+    identity = "id"
+
     id: Annotated[str, Field(min_length=1, max_length=120)]
     label: Annotated[Label, COSMETIC]
 

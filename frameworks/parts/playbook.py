@@ -19,6 +19,7 @@ from frameworks.parts.base import (
     Days,
     Label,
     Line,
+    Lines,
     Money,
     Number,
     OptionalText,
@@ -53,20 +54,20 @@ class Messages(Piece):
     primary_pain: OptionalText = ""
     value_proposition: OptionalText = ""
     proof_point: OptionalText = ""
-    objections: list[Line] = []
+    objections: Lines = []
 
 
 class Channels(Piece):
     """Where the segment is reached."""
 
-    primary: list[Line] = []
-    secondary: list[Line] = []
+    primary: Lines = []
+    secondary: Lines = []
 
 
 class TechStack(Piece):
     """Tools, and what they cost for one rep and month (a range)."""
 
-    tools: list[Line] = []
+    tools: Lines = []
     cost_per_rep_from: Money | None = None
     cost_per_rep_to: Money | None = None
 
@@ -87,6 +88,8 @@ class Action(Piece):
     `due_business_days` count from the entry (or from each recurrence); `every_days` are calendar days.
     """
 
+    identity = "key"
+
     key: Slug
     title: Line
     role: Slug
@@ -103,6 +106,8 @@ class Action(Piece):
 
 class Target(Piece):
     """A figure the segment is measured by, such as gross retention of at least 90 percent."""
+
+    identity = "metric"
 
     metric: Slug
     comparison: Literal["ge", "gt", "le", "lt"]
@@ -131,8 +136,8 @@ class Playbook(PartSchema):
     tech_stack: Annotated[TechStack | None, OPERATIONAL] = None
     compensation: Annotated[Compensation | None, OPERATIONAL] = None
     training: Annotated[OptionalText, OPERATIONAL] = ""
-    icp: Annotated[list[Line], OPERATIONAL] = []
-    anti_icp: Annotated[list[Line], OPERATIONAL] = []
+    icp: Annotated[Lines, OPERATIONAL] = []
+    anti_icp: Annotated[Lines, OPERATIONAL] = []
     actions: Annotated[list[Action], AfterValidator(distinct_by("key")), OPERATIONAL] = []
     targets: Annotated[list[Target], AfterValidator(distinct_by("metric")), OPERATIONAL] = []
 

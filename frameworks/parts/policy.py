@@ -72,6 +72,8 @@ class Requirement(Piece):
     is signed again every `recertify_days`.
     """
 
+    identity = "code"
+
     code: Slug
     label: Annotated[Label, COSMETIC]
     kinds: Annotated[list[PartKind], Field(min_length=1), AfterValidator(distinct)]

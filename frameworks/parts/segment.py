@@ -40,6 +40,8 @@ Criteria = Annotated[dict[str, Any], AfterValidator(_has_root)]
 class Rule(Piece):
     """One way into the segment: criteria on one basis."""
 
+    identity = "key"
+
     key: Slug
     basis: Basis
     criteria: Criteria

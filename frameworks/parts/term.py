@@ -26,6 +26,8 @@ from frameworks.parts.base import (
 class Variant(Piece):
     """How one department words the term today."""
 
+    identity = "department"
+
     department: Slug
     wording: Text
 

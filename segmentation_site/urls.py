@@ -1,0 +1,26 @@
+"""The table of addresses."""
+
+from importlib.util import find_spec
+
+from allauth.account import views as account_views
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+
+from segmentation_site import health
+
+# Login with its limits and second factor guards the admin too.
+admin.autodiscover()
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("login/", account_views.login, name="account_login"),
+    path("logout/", account_views.logout, name="account_logout"),
+    path("account/", include("allauth.account.urls")),
+    path("account/2fa/", include("allauth.mfa.urls")),
+    path("admin/", admin.site.urls),
+    *([path("api/v1/", include("segmentation_site.api"))] if find_spec("governance.api") else []),
+    *(path("", include(f"{app}.urls")) for app in ("frameworks", "accounts", "governance") if find_spec(f"{app}.urls")),
+]

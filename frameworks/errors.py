@@ -1,0 +1,55 @@
+"""What a service refuses, in words for the person who asked. Shared by all apps.
+
+Pages and the API answer NotAllowedError with 403, ConflictError with 409 and InvalidError with 422.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+
+
+class NotAllowedError(PermissionDenied):
+    """This person may not do this; `reasons` says why, one sentence each."""
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = list(reasons)
+        super().__init__(" ".join(reasons))
+
+
+class ConflictError(Exception):
+    """Things are not as the person saw them, or not in a state in which this can be done."""
+
+    def __init__(self, message: str, *, reasons: Iterable[str] = ()) -> None:
+        self.message = message
+        self.reasons = list(reasons)
+        super().__init__(" ".join([message, *self.reasons]))
+
+
+class StalePartError(ConflictError):
+    """Somebody else saved the part meanwhile. Both texts are here: `mine` as sent, `theirs` as stored.
+
+    `theirs` and `digest` are None when the part is gone.
+    """
+
+    def __init__(self, *, kind: str, key: str, mine: Any, theirs: Any, digest: str | None) -> None:
+        self.kind, self.key, self.mine, self.theirs, self.digest = kind, key, mine, theirs, digest
+        said = "deleted" if theirs is None else "changed"
+        super().__init__(f"Somebody {said} {key} while you were editing it. Nothing of yours was saved over it.")
+
+
+class StaleSignoffError(ConflictError):
+    """What was about to be signed is not what the signer saw; nothing of the batch was signed."""
+
+    def __init__(self, *, requirement_ids: Iterable[int], labels: Iterable[str]) -> None:
+        self.requirement_ids = list(requirement_ids)
+        self.labels = list(labels)
+        super().__init__(f"The definition changed since you opened this page: {', '.join(self.labels)}.")
+
+
+class InvalidError(Exception):
+    """The content is refused; `problems` names every one of them."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(" ".join(self.problems))

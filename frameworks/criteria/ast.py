@@ -11,159 +11,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictInt, StrictStr, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, TypeAdapter
 
-from frameworks.criteria.types import (
-    NUMERIC,
-    TEMPORAL,
-    AttributeType,
-    DataType,
-    LiteralError,
-    Scalar,
-    canonical_literal,
-    parse_literal,
+from frameworks.criteria.base import (
+    AttributeLeaf,
+    BaseNode,
+    DefaultableLeaf,
+    Fault,
+    MeasuredLeaf,
+    TextMatchLeaf,
+    WhenMissing,
 )
+from frameworks.criteria.types import NUMERIC, TEMPORAL, DataType, Scalar
 
 SCHEMA: Final = "criteria/1"
 MAX_DEPTH: Final = 8
 MAX_NODES: Final = 200
 MAX_VALUES: Final = 1_000
 MAX_PERIODS: Final = 10_000
-NODE_ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
 
-NodeId = Annotated[StrictStr, Field(pattern=NODE_ID_PATTERN)]
 Literals = Annotated[tuple[StrictStr, ...], Field(min_length=1, max_length=MAX_VALUES)]
-WhenMissing = Literal["true", "false"]
 Unit = Literal["days", "weeks", "months", "quarters"]
 
 _EVERY_TYPE: Final[frozenset[DataType]] = NUMERIC | TEMPORAL | {"text", "choice", "boolean"}
 _LISTED: Final[frozenset[DataType]] = NUMERIC | {"text", "choice"}
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong inside a node: `at` is the path from the node, ("values", 3)."""
-
-    code: str
-    message: str
-    at: tuple[str | int, ...] = ()
-
-
-class BaseNode(BaseModel):
-    """What every node has: an id that edits, comments, diffs and traces refer to."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: NodeId
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return ()
-
-
 # --- leaves on an attribute -------------------------------------------------------------------------------------
-
-
-class AttributeLeaf(BaseNode):
-    """A condition on one attribute. Unknown on a missing value, unless `missing` states true or false."""
-
-    literal_fields: ClassVar[tuple[str, ...]] = ()
-
-    op: str
-    attribute: StrictStr
-    _type: AttributeType | None = PrivateAttr(default=None)
-
-    @classmethod
-    def valid_types(cls, op: str) -> frozenset[DataType]:
-        """The data types `op` may be used on."""
-        raise NotImplementedError
-
-    @property
-    def type(self) -> AttributeType:
-        """The attribute this leaf was bound to by parsing."""
-        if self._type is None:
-            raise ValueError(f"Node {self.id} was not bound to its attribute: read documents with parse_criteria.")
-        return self._type
-
-    def typed(self, text: str) -> Scalar:
-        """A literal of this leaf as a value of the attribute's type."""
-        return parse_literal(self.type, text)
-
-    def bind(self, attribute: AttributeType) -> tuple[Self, list[Fault]]:
-        """This leaf with canonical literals, bound to `attribute`, and what is wrong with it."""
-        faults = self._type_faults(attribute)
-        canonical: dict[str, Any] = {}
-        if not faults:
-            for name in self.literal_fields:
-                canonical[name] = self._canonical(attribute, name, faults)
-        bound = self.model_copy(update=canonical)
-        bound._type = attribute
-        if not faults:
-            faults.extend(bound.own_faults())
-        return bound, faults
-
-    def own_faults(self) -> Iterator[Fault]:
-        """What only this operator can find wrong, once its literals are known to be good."""
-        yield from ()
-
-    def _type_faults(self, attribute: AttributeType) -> list[Fault]:
-        if attribute.data_type in self.valid_types(self.op):
-            return []
-        valid = ", ".join(operators_for(attribute.data_type))
-        message = f'"{self.op}" does not work on {attribute.label} ({attribute.data_type}). It takes: {valid}.'
-        return [Fault("operator_not_valid", message, ("op",))]
-
-    def _canonical(self, attribute: AttributeType, name: str, faults: list[Fault]) -> Any:
-        written = getattr(self, name)
-        if written is None:
-            return None
-        texts = written if isinstance(written, tuple) else (written,)
-        result = []
-        for position, text in enumerate(texts):
-            at = (name, position) if isinstance(written, tuple) else (name,)
-            try:
-                result.append(canonical_literal(attribute, text))
-            except LiteralError as error:
-                faults.append(Fault(error.code, str(error), at))
-        if faults:
-            return written
-        return tuple(result) if isinstance(written, tuple) else result[0]
-
-
-class DefaultableLeaf(AttributeLeaf):
-    """A leaf that can be unknown, and may therefore state what a missing value means."""
-
-    missing: WhenMissing | None = None
-
-
-class MeasuredLeaf(DefaultableLeaf):
-    """A leaf with literals that may name their unit or currency, which must then be the attribute's."""
-
-    unit: StrictStr | None = None
-    currency: StrictStr | None = None
-
-    def own_faults(self) -> Iterator[Fault]:
-        if self.unit is not None and self.unit != self.type.unit:
-            own = self.type.unit or "no unit"
-            yield Fault("wrong_unit", f'{self.type.label} is measured in {own}, not "{self.unit}".', ("unit",))
-        if self.currency is not None and self.currency != self.type.currency:
-            own = self.type.currency or "no currency"
-            message = f'{self.type.label} is in {own}, not "{self.currency}".'
-            yield Fault("wrong_currency", message, ("currency",))
-
-
-class TextMatchLeaf(MeasuredLeaf):
-    """A leaf that compares text by its matching key, unless `match` asks for the exact characters."""
-
-    match: Literal["exact"] | None = None
-
-    def own_faults(self) -> Iterator[Fault]:
-        yield from super().own_faults()
-        if self.match and self.type.data_type != "text":
-            message = f'"match" is for text; {self.type.label} is {self.type.data_type}.'
-            yield Fault("match_not_valid", message, ("match",))
 
 
 class Comparison(TextMatchLeaf):

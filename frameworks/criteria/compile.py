@@ -45,7 +45,6 @@ from frameworks.criteria.ast import (
     Always,
     AnyOf,
     AtLeast,
-    AttributeLeaf,
     Comparison,
     DateComparison,
     Membership,
@@ -63,6 +62,7 @@ from frameworks.criteria.ast import (
     leaves,
     thresholds,
 )
+from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.expressions import AllTrue, AnyTrue, AtLeastTrue, Like, Negation, ValueWhere, shifted_day
 from frameworks.criteria.expressions import local_day as day_in_zone
 from frameworks.criteria.expressions import start_of_day as midnight_in_zone

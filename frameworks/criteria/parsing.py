@@ -20,20 +20,18 @@ from frameworks.criteria.ast import (
     MAX_DEPTH,
     MAX_NODES,
     MAX_VALUES,
-    NODE_ID_PATTERN,
     SCHEMA,
     Always,
     AtLeast,
-    AttributeLeaf,
-    BaseNode,
     Criteria,
     DimensionLeaf,
-    Fault,
     Group,
     Node,
     Not,
     SegmentTest,
+    operators_for,
 )
+from frameworks.criteria.base import NODE_ID_PATTERN, AttributeLeaf, BaseNode, Fault
 from frameworks.criteria.types import AttributeType
 
 _CODES: Final[dict[str, str]] = {
@@ -194,6 +192,8 @@ class _Reader:
             if attribute is None:
                 message = f'There is no attribute "{_short(node.attribute)}" in this framework.'
                 return node, [Fault("unknown_field", message, ("attribute",))]
+            if attribute.data_type not in node.valid_types(node.op):
+                return node, [_operator_fault(node, attribute)]
             return node.bind(attribute)
         if isinstance(node, DimensionLeaf):
             return node, list(self._dimension_faults(node))
@@ -241,6 +241,12 @@ def _shape_fault(detail: ErrorDetails, node_class: type[BaseNode]) -> tuple[str,
     if code == "empty_list":
         return code, f'"{name}" is empty: a rule needs at least one value.'
     return code, f'"{name}" is not valid: {detail["msg"]}.'
+
+
+def _operator_fault(node: AttributeLeaf, attribute: AttributeType) -> Fault:
+    valid = ", ".join(operators_for(attribute.data_type))
+    message = f'"{node.op}" does not work on {attribute.label} ({attribute.data_type}). It takes: {valid}.'
+    return Fault("operator_not_valid", message, ("op",))
 
 
 def _stand_in() -> Always:

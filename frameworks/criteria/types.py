@@ -27,7 +27,7 @@ MAX_TEXT_LENGTH: Final = 1_000
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2999
 
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T" + _CLOCK + r"(Z|[+-][0-9]{2}:[0-9]{2})?\Z")
@@ -95,7 +95,7 @@ def _number(attribute: AttributeType, text: str) -> int | Decimal:
     if not _NUMBER.match(text):
         raise LiteralError("not_a_number", _number_hint(attribute, text))
     value = Decimal(text)
-    if len(text.lstrip("-").split(".")[0].lstrip("0")) > MAX_INTEGER_DIGITS:
+    if len(text.lstrip("-").partition(".")[0]) > MAX_INTEGER_DIGITS:
         raise LiteralError("too_large", f"{attribute.label} takes at most {MAX_INTEGER_DIGITS} digits.")
     scale = 0 if attribute.data_type == "integer" else attribute.scale
     # Decimal.normalize would round to the context's 28 digits; counting written decimals cannot.

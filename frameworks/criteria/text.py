@@ -1,0 +1,331 @@
+"""The text form of a rule: what people type, what YAML files and diffs hold.
+
+    employee_count in [200, 1000) and (arr > 25000 USD or industry in {saas, fintech})
+
+Lossless up to node ids: parsing what was printed gives the same document, and ids are re-attached from the rule
+before (identity.py). There is one canonical way to print a rule, with parentheses around every nested group.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from lark import Lark, Token, Transformer_NonRecursive, v_args
+from lark.exceptions import UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark.tree import Meta
+
+from frameworks.criteria.ast import SCHEMA, Criteria, node_document
+from frameworks.criteria.identity import reattach_ids
+from frameworks.criteria.parsing import CriteriaError, Problem, parse_criteria
+from frameworks.criteria.printing import COMPARATORS, KEYWORDS, print_text
+from frameworks.criteria.types import AttributeType
+
+__all__ = ["CriteriaTextError", "Place", "TextProblem", "parse_text", "print_text", "scope_ambiguities"]
+
+MAX_TEXT: Final = 200_000
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a text something stands, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextProblem:
+    """One reason a text is refused."""
+
+    code: str
+    message: str
+    place: Place
+
+
+class CriteriaTextError(ValueError):
+    """A text that is not a rule; `problems` has every reason found, in reading order."""
+
+    def __init__(self, problems: list[TextProblem]) -> None:
+        super().__init__("; ".join(f"line {p.place.line}, column {p.place.column}: {p.message}" for p in problems))
+        self.problems = problems
+
+
+def parse_text(
+    text: str,
+    *,
+    previous: Criteria | None,
+    attributes: Mapping[str, AttributeType],
+    dimensions: Mapping[str, frozenset[str]],
+    own_dimension: str | None = None,
+) -> Criteria:
+    """Read the text form; nodes that stood in `previous` keep their ids. Raises CriteriaTextError."""
+    builder = _read(text, attributes)
+    try:
+        read = parse_criteria(
+            {"schema": SCHEMA, "root": builder.root},
+            attributes=attributes,
+            dimensions=dimensions,
+            own_dimension=own_dimension,
+        )
+    except CriteriaError as error:
+        raise CriteriaTextError([builder.located(problem) for problem in error.problems]) from None
+    root = reattach_ids(node_document(read.root), node_document(previous.root) if previous else None)
+    return parse_criteria(
+        {"schema": SCHEMA, "root": root}, attributes=attributes, dimensions=dimensions, own_dimension=own_dimension
+    )
+
+
+def scope_ambiguities(text: str) -> tuple[Place, ...]:
+    """Where `and` and `or` are mixed without parentheses, for the linter. Raises CriteriaTextError."""
+    return tuple(_read(text, {}).ambiguous)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Lark:
+    grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", propagate_positions=True)
+
+
+def _read(text: str, attributes: Mapping[str, AttributeType]) -> _Builder:
+    if len(text) > MAX_TEXT:
+        raise CriteriaTextError([TextProblem("too_long", f"A rule has {MAX_TEXT:,} characters at most.", Place(1, 1))])
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise CriteriaTextError([_syntax_problem(error, text)]) from None
+    builder = _Builder(attributes)
+    builder.root = builder.transform(tree)
+    if builder.problems:
+        raise CriteriaTextError(builder.problems)
+    return builder
+
+
+def _syntax_problem(error: UnexpectedInput, text: str) -> TextProblem:
+    if isinstance(error, UnexpectedEOF) or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
+        lines = text.split("\n")
+        return TextProblem("syntax", "The rule ends too early.", Place(len(lines), len(lines[-1]) + 1))
+    place = Place(error.line, error.column)
+    position = _offset(text, place)
+    grouped = re.search(r"[0-9]+(,[0-9]{3})+\Z", text[:position].rstrip())
+    if grouped:
+        hint = f"{grouped[0]} is read as one number: put a space after the comma between two numbers."
+        return TextProblem("syntax", hint, place)
+    found = str(error.token) if isinstance(error, UnexpectedToken) else text[position]
+    before = text[:position].split()[-1:]
+    return TextProblem("syntax", f'"{found[:80]}" cannot stand here.{_keyword_hint([found, *before])}', place)
+
+
+def _offset(text: str, place: Place) -> int:
+    return sum(len(line) + 1 for line in text.split("\n")[: place.line - 1]) + place.column - 1
+
+
+def _keyword_hint(words: list[str]) -> str:
+    for word in words:
+        if word.casefold() in KEYWORDS and word not in KEYWORDS:
+            return f' Write "{word.casefold()}" in lower case.'
+    return ""
+
+
+@v_args(meta=True)
+class _Builder(Transformer_NonRecursive[Token, Any]):
+    """Parse tree to raw JSON nodes with provisional ids, remembering where each literal stands."""
+
+    def __init__(self, attributes: Mapping[str, AttributeType]) -> None:
+        super().__init__()
+        self.attributes = attributes
+        self.root: Raw = {}
+        self.problems: list[TextProblem] = []
+        self.ambiguous: list[Place] = []
+        self.places: dict[str, dict[str, Place]] = {}
+        self.bare: set[str] = set()
+
+    def located(self, problem: Problem) -> TextProblem:
+        """A problem of the document, at the place in the text it comes from."""
+        known = self.places.get(problem.node_id or "", {"": Place(1, 1)})
+        suffixes = (suffix for suffix in known if suffix and problem.pointer.endswith(suffix))
+        return TextProblem(problem.code, problem.message, known[next(suffixes, "")])
+
+    def start(self, meta: Meta, parts: list[Raw]) -> Raw:
+        return parts[0]
+
+    # groups
+
+    def all_of(self, meta: Meta, parts: list[Raw]) -> Raw:
+        node = self._node(meta, "all", items=parts)
+        self.bare.add(node["id"])
+        return node
+
+    def any_of(self, meta: Meta, parts: list[Raw]) -> Raw:
+        self.ambiguous.extend(self.places[part["id"]][""] for part in parts if part["id"] in self.bare)
+        return self._node(meta, "any", items=parts)
+
+    def all_call(self, meta: Meta, parts: list[Raw]) -> Raw:
+        return self._node(meta, "all", items=parts)
+
+    def any_call(self, meta: Meta, parts: list[Raw]) -> Raw:
+        return self._node(meta, "any", items=parts)
+
+    def at_least(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._node(meta, "at_least", k=_whole(parts[0]), items=parts[1:])
+
+    def negation(self, meta: Meta, parts: list[Raw]) -> Raw:
+        return self._node(meta, "not", item=parts[0])
+
+    def parentheses(self, meta: Meta, parts: list[Raw]) -> Raw:
+        self.bare.discard(parts[0]["id"])
+        return parts[0]
+
+    def always(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._node(meta, "always")
+
+    # leaves
+
+    def comparison(self, meta: Meta, parts: list[Any]) -> Raw:
+        name, comparator, *rest = parts
+        options, (value, *measure) = _exact(rest)
+        node = self._leaf(meta, COMPARATORS[comparator], name, value=value, **options)
+        return self._measured(node, measure)
+
+    def range(self, meta: Meta, parts: list[Any]) -> Raw:
+        name, opening, low, high, closing, *measure = parts
+        bounds = {"ge" if opening == "[" else "gt": low, "le" if closing == "]" else "lt": high}
+        return self._measured(self._leaf(meta, "range", name, **bounds), measure)
+
+    def membership(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._membership(meta, "in", parts)
+
+    def non_membership(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._membership(meta, "not_in", parts)
+
+    def _membership(self, meta: Meta, op: str, parts: list[Any]) -> Raw:
+        options, (values, *measure) = _exact(parts[1:])
+        return self._measured(self._leaf(meta, op, parts[0], values=values, **options), measure)
+
+    def pattern(self, meta: Meta, parts: list[Any]) -> Raw:
+        name, op, *rest = parts
+        options, (value,) = _exact(rest)
+        return self._leaf(meta, str(op), name, value=self._unquoted(value), **options)
+
+    def date_comparison(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._leaf(meta, str(parts[1]), parts[0], value=parts[2])
+
+    def relative_date(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._leaf(meta, str(parts[1]), parts[0], n=_whole(parts[2]), unit=str(parts[3]))
+
+    def truth(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._leaf(meta, f"is_{parts[1]}", parts[0])
+
+    def presence(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._leaf(meta, f"is_{parts[1]}", parts[0])
+
+    def segment_in(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._node(meta, "segment", dimension=parts[0], any_of=parts[1])
+
+    def segment_not_in(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._node(meta, "segment", dimension=parts[0], none_of=parts[1])
+
+    def unassigned(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._node(meta, "is_unassigned", dimension=parts[0])
+
+    def with_missing(self, meta: Meta, parts: list[Any]) -> Raw:
+        node, verdict = parts
+        node["missing"] = str(verdict)
+        return node  # type: ignore[no-any-return]  # the leaf made above
+
+    # literals and names
+
+    def name(self, meta: Meta, parts: list[Token]) -> Token:
+        return Token.new_borrow_pos("NAME", parts[0].strip("`"), parts[0])
+
+    def literal(self, meta: Meta, parts: list[Token]) -> Token:
+        return self._unquoted(parts[0])
+
+    def measure(self, meta: Meta, parts: list[Token]) -> Token:
+        return self._unquoted(parts[0])
+
+    def values(self, meta: Meta, parts: list[Token]) -> list[Token]:
+        return parts
+
+    def opening(self, meta: Meta, parts: list[Token]) -> str:
+        return str(parts[0])
+
+    def closing(self, meta: Meta, parts: list[Token]) -> str:
+        return str(parts[0])
+
+    def exact(self, meta: Meta, parts: list[Any]) -> dict[str, str]:
+        return {"match": "exact"}
+
+    # shared
+
+    def _leaf(self, meta: Meta, op: str, name: Token, **fields: Any) -> Raw:
+        return self._node(meta, op, attribute=name, **fields)
+
+    def _node(self, meta: Meta, op: str, **fields: Any) -> Raw:
+        node_id = f"t{len(self.places)}"
+        places = {"": Place(meta.line, meta.column)}
+        plain: Raw = {}
+        for key, value in fields.items():
+            plain[key] = _plain(value)
+            places.update(_places_of(key, value))
+        self.places[node_id] = places
+        return {"id": node_id, "op": op, **plain}
+
+    def _measured(self, node: Raw, measure: list[Token]) -> Raw:
+        if measure:
+            attribute = self.attributes.get(node["attribute"])
+            key = "currency" if attribute and attribute.data_type == "money" else "unit"
+            node[key] = str(measure[0])
+            self.places[node["id"]].update(_places_of(key, measure[0]))
+        return node
+
+    def _unquoted(self, token: Token) -> Token:
+        if token.type != "STRING":
+            return token
+        try:
+            return Token.new_borrow_pos("STRING", json.loads(token), token)
+        except json.JSONDecodeError:
+            message = f"{token} has an escape nobody knows; a backslash is written twice."
+            self.problems.append(TextProblem("syntax", message, Place(token.line or 1, token.column or 1)))
+            return token
+
+
+def _exact(parts: list[Any]) -> tuple[dict[str, str], list[Any]]:
+    if isinstance(parts[0], dict):
+        return parts[0], parts[1:]
+    return {}, parts
+
+
+def _whole(token: Token) -> int | str:
+    """A count as a number; anything else stays text, which parsing refuses with its place."""
+    return int(token) if token.isdigit() and len(token) < 10 else str(token)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Token):
+        return str(value)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _places_of(key: str, value: Any) -> dict[str, Place]:
+    if isinstance(value, Token):
+        return {f"/{key}": Place(value.line or 1, value.column or 1)}
+    if isinstance(value, list):
+        return {
+            f"/{key}/{position}": Place(each.line or 1, each.column or 1)
+            for position, each in enumerate(value)
+            if isinstance(each, Token)
+        }
+    return {}

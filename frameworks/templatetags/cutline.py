@@ -108,7 +108,8 @@ def initials(name: object) -> str:
     words = re.findall(r"\w+", str(name or ""))
     if not words:
         return "?"
-    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+    letters = f"{words[0][0]}{words[-1][0] if len(words) > 1 else ''}"
+    return letters.upper()
 
 
 @register.filter
@@ -242,9 +243,13 @@ def _words(text: object) -> list[str]:
 
 
 def _marked(name: str, text: str) -> SafeString | str:
-    if not name or not text.strip():
+    """The text in its element; spaces at its ends stay outside, so that no mark begins or ends with a gap."""
+    inner = text.strip()
+    if not name or not inner:
         return text
-    return format_html("<{0}>{1}</{0}>", mark_safe(name), text)  # noqa: S308 - one of two literals above
+    before, after = text[: text.index(inner)], text[text.index(inner) + len(inner) :]
+    tag = mark_safe(name)  # noqa: S308 - one of two literals above
+    return format_html("{0}<{1}>{2}</{1}>{3}", before, tag, inner, after)
 
 
 # Forms

@@ -5,6 +5,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from governance.querysets import OverrideRequestQuerySet
+
 
 class OverrideRequest(models.Model):
     """ "This account should count as another segment for a while", and what became of it."""
@@ -38,7 +40,7 @@ class OverrideRequest(models.Model):
         help_text="By the rules, when asked.",
     )
     state = models.CharField(max_length=14, choices=State, default=State.SUBMITTED)
-    reason_code = models.CharField(max_length=12, choices=ReasonCode)
+    reason_code = models.CharField(max_length=63, choices=ReasonCode, help_text="A key of the policy's.")
     reason = models.TextField()
     evidence = models.TextField(blank=True)
     valid_from = models.DateTimeField()
@@ -52,6 +54,8 @@ class OverrideRequest(models.Model):
     )
     version = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = OverrideRequestQuerySet.as_manager()
 
     class Meta:
         ordering = ["-requested_at", "-pk"]

@@ -1,0 +1,43 @@
+"""What can be asked about requests. Narrowing methods chain; views spell out no filter rules."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from frameworks.models import User
+
+
+class OverrideRequestQuerySet(models.QuerySet["OverrideRequest"]):
+    def open(self) -> Self:
+        """Waiting for somebody."""
+        return self.filter(state__in=self.model.OPEN)
+
+    def closed(self) -> Self:
+        return self.exclude(state__in=self.model.OPEN)
+
+    def asked_by(self, user: "User") -> Self:
+        return self.filter(requested_by=user)
+
+    def asked_before(self, at: datetime) -> Self:
+        return self.filter(requested_at__lt=at)
+
+    def lapsed(self, at: datetime) -> Self:
+        """Open although the time they ask for is over."""
+        return self.open().filter(valid_until__lte=at)
+
+    def without_interest_of(self, user: "User") -> Self:
+        """Those the person neither asked for nor owns the account of, so that they may be theirs to decide."""
+        return self.exclude(requested_by=user).exclude(Q(account__csm=user) | Q(account__ae=user))
+
+    def visible_to(self, user: "User") -> Self:
+        """Everyone who is logged in reads requests; nobody else does."""
+        return self if user.is_authenticated and user.is_active else self.none()
+
+    def with_people(self) -> Self:
+        """Everything a row or a page names, without further queries."""
+        return self.select_related(
+            "account", "account__csm", "account__ae", "dimension", "segment", "computed", "requested_by", "override"
+        ).prefetch_related("decisions")

@@ -16,6 +16,7 @@ from frameworks.parts.base import (
     SEMANTIC,
     Currency,
     Label,
+    Number,
     OptionalText,
     PartSchema,
     Piece,
@@ -24,7 +25,8 @@ from frameworks.parts.base import (
 )
 
 DataType = Literal["integer", "decimal", "money", "date", "datetime", "text", "choice", "boolean"]
-_SCALED = ("decimal", "money")
+# What an attribute of these types has, and no other.
+_DETAILS = {"scale": ("decimal", "money"), "currency": ("money",), "choices": ("choice",)}
 
 
 class Choice(Piece):
@@ -40,8 +42,12 @@ Token = Annotated[str, Field(min_length=1, max_length=120)]
 
 
 class DataSource(PartSchema):
-    """An attribute's meaning. `scale` is the number of decimals (decimal, money); `missing_tokens` are
-    texts that mean "no value"; a value observed more than `freshness_days` ago counts as missing."""
+    """An attribute's meaning.
+
+    `scale` is the number of decimals (decimal, money); `minimum` is the least value that can occur (0 for
+    employees); `missing_tokens` are texts that mean "no value"; a value observed more than `freshness_days`
+    ago counts as missing.
+    """
 
     kind: ClassVar[str] = "data_source"
 
@@ -51,6 +57,7 @@ class DataSource(PartSchema):
     scale: Annotated[int | None, Field(ge=0, le=9), SEMANTIC] = None
     currency: Annotated[Currency | None, SEMANTIC] = None
     choices: Annotated[list[Choice], AfterValidator(distinct_by("id")), SEMANTIC] = []
+    minimum: Annotated[Number | None, SEMANTIC] = None
     missing_tokens: Annotated[list[Token], AfterValidator(distinct), SEMANTIC] = []
     freshness_days: Annotated[int | None, Field(ge=1, le=3660), SEMANTIC] = None
     system: Annotated[OptionalText, OPERATIONAL] = ""
@@ -59,16 +66,17 @@ class DataSource(PartSchema):
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> DataSource:
-        self._expect("scale", self.scale is not None, self.data_type in _SCALED)
-        self._expect("currency", self.currency is not None, self.data_type == "money")
-        self._expect("choices", bool(self.choices), self.data_type == "choice")
+        given = {
+            "scale": self.scale is not None,
+            "currency": self.currency is not None,
+            "choices": bool(self.choices),
+        }
+        for name, types in _DETAILS.items():
+            if given[name] != (self.data_type in types):
+                need = "has no" if given[name] else "needs"
+                raise PydanticCustomError(
+                    "type_detail",
+                    "An attribute of type {kind} {need} {name}.",
+                    {"kind": self.data_type, "need": need, "name": name},
+                )
         return self
-
-    def _expect(self, name: str, is_given: bool, is_needed: bool) -> None:  # noqa: FBT001
-        if is_given != is_needed:
-            need = "needs" if is_needed else "has no"
-            raise PydanticCustomError(
-                "type_detail",
-                "An attribute of type {kind} {need} {name}.",
-                {"kind": self.data_type, "need": need, "name": name},
-            )

@@ -1,0 +1,129 @@
+"""The templates: whole, consistent, and readable by the criteria language."""
+
+import pytest
+
+from frameworks.criteria.parsing import parse_criteria
+from frameworks.criteria.types import AttributeType
+from frameworks.parts import KINDS, parse_part
+from frameworks.parts.segment import attributes_used
+from frameworks.parts.templates import TemplateError, list_templates, load_template, read_template
+
+SLUGS = ["firmographic_value"]
+
+
+def bodies(slug, kind):
+    return {key: parse_part(kind, key, body) for of, key, body in load_template(slug).parts if of == kind}
+
+
+def attribute_type(key, source):
+    return AttributeType(
+        key=key,
+        label=source.label,
+        data_type=source.data_type,
+        scale=source.scale or 0,
+        unit=source.unit,
+        currency=source.currency or "",
+        choices=tuple((choice.id, choice.label) for choice in source.choices),
+        missing_tokens=tuple(source.missing_tokens),
+        minimum=source.minimum,
+    )
+
+
+def test_list_templates_has_every_file():
+    assert [template.slug for template in list_templates()] == SLUGS
+    assert load_template("firmographic_value").title == "Customer segmentation: four dimensions"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_template_holds_parts_of_every_kind_in_reading_order(slug):
+    kinds = [kind for kind, _, _ in load_template(slug).parts]
+
+    assert list(dict.fromkeys(kinds)) == list(KINDS)
+    assert set(bodies(slug, "policy")) == {"signoff", "guard", "limits", "overrides"}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_dimensions_list_exactly_the_segments_there_are(slug):
+    listed = {f"{key}/{short}" for key, body in bodies(slug, "dimension").items() for short in body.segments}
+
+    assert listed == set(bodies(slug, "segment"))
+    assert listed == set(bodies(slug, "playbook"))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_segment_has_rules_and_a_treatment_of_its_own(slug):
+    playbooks = bodies(slug, "playbook")
+
+    assert all(segment.rules for segment in bodies(slug, "segment").values())
+    assert all(len(playbook.actions) >= 2 for playbook in playbooks.values())
+    titles = [tuple(action.title for action in playbook.actions) for playbook in playbooks.values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_attribute_used_has_a_source_and_every_source_is_used(slug):
+    used = set().union(*(attributes_used(segment) for segment in bodies(slug, "segment").values()))
+
+    assert used == set(bodies(slug, "data_source"))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_rule_is_a_canonical_criteria_document(slug):
+    attributes = {key: attribute_type(key, source) for key, source in bodies(slug, "data_source").items()}
+    dimensions = {key: frozenset(body.segments) for key, body in bodies(slug, "dimension").items()}
+    rules = [(segment.dimension, rule) for segment in bodies(slug, "segment").values() for rule in segment.rules]
+
+    for dimension, rule in rules:
+        criteria = parse_criteria(rule.criteria, attributes=attributes, dimensions=dimensions, own_dimension=dimension)
+
+        # Written as it will be stored: the first save must not look like a change.
+        assert criteria.document() == rule.criteria
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_terms_refer_to_what_exists(slug):
+    parts = {(kind, key) for kind, key, _ in load_template(slug).parts}
+
+    for term in bodies(slug, "term").values():
+        used = term.used_by
+        wanted = [
+            *(("data_source", key) for key in (used.attributes if used else ())),
+            *(("dimension", key) for key in (used.dimensions if used else ())),
+            *(("segment", key) for key in (used.segments if used else ())),
+        ]
+        assert set(wanted) <= parts
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_tier_is_a_term_and_three_terms_are_in_dispute(slug):
+    terms = bodies(slug, "term")
+
+    assert set(bodies(slug, "dimension")["customer_tier"].segments) <= set(terms)
+    disputed = {key for key, term in terms.items() if term.variants}
+    assert disputed == {"customer_tier", "arr", "enterprise"}
+    for key in disputed:
+        assert [variant.department for variant in terms[key].variants] == ["sales", "cs", "finance"]
+
+
+@pytest.mark.parametrize("slug", ["nothing", "../templates", "Firmographic", ""])
+def test_template_that_is_not_there_is_named(slug):
+    with pytest.raises(TemplateError, match="no template"):
+        load_template(slug)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title: [", "x: while parsing"),
+        ("title: a\ntitle: b", "'title' occurs twice"),
+        ("- a", "a template has"),
+        ("{title: a, description: b, parts: [1]}", "kind, then key"),
+        ("{title: a, description: b, parts: {verse: {}}}", "no kind of part: verse"),
+        ("{title: a, description: b, parts: {term: {arr: {label: ARR}}}}", "/term/arr/wording: This is needed"),
+        ("{title: a, description: b, parts: {term: {arr: 1.5}}}", "/term/arr"),
+        ("{title: a, description: b, parts: {segment: {a/b: {rules: [5]}}}}", "/segment/a/b"),
+    ],
+)
+def test_file_that_is_no_template_is_refused_with_its_place(text, message):
+    with pytest.raises(TemplateError, match=message):
+        read_template("x", text)

@@ -207,18 +207,14 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
-                ("rule_key", models.CharField(blank=True, max_length=63)),
+                ("rule_key", models.CharField(blank=True, max_length=127)),
                 (
                     "missing",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=63), default=list, size=None
-                    ),
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
                 ),
                 (
                     "conflict",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=63), default=list, size=None
-                    ),
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
                 ),
                 ("is_provisional", models.BooleanField(default=False)),
                 ("is_held", models.BooleanField(default=False)),
@@ -744,7 +740,7 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
-                ("rule_key", models.CharField(blank=True, max_length=63)),
+                ("rule_key", models.CharField(blank=True, max_length=127)),
                 (
                     "version",
                     models.PositiveIntegerField(help_text="The assignment's version after this change."),

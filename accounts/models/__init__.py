@@ -9,6 +9,7 @@ from accounts.models.assignment import (
     Transition,
 )
 from accounts.models.history import MetricObservation
+from accounts.models.intake import Import, ImportRow
 from accounts.models.run import AssignmentRun, DistributionSnapshot, RunChunk, RunMove
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Cause",
     "DistributionSnapshot",
     "FeedEpoch",
+    "Import",
+    "ImportRow",
     "MetricObservation",
     "Override",
     "PendingEvaluation",

@@ -91,9 +91,9 @@ class Assignment(models.Model):
         related_name="+",
     )
     reason = models.CharField(max_length=20, choices=Reason)
-    rule_key = models.CharField(max_length=63, blank=True)
-    missing = ArrayField(models.CharField(max_length=63), default=list)
-    conflict = ArrayField(models.CharField(max_length=63), default=list)
+    rule_key = models.CharField(max_length=127, blank=True)
+    missing = ArrayField(models.TextField(), default=list)
+    conflict = ArrayField(models.TextField(), default=list)
     is_provisional = models.BooleanField(default=False)
     is_held = models.BooleanField(default=False)
     override_until = models.DateTimeField(null=True)
@@ -157,7 +157,7 @@ class Transition(models.Model):
     )
     reason = models.CharField(max_length=20, choices=Reason)
     cause = models.CharField(max_length=20, choices=Cause)
-    rule_key = models.CharField(max_length=63, blank=True)
+    rule_key = models.CharField(max_length=127, blank=True)
     framework_version = models.ForeignKey(
         "frameworks.FrameworkVersion",
         on_delete=models.DO_NOTHING,

@@ -1,0 +1,357 @@
+"""Evaluating accounts and keeping assignments equal to the outcome.
+
+Every write happens under the advisory locks of the accounts' buckets, taken in ascending order by a statement of
+its own; the evaluation is the next statement and so sees everything committed until the locks were held. Two
+evaluators of one account can therefore never leave old facts in place. Only rows whose outcome differs from what
+is stored are written: repeating an evaluation writes nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.utils import DataError
+
+from accounts.evaluation.stages import DimensionPlan, FrameworkPlan, compile_version
+from accounts.models import Cause
+from frameworks.definition import definition_of
+from frameworks.models import Framework, FrameworkVersion
+
+BUCKET = 1000
+LOCK_CLASS = 7201
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which accounts an evaluation reads: a key range [low, high), a list of ids, or the movers of a run in a range."""
+
+    low: int = 0
+    high: int = 0
+    ids: tuple[int, ...] | None = None
+    movers_of: int | None = None
+
+    def condition(self, column: str) -> str:
+        """Both sides of every join get the condition: the planner does not carry a range across a left join."""
+        if self.ids is not None:
+            return f"{column} = ANY(%(ids)s)"
+        condition = f"{column} >= %(low)s AND {column} < %(high)s"
+        if self.movers_of is not None:
+            condition += (
+                f" AND {column} IN (SELECT account_id FROM accounts_runmove WHERE run_id = %(movers_of)s"
+                " AND account_id >= %(low)s AND account_id < %(high)s)"
+            )
+        return condition
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "ids": list(self.ids or ()), "movers_of": self.movers_of}
+
+    @property
+    def buckets(self) -> Sequence[int]:
+        if self.ids is not None:
+            return sorted({pk // BUCKET for pk in self.ids})
+        return range(self.low // BUCKET, (self.high - 1) // BUCKET + 1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation wrote. `moves` counts per dimension id, from segment id and to segment id (None: Unassigned
+    or new); `agreeing` are accounts whose rule came to agree with the override in force."""
+
+    moves: Mapping[tuple[int, int | None, int | None], int]
+    changed: int
+    transitions: int
+    agreeing: tuple[int, ...] = ()
+    failed: int = 0
+
+
+@lru_cache(maxsize=32)
+def _compiled_plan(version_id: int) -> FrameworkPlan:
+    version = FrameworkVersion.objects.select_related("framework").get(pk=version_id)
+    return compile_version(version, definition_of(version))
+
+
+def plan_of(version: FrameworkVersion) -> FrameworkPlan:
+    """The compiled version; kept in memory once its parts are frozen."""
+    if version.state == FrameworkVersion.State.DRAFT:
+        return compile_version(version, definition_of(version))
+    return _compiled_plan(version.pk)
+
+
+# --- the statement
+
+
+def _compared(d: DimensionPlan, plan: FrameworkPlan) -> list[str]:
+    """Columns of one dimension: what the rules say now, what is stored, and whether these differ."""
+    n = d.index
+    return [
+        f"s{n}, e{n}, u{n}, CASE WHEN u{n} IS NOT NULL THEN s{n} END AS w{n}",
+        *(f"{sql} AS {name}{n}" for sql, name in zip(plan.columns[n], _SAID, strict=True)),
+    ]
+
+
+_SAID = ("rule", "reason", "missing", "losers")
+_STORED = (
+    "computed_id",
+    "effective_id",
+    "without_override_id",
+    "override_until",
+    "rule_key",
+    "reason",
+    "missing",
+    "conflict",
+)
+_NOW = ("s", "e", "w", "u", *_SAID)
+
+
+def _differs(n: int) -> str:
+    pairs = " OR ".join(f"t.{now}{n} IS DISTINCT FROM x{n}.{stored}" for now, stored in zip(_NOW, _STORED, strict=True))
+    return f"(x{n}.account_id IS NULL OR {pairs})"
+
+
+def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
+    """CTEs ending in `changed`: one row per account and dimension whose outcome differs from the stored one.
+
+    Joined wide and unpivoted after the filter: unpivoting every account first costs twice as much. UNION ALL over
+    the materialised rows, because the planner misjudges LATERAL VALUES.
+    """
+    query = plan.query.replace("{accounts}", scope.condition('"accounts_account".id'))
+    for d in plan.dimensions:
+        query = query.replace(f"{{overrides:v{d.index}}}", scope.condition(f"v{d.index}.account_id"))
+    now = ", ".join(column for d in plan.dimensions for column in _compared(d, plan))
+    joins = " ".join(
+        f"LEFT JOIN accounts_assignment x{d.index} ON x{d.index}.account_id = t.id"
+        f" AND x{d.index}.dimension_id = {d.dimension_id} AND {scope.condition(f'x{d.index}.account_id')}"
+        for d in plan.dimensions
+    )
+    stored = ", ".join(
+        f"x{n}.account_id IS NULL AS new{n}, x{n}.computed_id AS was_s{n}, x{n}.effective_id AS was_e{n},"
+        f" x{n}.version AS was_version{n}, x{n}.effective_since AS was_since{n}, {_differs(n)} AS differs{n}"
+        for n in (d.index for d in plan.dimensions)
+    )
+    any_differs = " OR ".join(_differs(d.index) for d in plan.dimensions)
+    rows = " UNION ALL ".join(_unpivoted(d) for d in plan.dimensions)
+    return (
+        f'WITH outcome AS (SELECT id, {now} FROM ({query}) AS "accounts_account" OFFSET 0), '
+        f"differing AS MATERIALIZED (SELECT t.*, {stored} FROM outcome t {joins} WHERE {any_differs}), "
+        f"changed AS MATERIALIZED ({rows})"
+    )
+
+
+def _unpivoted(d: DimensionPlan) -> str:
+    n = d.index
+    return (
+        f"SELECT id AS account_id, {d.dimension_id} AS dimension_id, s{n} AS computed_id, e{n} AS effective_id,"
+        f" w{n} AS without_override_id, u{n} AS override_until, rule{n} AS rule_key, reason{n} AS reason,"
+        f" missing{n} AS missing, losers{n} AS conflict, new{n} AS is_new, was_s{n} AS was_computed,"
+        f" was_e{n} AS was_effective, COALESCE(was_version{n}, 0) + 1 AS version,"
+        f" CASE WHEN NOT new{n} AND was_e{n} IS NOT DISTINCT FROM e{n} THEN was_since{n} END AS since"
+        f" FROM differing WHERE differs{n}"
+    )
+
+
+# The assignment and its transition are one statement: an account is never half-applied.
+_APPLY = """
+, marked AS (SELECT * FROM unnest(%(mark_ids)s::bigint[], %(mark_causes)s::text[]) AS m(account_id, cause)),
+written AS (
+    INSERT INTO accounts_assignment (account_id, dimension_id, computed_id, effective_id, without_override_id, reason,
+        rule_key, missing, conflict, is_provisional, is_held, override_until, next_flip_at, framework_version_id,
+        version, effective_since, changed_at)
+    SELECT account_id, dimension_id, computed_id, effective_id, without_override_id, reason, rule_key, missing,
+        conflict, reason = 'provisional', false, override_until, NULL, %(version_id)s, version,
+        COALESCE(since, %(as_of)s), %(as_of)s
+    FROM changed
+    ON CONFLICT (account_id, dimension_id) DO UPDATE SET
+        computed_id = EXCLUDED.computed_id, effective_id = EXCLUDED.effective_id,
+        without_override_id = EXCLUDED.without_override_id, reason = EXCLUDED.reason, rule_key = EXCLUDED.rule_key,
+        missing = EXCLUDED.missing, conflict = EXCLUDED.conflict, is_provisional = EXCLUDED.is_provisional,
+        override_until = EXCLUDED.override_until, framework_version_id = EXCLUDED.framework_version_id,
+        version = EXCLUDED.version, effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at
+),
+logged AS (
+    INSERT INTO accounts_transition (account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key,
+        framework_version_id, run_id, version, effective_at, epoch)
+    SELECT c.account_id, c.dimension_id, c.was_effective, c.effective_id, c.reason,
+        CASE WHEN c.is_new THEN 'initial' ELSE COALESCE(m.cause, %(cause)s) END, c.rule_key, %(version_id)s,
+        %(run_id)s, c.version, %(as_of)s, (SELECT epoch FROM accounts_feedepoch)
+    FROM changed c LEFT JOIN marked m USING (account_id)
+    WHERE c.is_new OR c.was_effective IS DISTINCT FROM c.effective_id
+)
+SELECT dimension_id, was_effective, effective_id, count(*),
+    count(*) FILTER (WHERE is_new OR was_effective IS DISTINCT FROM effective_id),
+    array_agg(account_id) FILTER (
+        WHERE override_until IS NOT NULL AND NOT is_new AND computed_id = effective_id
+          AND was_computed IS DISTINCT FROM computed_id)
+FROM changed GROUP BY 1, 2, 3
+"""
+
+
+def apply(
+    *,
+    plan: FrameworkPlan,
+    scope: Scope,
+    as_of: datetime,
+    cause: str,
+    run_id: int | None = None,
+    causes: Mapping[int, str] | None = None,
+) -> Outcome:
+    """Evaluate the accounts of `scope` and write what differs, under their bucket locks, in the caller's transaction.
+
+    `causes` says per account id why it is evaluated; `cause` holds for all others.
+    """
+    take_locks(scope)
+    marks = causes or {}
+    parameters = {
+        **plan.parameters,
+        **scope.parameters,
+        "as_of": as_of,
+        "version_id": plan.version_id,
+        "run_id": run_id,
+        "cause": cause,
+        "mark_ids": list(marks),
+        "mark_causes": list(marks.values()),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(changed_sql(plan, scope) + _APPLY, parameters)
+        rows = cursor.fetchall()
+    return Outcome(
+        moves={(dimension, was, now): count for dimension, was, now, count, *_ in rows},
+        changed=sum(row[3] for row in rows),
+        transitions=sum(row[4] for row in rows),
+        agreeing=tuple(sorted({pk for row in rows for pk in row[5] or ()})),
+    )
+
+
+def apply_with_isolation(*, plan: FrameworkPlan, scope: Scope, **how: Any) -> Outcome:
+    """Like `apply`; when a value cannot be evaluated in SQL, halve the scope until the account is found.
+
+    That account becomes Unassigned with the reason `error`; all others go on.
+    """
+    try:
+        with transaction.atomic():
+            return apply(plan=plan, scope=scope, **how)
+    except DataError:
+        ids = _ids_of(scope)
+    if len(ids) == 1:
+        return _set_aside(plan, ids[0], how)
+    middle = len(ids) // 2
+    halves = [Scope(ids=tuple(half)) for half in (ids[:middle], ids[middle:]) if half]
+    return _merged(apply_with_isolation(plan=plan, scope=half, **how) for half in halves)
+
+
+def _ids_of(scope: Scope) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM accounts_account WHERE {scope.condition('id')} ORDER BY id", scope.parameters)
+        return [row[0] for row in cursor.fetchall()]
+
+
+_SET_ASIDE = """
+WITH changed AS MATERIALIZED (
+    SELECT %(account_id)s::bigint AS account_id, d.id AS dimension_id, NULL::int AS computed_id,
+        NULL::int AS effective_id,
+        NULL::int AS without_override_id, NULL::timestamptz AS override_until, '' AS rule_key, 'error' AS reason,
+        '{}'::text[] AS missing, '{}'::text[] AS conflict,
+        x.account_id IS NULL AS is_new, x.computed_id AS was_computed,
+        x.effective_id AS was_effective, COALESCE(x.version, 0) + 1 AS version,
+        CASE WHEN x.effective_id IS NULL THEN x.effective_since END AS since
+    FROM unnest(%(dimension_ids)s::int[]) AS d(id)
+    LEFT JOIN accounts_assignment x ON x.account_id = %(account_id)s AND x.dimension_id = d.id
+    WHERE x.reason IS DISTINCT FROM 'error')
+"""
+
+
+def _set_aside(plan: FrameworkPlan, account_id: int, how: Mapping[str, Any]) -> Outcome:
+    parameters = {
+        "account_id": account_id,
+        "dimension_ids": [d.dimension_id for d in plan.dimensions],
+        "as_of": how["as_of"],
+        "version_id": plan.version_id,
+        "run_id": how.get("run_id"),
+        "cause": how["cause"],
+        "mark_ids": [],
+        "mark_causes": [],
+    }
+    take_locks(Scope(ids=(account_id,)))
+    with connection.cursor() as cursor:
+        cursor.execute(_SET_ASIDE + _APPLY, parameters)
+        rows = cursor.fetchall()
+    moves = {(dimension, was, now): count for dimension, was, now, count, *_ in rows}
+    return Outcome(moves, sum(row[3] for row in rows), sum(row[4] for row in rows), failed=1)
+
+
+def _merged(outcomes: Iterator[Outcome]) -> Outcome:
+    moves: dict[tuple[int, int | None, int | None], int] = {}
+    changed = transitions = failed = 0
+    agreeing: tuple[int, ...] = ()
+    for outcome in outcomes:
+        for move, count in outcome.moves.items():
+            moves[move] = moves.get(move, 0) + count
+        changed, transitions = changed + outcome.changed, transitions + outcome.transitions
+        failed, agreeing = failed + outcome.failed, agreeing + outcome.agreeing
+    return Outcome(moves, changed, transitions, agreeing, failed)
+
+
+def take_locks(scope: Scope) -> None:
+    """Wait for the buckets of the scope, lowest first, until the end of the transaction."""
+    with connection.cursor() as cursor:
+        # Compiling the many small expressions to machine code takes longer than running them on a chunk.
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(
+            "SELECT count(pg_advisory_xact_lock(%s, bucket)) FROM"
+            " (SELECT bucket FROM unnest(%s::int[]) AS b(bucket) ORDER BY bucket OFFSET 0) AS ordered",
+            [LOCK_CLASS, list(scope.buckets)],
+        )
+
+
+# --- pass 1: what would move
+
+_PREVIEW = """
+, kept AS (
+    INSERT INTO accounts_runmove (run_id, account_id, dimension_id, from_segment_id, to_segment_id, reason)
+    SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed WHERE NOT is_new
+)
+SELECT dimension_id, was_effective, effective_id, count(*), count(*) FILTER (WHERE is_new) FROM changed GROUP BY 1, 2, 3
+"""
+
+
+def preview(*, plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int) -> Outcome:
+    """Pass 1 of a run: record in RunMove what would change for accounts that have an assignment; change nothing else.
+
+    Accounts without one are counted only: they are all written in the second pass.
+    """
+    parameters = {**plan.parameters, **scope.parameters, "as_of": as_of, "run_id": run_id}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(changed_sql(plan, scope) + _PREVIEW, parameters)
+        rows = cursor.fetchall()
+    return Outcome(
+        moves={(dimension, was, now): count for dimension, was, now, count, _ in rows},
+        changed=sum(row[3] for row in rows),
+        transitions=0,
+    )
+
+
+# --- single accounts
+
+
+def active_plans() -> list[FrameworkPlan]:
+    """The compiled active version of every framework that has one."""
+    frameworks = Framework.objects.filter(active_version__isnull=False).select_related("active_version")
+    return [plan_of(framework.active_version) for framework in frameworks if framework.active_version]
+
+
+def evaluate_accounts(
+    *, account_ids: Sequence[int], at: datetime, causes: Mapping[int, str] | None = None
+) -> list[Outcome]:
+    """Bring the assignments of these accounts (primary keys) up to date under every active version."""
+    if not account_ids:
+        return []
+    scope = Scope(ids=tuple(sorted(set(account_ids))))
+    with transaction.atomic():
+        return [
+            apply_with_isolation(plan=plan, scope=scope, as_of=at, cause=Cause.DATA, causes=causes)
+            for plan in active_plans()
+        ]

@@ -1,0 +1,1 @@
+"""From a file to accounts: reading, mapping, staging, checking and applying. Services decide when."""

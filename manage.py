@@ -16,6 +16,7 @@ OWNER_COMMANDS = {
     "sqlflush",
     "sqlmigrate",
     "squashmigrations",
+    "up",
 }
 COMMANDS_WITHOUT_SERVERS = {
     "--help",

@@ -160,9 +160,11 @@ def stop() -> None:
 
 
 def reset() -> None:
-    """Stop both servers and delete their data for good."""
+    """Stop both servers and delete their data for good. Raises EmbeddedServerError while somebody uses them."""
     place = _place()
-    with _exclusive(place):
+    with _exclusive(place), _unused(place) as unused:
+        if not unused:
+            raise EmbeddedServerError("The servers are in use: stop `make run` and other commands first.")
         _stop_servers(place, seconds=START_SECONDS)
         for path in (place.postgres_data, place.valkey_data, place.logs, _state_file(place)):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -297,13 +299,20 @@ def release() -> None:
     with _exclusive(place):
         _held.close()
         _held = None
-        with (place.home / "users.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            if not _read_state(place).keep_running:
+        with _unused(place) as unused:
+            if unused and not _read_state(place).keep_running:
                 _stop_servers(place)
+
+
+@contextlib.contextmanager
+def _unused(place: Place) -> Iterator[bool]:
+    with (place.home / "users.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 # What is remembered
@@ -438,18 +447,8 @@ def _start_postgres(place: Place, state: State) -> State:
     for _attempt in range(3):
         state = _remember(place, state, postgres_port=_free_port(state.postgres_port))
         _write_postgres_settings(place, state)
-        start = [
-            programs / "pg_ctl",
-            "start",
-            "-w",
-            "-t",
-            str(START_SECONDS),
-            "-D",
-            place.postgres_data,
-            "-l",
-            log,
-        ]
-        if _run(place, start, timeout=START_SECONDS + 10).returncode == 0:
+        options = ["-w", "-t", str(START_SECONDS), "-D", str(place.postgres_data), "-l", str(log)]
+        if _run(place, [programs / "pg_ctl", "start", *options], timeout=START_SECONDS + 10).returncode == 0:
             _create_roles_and_database(state)
             return state
         state = _remember(place, state, postgres_port=0)  # the port may have been taken meanwhile

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -43,7 +44,8 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         report_only: bool = False,  # noqa: FBT001
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        for prefix, directives in settings.CONTENT_SECURITY_POLICY_EXCEPTIONS.items():
+        exceptions: dict[str, dict[str, Any]] = settings.CONTENT_SECURITY_POLICY_EXCEPTIONS
+        for prefix, directives in exceptions.items():
             if request.path_info.startswith(prefix):
                 parts.replace = {**(parts.replace or {}), **directives}
         return parts

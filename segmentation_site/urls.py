@@ -21,6 +21,6 @@ urlpatterns = [
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
-    *([path("api/v1/", include("segmentation_site.api"))] if find_spec("governance.api") else []),
+    *([path("api/v1/", include("segmentation_site.api"))] if find_spec("governance.api.authentication") else []),
     *(path("", include(f"{app}.urls")) for app in ("frameworks", "accounts", "governance") if find_spec(f"{app}.urls")),
 ]

@@ -288,6 +288,7 @@ def paths_of(value, path=()):
 def mutate(body, data):
     """`body` with one place removed, replaced, repeated or its list turned round."""
     body = copy.deepcopy(body)
+    assume(body)
     path = data.draw(st.sampled_from([path for path in paths_of(body) if path]))
     parent = body
     for step in path[:-1]:

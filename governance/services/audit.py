@@ -2,12 +2,11 @@
 
 Every entry's hash covers its whole content in canonical JSON (RFC 8785, numbers as strings) and the hash of
 the entry before. The head row is locked by each writer: without the lock, concurrent writers fork the chain.
-The chain cannot see its own end cut off: `anchor` writes (seq, hash, count) to a place outside the database.
+The chain cannot see its own end cut off: `anchor_chain` writes (seq, hash, count) to a place outside the database.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +82,11 @@ def append_entry(*, act: Act) -> AuditEntry:
 
 @dataclass(frozen=True)
 class Finding:
-    """The first thing wrong with the chain. `kind` is edited, gap, swapped, truncated or head."""
+    """The first thing wrong with the chain.
+
+    `kind` is edited, gap, swapped, broken (it does not follow the entry before, which somebody rewrote together
+    with its hash), truncated, head (the head row was changed) or anchor (the anchor file cannot be read).
+    """
 
     kind: str
     seq: int
@@ -102,51 +105,73 @@ class Verification:
 
 
 def verify_chain() -> Verification:
-    """Walk the whole chain in one snapshot and name the first bad entry."""
+    """Walk the chain up to where its head stands now and name the first bad entry. Holds nobody up."""
+    head = AuditHead.objects.get(pk=1)
+    count, last_seq, last_hash = 0, 0, GENESIS
     with transaction.atomic():
-        head = AuditHead.objects.select_for_update().get(pk=1)
-        count, last_seq, last_hash = 0, 0, GENESIS
-        for entry in AuditEntry.objects.order_by("seq").iterator(chunk_size=5000):
+        for entry in AuditEntry.objects.filter(seq__lte=head.seq).order_by("seq").iterator(chunk_size=5000):
             finding = _check(entry, last_seq, last_hash)
             if finding:
                 return Verification(count, last_hash, finding)
             count, last_seq, last_hash = count + 1, entry.seq, entry.hash
-        return Verification(count, last_hash, _check_end(head, last_seq, last_hash))
+    return Verification(count, last_hash, _check_end(head, last_seq, last_hash))
 
 
 def _check(entry: AuditEntry, last_seq: int, last_hash: str) -> Finding | None:
-    own = entry_hash(entry)
     if entry.seq != last_seq + 1:
         return Finding("gap", last_seq + 1, f"Entry {last_seq + 1} is missing.")
-    if entry.prev_hash != last_hash and own == entry.hash:
-        return Finding("swapped", entry.seq, f"Entry {entry.seq} does not follow entry {last_seq}.")
-    if own != entry.hash:
-        return Finding("edited", entry.seq, f"Entry {entry.seq} was changed after it was written.")
+    if entry_hash(entry) != entry.hash:
+        return _edited_or_swapped(entry)
+    if entry.prev_hash != last_hash:
+        message = f"Entry {entry.seq} does not follow entry {last_seq}, which was rewritten with its hash."
+        return Finding("broken", entry.seq, message)
     return None
+
+
+def _edited_or_swapped(entry: AuditEntry) -> Finding:
+    """An entry moved to another place is whole again under the number it was written with."""
+    here = entry.seq
+    successor = AuditEntry.objects.filter(prev_hash=entry.hash).exclude(seq=here + 1).first()
+    predecessor = AuditEntry.objects.filter(hash=entry.prev_hash).first()
+    for seq in (successor.seq - 1 if successor else here, predecessor.seq + 1 if predecessor else here):
+        entry.seq = seq
+        if seq != here and entry_hash(entry) == entry.hash:
+            return Finding("swapped", here, f"Entry {here} was written as entry {seq}.")
+    return Finding("edited", here, f"Entry {here} was changed after it was written.")
 
 
 def _check_end(head: AuditHead, last_seq: int, last_hash: str) -> Finding | None:
     if head.seq > last_seq:
         return Finding("truncated", last_seq + 1, f"Entries {last_seq + 1} to {head.seq} were cut off.")
-    if head.seq != last_seq or head.hash != last_hash:
+    if head.hash != last_hash:
         return Finding("head", last_seq, f"The head does not fit entry {last_seq}.")
-    return next(_check_anchors(last_seq), None)
+    # One statement, hence one snapshot: an act that is written meanwhile moves the head with it.
+    beyond = AuditEntry.objects.filter(seq__gt=AuditHead.objects.filter(pk=1).values("seq")[:1]).order_by("seq").first()
+    if beyond:
+        return Finding("head", beyond.seq, f"Entry {beyond.seq} lies beyond the head.")
+    return _check_anchors(last_seq)
 
 
-def _check_anchors(last_seq: int) -> Iterator[Finding]:
-    """A cut tail with the head set back is seen only from outside: by the anchors."""
-    for anchor in read_anchors():
-        if anchor["seq"] > last_seq:
-            yield Finding(
-                "truncated",
-                last_seq + 1,
-                f"The anchor of {anchor['at']} knows entry {anchor['seq']}; it is gone.",
-            )
-            return
-        stored = AuditEntry.objects.filter(seq=anchor["seq"]).values_list("hash", flat=True).first()
-        if anchor["seq"] and stored != anchor["hash"]:
-            yield Finding("edited", anchor["seq"], f"Entry {anchor['seq']} is not what the anchor saw.")
-            return
+def _check_anchors(last_seq: int) -> Finding | None:
+    """A cut tail with the head set back, and a chain written anew, are seen only from outside."""
+    try:
+        anchors = read_anchors()
+    except UnreadableAnchorError as error:
+        return Finding("anchor", error.line, f"Line {error.line} of {anchor_path()} is no anchor.")
+    stored = dict(AuditEntry.objects.filter(seq__in=[row["seq"] for row in anchors]).values_list("seq", "hash"))
+    for row in anchors:
+        if row["seq"] > last_seq:
+            message = f"The anchor of {row['at']} knows entry {row['seq']}; it is gone."
+            return Finding("truncated", last_seq + 1, message)
+        if row["seq"] and stored[row["seq"]] != row["hash"]:
+            return Finding("edited", row["seq"], f"Entry {row['seq']} is not what the anchor of {row['at']} saw.")
+    return None
+
+
+class UnreadableAnchorError(Exception):
+    def __init__(self, line: int) -> None:
+        self.line = line
+        super().__init__(f"line {line}")
 
 
 def anchor_path() -> Path:
@@ -154,25 +179,36 @@ def anchor_path() -> Path:
 
 
 def read_anchors() -> list[dict[str, Any]]:
-    """What was written outside the database: dicts of seq, hash, entries, at; oldest first."""
+    """What was written outside the database: dicts of seq, hash, entries, at; oldest first.
+
+    Raises UnreadableAnchorError.
+    """
     path = anchor_path()
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines() if line]
+    return [_read_anchor(number, line) for number, line in enumerate(path.read_text().splitlines(), 1) if line]
 
 
-def write_anchor(*, verification: Verification, at: datetime) -> None:
-    """Append the chain's end to the anchor file, unless the chain is unsound or the end is already there."""
+def _read_anchor(number: int, line: str) -> dict[str, Any]:
+    try:
+        row: Any = json.loads(line)
+        return {"seq": int(row["seq"]), "hash": str(row["hash"]), "entries": row["entries"], "at": row["at"]}
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnreadableAnchorError(number) from error
+
+
+def anchor_chain(*, at: datetime) -> Verification:
+    """Verify, and append the end to the anchor file unless the chain is unsound or its end is already there."""
+    verification = verify_chain()
+    if not verification.is_sound or not verification.entries:
+        return verification
     anchors = read_anchors()
-    if not verification.is_sound or (anchors and anchors[-1]["hash"] == verification.last_hash):
-        return
-    line = {
-        "seq": verification.entries,
-        "hash": verification.last_hash,
-        "entries": verification.entries,
-        "at": instant(at),
-    }
+    if anchors and anchors[-1]["hash"] == verification.last_hash:
+        return verification
+    count = verification.entries
+    line = {"seq": count, "hash": verification.last_hash, "entries": count, "at": instant(at)}
     path = anchor_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps(line) + "\n")
+    return verification

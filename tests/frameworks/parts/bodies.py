@@ -1,6 +1,8 @@
 """One valid body of every kind, and of every policy, as people would write them."""
 
-ENTERPRISE_RULE = {
+from typing import Any
+
+ENTERPRISE_RULE: dict[str, Any] = {
     "key": "value",
     "basis": "value",
     "note": "Agreed in the second meeting.",
@@ -17,7 +19,7 @@ ENTERPRISE_RULE = {
     },
 }
 
-BODIES = {
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("meta", "meta"): {
         "name": "Customer segmentation",
         "company": "Example Corp",

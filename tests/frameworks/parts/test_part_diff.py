@@ -1,6 +1,7 @@
 """What changed, in words, and how much it matters."""
 
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -12,7 +13,7 @@ from frameworks.parts.materiality import highest_materiality, materiality
 from frameworks.parts.moves import moves
 from tests.frameworks.parts.bodies import BODIES
 
-NAMES = {
+NAMES: dict[tuple[str, str], dict[str, Any]] = {
     ("data_source", "employee_count"): {"label": "Employees", "data_type": "integer"},
     ("data_source", "arr"): BODIES["data_source", "arr"],
     ("data_source", "industry"): {"label": "Industry", "data_type": "text"},

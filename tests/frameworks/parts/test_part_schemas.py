@@ -8,7 +8,7 @@ import pytest
 from frameworks.parts import KINDS, SCHEMAS, PartError, json_schema, parse_body, parse_part, to_body
 from frameworks.parts.base import MATERIALITY
 from frameworks.parts.policy import POLICIES, SignoffPolicy
-from frameworks.parts.segment import attributes_used
+from frameworks.parts.segment import Segment, attributes_used
 from tests.frameworks.parts.bodies import BODIES
 
 
@@ -120,7 +120,7 @@ def test_every_mistake_is_named_at_once():
 
 
 def test_body_nested_without_end_is_refused_without_recursing():
-    deep: list = []
+    deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
 
@@ -195,4 +195,5 @@ def test_recurring_action_needs_its_interval():
 def test_attributes_used_are_those_of_every_leaf():
     segment = parse_body("segment", BODIES["segment", "customer_tier/enterprise"])
 
+    assert isinstance(segment, Segment)
     assert attributes_used(segment) == {"employee_count", "arr"}

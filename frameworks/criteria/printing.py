@@ -152,7 +152,9 @@ def _literal(node: AttributeLeaf, text: str) -> str:
     data_type = node.type.data_type
     if data_type in NUMERIC:
         number = Decimal(text)
-        return text if number != int(number) else str(int(number))
+        if number == int(number):
+            return str(int(number))
+        return text if data_type == "money" else text.rstrip("0")
     if data_type in TEMPORAL:
         return text
     return _bare(text) if data_type == "choice" else _quoted(text)

@@ -177,7 +177,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return self._node(meta, "any", items=parts)
 
     def at_least(self, meta: Meta, parts: list[Any]) -> Raw:
-        return self._node(meta, "at_least", k=_whole(parts[0]), items=parts[1:])
+        return self._node(meta, "at_least", k=parts[0], items=parts[1:])
 
     def negation(self, meta: Meta, parts: list[Raw]) -> Raw:
         return self._node(meta, "not", item=parts[0])
@@ -221,7 +221,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return self._leaf(meta, str(parts[1]), parts[0], value=parts[2])
 
     def relative_date(self, meta: Meta, parts: list[Any]) -> Raw:
-        return self._leaf(meta, str(parts[1]), parts[0], n=_whole(parts[2]), unit=str(parts[3]))
+        return self._leaf(meta, str(parts[1]), parts[0], n=parts[2], unit=str(parts[3]))
 
     def truth(self, meta: Meta, parts: list[Any]) -> Raw:
         return self._leaf(meta, f"is_{parts[1]}", parts[0])
@@ -276,7 +276,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         places = {"": Place(meta.line, meta.column)}
         plain: Raw = {}
         for key, value in fields.items():
-            plain[key] = _plain(value)
+            plain[key] = _whole(value) if key in {"k", "n"} else _plain(value)
             places.update(_places_of(key, value))
         self.places[node_id] = places
         return {"id": node_id, "op": op, **plain}

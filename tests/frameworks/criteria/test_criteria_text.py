@@ -1,0 +1,193 @@
+"""The text form: what is written, how it is printed, where it is wrong, and which ids survive an edit."""
+
+from __future__ import annotations
+
+import pytest
+
+from frameworks.criteria.ast import walk
+from frameworks.criteria.text import CriteriaTextError, parse_text, print_text, scope_ambiguities
+from tests.frameworks.criteria.vocabulary import ATTRIBUTES, DIMENSIONS, read
+
+
+def _parse(text, previous=None):
+    return parse_text(text, previous=previous, attributes=ATTRIBUTES, dimensions=DIMENSIONS)
+
+
+def _refused(text):
+    with pytest.raises(CriteriaTextError) as caught:
+        _parse(text)
+    return [(problem.code, problem.place.line, problem.place.column) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "employees in [200, 1000) and (arr > 25000 USD or industry in {saas, fintech})",
+        "employees in (200, 1000] employees",
+        "employees = 200 or employees != 300 or employees < 1 or employees <= 2 or employees > 3 or employees >= 4",
+        "employees not in {1, 2} if missing true",
+        "arr >= 25000.10 if missing false",
+        "score in [0.25, 0.5) points",
+        'industry = "health-care"',
+        'name = "Smith, Jones & Co"',
+        'name in exact {"Acme", "say \\"hi\\""}',
+        'name != exact "Acme"',
+        'name starts_with "Ac" and name ends_with exact "me" and name contains "\\\\"',
+        "signed_on before 2026-01-31 or signed_on on_or_after 2026-02-01",
+        "signed_on in [2026-01-01, 2026-04-01)",
+        "seen_at after 2026-01-31T10:00:00+01:00",
+        "seen_at within_last 90 days or signed_on within_next 2 quarters or seen_at older_than 1 months",
+        "p is true and q is false and r is missing and name is present",
+        "segment(lifecycle) in {renewal, onboarding} and segment(lifecycle) not in {churned} if missing true",
+        "not (segment(size) is unassigned)",
+        "at_least 2 of (p is true, q is true or r is true, not (p is true and q is true))",
+        "all(p is true) or any(all(q is true))",
+        "p is true and (q is true and r is true)",
+        "always",
+    ],
+)
+def test_canonical_text_is_printed_as_it_was_read(text):
+    assert print_text(_parse(text).root) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("  employees>=200\n\tand\r\narr<5.50", "employees >= 200 and arr < 5.50"),
+        ("((employees = 1))", "employees = 1"),
+        ("not employees = 1", "not (employees = 1)"),
+        ("p is true and q is true or r is true", "(p is true and q is true) or r is true"),
+        ("not p is true and q is true", "not (p is true) and q is true"),
+        ('industry in {"saas"}', "industry in {saas}"),
+        ("arr = 5.00", "arr = 5"),
+        ('employees = "200"', "employees = 200"),
+        ("`employees` = 1", "employees = 1"),
+    ],
+)
+def test_other_ways_to_write_a_rule_are_printed_canonically(written, printed):
+    assert print_text(_parse(written).root) == printed
+
+
+def test_text_of_the_rule_in_the_documentation_gives_its_document():
+    rule = _parse("employees in [200, 1000) and (arr > 25000 or not (segment(lifecycle) in {churned}))")
+
+    assert rule.document() == {
+        "schema": "criteria/1",
+        "root": {
+            "id": "n1",
+            "op": "all",
+            "items": [
+                {"id": "n2", "op": "range", "attribute": "employees", "ge": "200", "lt": "1000"},
+                {
+                    "id": "n3",
+                    "op": "any",
+                    "items": [
+                        {"id": "n4", "op": "gt", "attribute": "arr", "value": "25000.00"},
+                        {
+                            "id": "n5",
+                            "op": "not",
+                            "item": {"id": "n6", "op": "segment", "dimension": "lifecycle", "any_of": ["churned"]},
+                        },
+                    ],
+                },
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [("syntax", 1, 1)]),
+        ("arr >", [("syntax", 1, 6)]),
+        ("arr > 5 and\n", [("syntax", 2, 1)]),
+        ("arr ! 5", [("syntax", 1, 5)]),
+        ("arr > 5 AND p is true", [("syntax", 1, 13)]),
+        ("(arr > 5", [("syntax", 1, 9)]),
+        ('name = "open', [("syntax", 1, 8)]),
+        ('name = "\\q"', [("syntax", 1, 8)]),
+        ("industry in {}", [("syntax", 1, 14)]),
+        ("employees in [200, 1000", [("syntax", 1, 24)]),
+        ("arr > 25,000", [("not_a_number", 1, 7)]),
+        ("employees in {25,100}", [("not_a_number", 1, 15)]),
+        ("employees in [100,500)", [("syntax", 1, 22)]),
+        ("nobody = 1 and\n  arr > 5.123", [("unknown_field", 1, 1), ("scale", 2, 9)]),
+        ("arr > 5 EUR", [("wrong_currency", 1, 9)]),
+        ("employees in {1, 2, x}", [("not_a_number", 1, 21)]),
+        ("employees in [1000, 200)", [("empty_range", 1, 15)]),
+        ("industry in {saas, retail}", [("unknown_choice", 1, 20)]),
+        ("segment(lifecycle) in {gone}", [("unknown_segment", 1, 24)]),
+        ("at_least 3 of (always, always)", [("unreachable_count", 1, 10)]),
+        ("name = 'Acme'", [("syntax", 1, 8)]),
+        ("arr > 1e9", [("not_a_number", 1, 7)]),
+        ("arr > 1k", [("not_a_number", 1, 7)]),
+        ("signed_on within_last 9x days", [("invalid_value", 1, 23)]),
+        ("(" * 3000 + "arr > " + ")" * 3000, [("syntax", 1, 3007)]),
+        ("not " * 3000 + "always", [("too_deep", 1, 33)]),
+        ("x" * 200_001, [("too_long", 1, 1)]),
+    ],
+)
+def test_text_that_is_not_a_rule_is_refused_with_line_and_column(text, expected):
+    assert _refused(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("p is true and q is true or r is true", [(1, 1)]),
+        ("r is true or\np is true and q is true", [(2, 1)]),
+        ("(p is true and q is true) or r is true", []),
+        ("p is true and (q is true or r is true)", []),
+        ("all(p is true, q is true) or r is true", []),
+    ],
+)
+def test_and_mixed_with_or_is_found_where_parentheses_are_missing(text, places):
+    assert [(place.line, place.column) for place in scope_ambiguities(text)] == places
+
+
+BEFORE = {
+    "id": "root",
+    "op": "all",
+    "items": [
+        {"id": "size", "op": "range", "attribute": "employees", "ge": "200", "lt": "1000"},
+        {
+            "id": "money",
+            "op": "any",
+            "items": [
+                {"id": "arr", "op": "gt", "attribute": "arr", "value": "25000.00"},
+                {"id": "saas", "op": "eq", "attribute": "industry", "value": "saas"},
+            ],
+        },
+    ],
+}
+
+
+def _ids_after(text):
+    return [node.id for node in walk(_parse(text, previous=read(BEFORE)).root)]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        # unchanged
+        ("employees in [200, 1000) and (arr > 25000 or industry = saas)", ["root", "size", "money", "arr", "saas"]),
+        # a threshold moved
+        ("employees in [250, 1000) and (arr > 25000 or industry = saas)", ["root", "size", "money", "arr", "saas"]),
+        # another operator on the same attribute
+        ("employees >= 200 and (arr >= 25000 or industry = saas)", ["root", "size", "money", "arr", "saas"]),
+        # turned around
+        ("(industry = saas or arr > 25000) and employees in [200, 1000)", ["root", "money", "saas", "arr", "size"]),
+        # one item more, one item less
+        (
+            "employees in [200, 1000) and (arr > 25000 or industry = saas or p is true)",
+            ["root", "size", "money", "arr", "saas", "n1"],
+        ),
+        ("employees in [200, 1000) and any(arr > 25000)", ["root", "size", "money", "arr"]),
+        # and became or
+        ("employees in [200, 1000) or (arr > 25000 and industry = saas)", ["root", "size", "money", "arr", "saas"]),
+        # something else
+        ("p is true", ["n1"]),
+    ],
+)
+def test_node_keeps_its_id_through_an_edit_of_the_text(text, ids):
+    assert _ids_after(text) == ids

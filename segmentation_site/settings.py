@@ -254,6 +254,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "accounts.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
     "nightly run": {"task": "accounts.nightly_run", "schedule": crontab(hour="0", minute="10")},
     "verify audit": {"task": "governance.verify_audit", "schedule": crontab(hour="2", minute="0")},
+    "time out requests": {"task": "governance.time_out_requests", "schedule": crontab(minute="7")},
     **{
         # A worker that is alive but does not consume is found by the tick it does not answer.
         f"tick {queue}": {
@@ -355,6 +356,8 @@ USE_TZ = True
 # Files
 
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+# The end of the audit chain, outside the database; best on another machine's disk.
+AUDIT_ANCHOR_FILE = env.path("AUDIT_ANCHOR_FILE", default=str(VAR_DIR / "audit-anchors.jsonl"))
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 _NODE_MODULES = BASE_DIR / "node_modules"

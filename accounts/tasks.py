@@ -1,1 +1,46 @@
-"""Celery tasks of accounts: each only a doorbell that lets a worker look into the database for work."""
+"""Celery tasks of accounts: each only a doorbell that lets a worker look into the database for work.
+
+A task works in slices and rings again, so that it ends long before its time limit and a stopped worker loses little.
+"""
+
+import time
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.services import evaluation, runs
+from frameworks.doorbell import ring
+
+SLICE_SECONDS = 20
+
+
+@shared_task(name="accounts.evaluate_pending")
+def evaluate_pending_task() -> None:
+    """Evaluate marked accounts until none is left or the slice is over."""
+    end = time.monotonic() + SLICE_SECONDS
+    while evaluation.evaluate_pending(at=timezone.now()):
+        if time.monotonic() > end:
+            ring(evaluate_pending_task)
+            return
+
+
+@shared_task(name="accounts.work_run")
+def work_run_task(run_id: int) -> None:
+    """Work on chunks of a run until none can be leased or the slice is over."""
+    end = time.monotonic() + SLICE_SECONDS
+    while runs.work_next_chunk(run_id=run_id, at=timezone.now()):
+        if time.monotonic() > end:
+            ring(work_run_task, run_id)
+            return
+
+
+@shared_task(name="accounts.sweep")
+def sweep_task() -> None:
+    """Every 30 seconds: work whose doorbell was lost, and overrides whose time has come."""
+    evaluation.sweep(at=timezone.now())
+
+
+@shared_task(name="accounts.nightly_run")
+def nightly_run_task() -> None:
+    """Once a night: what time alone has moved."""
+    evaluation.start_nightly_runs(at=timezone.now())

@@ -6,7 +6,6 @@ but `definition_of`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -26,9 +25,6 @@ from frameworks.parts.segment import Rule, Segment
 from frameworks.parts.term import Term
 
 Bodies = Mapping[tuple[str, str], Mapping[str, Any]]
-
-# Attributes that can never be negative: a threshold below zero is a slip of the pen.
-NEVER_NEGATIVE = frozenset({"money", "integer"})
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ def attribute_type(key: str, source: DataSource) -> AttributeType:
         choices=tuple((choice.id, choice.label) for choice in source.choices),
         missing_tokens=(*DEFAULT_MISSING_TOKENS, *source.missing_tokens),
         freshness_days=source.freshness_days,
-        minimum=Decimal(0) if source.data_type in NEVER_NEGATIVE else None,
+        minimum=source.minimum,
     )
 
 

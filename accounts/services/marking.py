@@ -4,16 +4,13 @@ The mark is the work owed and is written in the transaction of the change; the C
 commit only says that there is some. If the message is lost, the sweeper finds the mark.
 """
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
 from accounts.models import PendingEvaluation
-
-logger = logging.getLogger(__name__)
+from frameworks.doorbell import ring
 
 
 def mark_accounts(*, account_ids: Iterable[int], cause: str, at: datetime) -> int:
@@ -34,7 +31,4 @@ def ring_doorbell() -> None:
 def _ring() -> None:
     from accounts.tasks import evaluate_pending_task
 
-    try:
-        evaluate_pending_task.delay()
-    except OperationalError:
-        logger.warning("The broker did not take a doorbell; the sweeper will find the marks.")
+    ring(evaluate_pending_task)

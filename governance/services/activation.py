@@ -1,0 +1,95 @@
+"""Activation: evaluate first, guard, then flip the pointer and apply.
+
+Asking for activation plans a run of the approved version; pass 1 changes nothing. When it is complete the guard
+compares it with the policy. Only then, in one transaction, every gate is checked again, the framework's pointer
+moves and the run begins to apply. A run that is held or cancelled has changed nothing.
+"""
+
+from datetime import datetime
+
+from django.db.models import Count
+
+from accounts.guard import Counts, Moves, guard_findings
+from accounts.models import Assignment, AssignmentRun
+from accounts.services import runs
+from frameworks.definition import Definition, definition_of
+from frameworks.errors import ConflictError, NotAllowedError
+from frameworks.governed import governed
+from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
+from frameworks.services.activation import activation_blockers, flip_active_version
+
+
+def request_activation(*, version: FrameworkVersion, actor: User, at: datetime) -> AssignmentRun:
+    """Plan the activation's run. Raises NotAllowedError, or ConflictError listing what still blocks."""
+    if not actor.has_perm("frameworks.activate_version"):
+        raise NotAllowedError("Only RevOps and executives may activate a version.")
+    with governed("version.activation_requested", actor=actor, target=version, at=at):
+        blockers = activation_blockers(version, at)
+        if blockers:
+            raise ConflictError(f"{version} cannot be activated yet.", reasons=blockers)
+        return runs.plan_run(version=version, kind=AssignmentRun.Kind.ACTIVATION, actor=actor, at=at)
+
+
+def continue_activation(*, run: AssignmentRun, at: datetime) -> None:
+    """Pass 1 is complete, or a person released the run: hold it, or flip and apply.
+
+    When a gate fails meanwhile, the run is cancelled with the reason and the active version keeps serving.
+    """
+    version = run.framework_version
+    findings = [] if run.released_by_id else _guard(run, definition_of(version))
+    if findings:
+        runs.hold_run(run=run, because=findings, at=at)
+        return
+    if run.requested_by is None:
+        raise ValueError("An activation is always asked for by a person.")
+    try:
+        with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
+            flip_active_version(version=version, actor=run.requested_by, at=at)
+            runs.start_applying(run=run, at=at)
+            act.after = {"run": str(run.uuid), "version": str(version.number)}
+    except (ConflictError, NotAllowedError) as error:
+        run.refresh_from_db()
+        runs.cancel_run(run=run, reason=str(error), actor=None, at=at)
+
+
+def _guard(run: AssignmentRun, definition: Definition) -> list[str]:
+    policy = definition.policy("guard")
+    if policy is None:
+        return []
+    return guard_findings(
+        policy=policy,
+        before=current_distribution(run.framework),
+        moves=moves_by_key(run),
+        fallbacks={key: body.fallback for key, body in definition.dimensions.items()},
+    )
+
+
+def current_distribution(framework: Framework) -> Counts:
+    """Dimension key → segment key ("" is Unassigned) → accounts, as assigned now."""
+    dimensions = dict(Dimension.objects.filter(framework=framework).values_list("pk", "key"))
+    segments = dict(Segment.objects.filter(dimension__framework=framework).values_list("pk", "key"))
+    rows = (
+        Assignment.objects.filter(dimension_id__in=dimensions)
+        .order_by()
+        .values_list("dimension_id", "effective_id")
+        .annotate(accounts=Count("account_id"))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for dimension, segment, count in rows:
+        found.setdefault(dimensions[dimension], {})[segments.get(segment, "")] = count
+    return found
+
+
+def moves_by_key(run: AssignmentRun) -> Moves:
+    """The run's moves with keys for ids."""
+    dimensions = {
+        str(pk): key for pk, key in Dimension.objects.filter(framework=run.framework).values_list("pk", "key")
+    }
+    rows = Segment.objects.filter(dimension__framework=run.framework).values_list("pk", "key")
+    segments = {"": ""} | {str(pk): key for pk, key in rows}
+    return {
+        dimensions[dimension]: {
+            segments[was]: {segments[now]: count for now, count in by_to.items()} for was, by_to in by_from.items()
+        }
+        for dimension, by_from in run.moves.items()
+    }

@@ -1,0 +1,60 @@
+"""Celery tasks of governance: signs of life, and what is looked after each hour and night."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from celery import Task, shared_task
+from celery.signals import before_task_publish
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from governance.models import Heartbeat
+from governance.services.audit import anchor_chain
+from governance.services.requests import time_out_requests
+
+logger = logging.getLogger(__name__)
+
+TICK = "governance.tick"
+
+
+@before_task_publish.connect(dispatch_uid="governance.stamp_tick")
+def stamp_tick(*, sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
+    """Say in the message when beat sent it: its schedule carries constant arguments only."""
+    if sender == TICK:
+        headers["ticked_at"] = timezone.now().isoformat()
+
+
+@shared_task(name=TICK, bind=True)
+def tick_task(self: Task[Any, Any], queue: str, sent_at: str | None = None) -> None:
+    """Write down that a worker consumed a tick from `queue`; `sent_at` is an ISO instant, for a sender by hand."""
+    now = timezone.now()
+    stamp = sent_at or getattr(self.request, "ticked_at", None) or (self.request.headers or {}).get("ticked_at")
+    record_tick(queue=queue, sent_at=parse_datetime(stamp or "") or now, at=now, worker=self.request.hostname or "")
+
+
+def record_tick(*, queue: str, sent_at: datetime, at: datetime, worker: str) -> None:
+    """The newest sign of life of a queue, written by whoever consumed it."""
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(queue=queue, sent_at=sent_at, consumed_at=at, worker=worker[:200])],
+        update_conflicts=True,
+        unique_fields=["queue"],
+        update_fields=["sent_at", "consumed_at", "worker"],
+    )
+
+
+@shared_task(name="governance.verify_audit", soft_time_limit=230, time_limit=240)
+def verify_audit_task() -> None:
+    """Each night: prove the audit chain and anchor its end outside the database; shout when it is not sound.
+
+    Its limit stays under the broker's visibility timeout: past that, the message would be delivered again.
+    """
+    verification = anchor_chain(at=timezone.now())
+    if verification.finding:
+        logger.critical("The audit chain is not sound: %s", verification.finding.message)
+
+
+@shared_task(name="governance.time_out_requests")
+def time_out_requests_task() -> None:
+    """Each hour: close requests that nobody decided before their time was over."""
+    time_out_requests(timezone.now())

@@ -219,9 +219,14 @@ class _Compiler:
         return self._fresh(attribute, self.resolver.value(attribute.key))
 
     def _comparable(self, node: AttributeLeaf, match: str | None) -> Expression:
-        if node.type.data_type == "text" and not match:
-            return self._fresh(node.type, self.resolver.text_key(node.attribute))
-        return self._value(node.type)
+        if node.type.data_type != "text":
+            return self._value(node.type)
+        key = self.resolver.text_key(node.attribute)
+        if not match:
+            return self._fresh(node.type, key)
+        # Only the matching key knows that "N/A" is no value; an exact comparison must not call it a text.
+        known = IsNull(key, False)
+        return ValueWhere(known, self._value(node.type), output_field=TextField())
 
     def _fresh(self, attribute: AttributeType, value: Expression) -> Expression:
         """NULL when observed before the first day of the freshness limit, or nobody knows when."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from frameworks.criteria.ast import operators_for
-from tests.frameworks.criteria.vocabulary import AS_OF, ATTRIBUTES, berlin, leaf, read, verdict, verdicts
+from tests.frameworks.criteria.vocabulary import AS_OF, ATTRIBUTES, berlin, explained, leaf, read, verdict, verdicts
 
 pytestmark = pytest.mark.django_db
 
@@ -155,3 +155,25 @@ def test_value_older_than_its_freshness_limit_is_unknown(observed_at, expected):
 
 def test_null_beside_a_list_never_makes_not_in_true():
     assert verdict(leaf("not_in", "industry", values=["saas"]), {"industry": None}) is None
+
+
+@pytest.mark.parametrize("stored", ["", "  ", "N/A", "-"])
+@pytest.mark.parametrize("match", [{}, {"match": "exact"}])
+def test_text_that_means_no_value_is_unknown_to_every_text_operator(stored, match):
+    rules = [
+        leaf("eq", "name", value="Acme", **match),
+        leaf("ne", "name", value="Acme", **match),
+        leaf("not_in", "name", values=["Acme"], **match),
+        leaf("contains", "name", value="/", **match),
+    ]
+
+    assert [verdict(rule, {"name": stored}) for rule in rules] == [None] * 4
+
+
+def test_bounds_from_as_of_are_constants_of_the_statement():
+    rule = read(leaf("within_last", "seen_at", n=2, unit="months")).root
+
+    plan = explained(rule)
+
+    assert "timezone" not in plan
+    assert "make_interval" not in plan

@@ -113,19 +113,39 @@ def verdicts(
     nodes: Sequence[Node], rows: Sequence[Row], *, as_of: datetime = AS_OF, zone: ZoneInfo = BERLIN
 ) -> list[tuple[Verdict, ...]]:
     """For each row, the verdict on each node, all in one statement."""
+    columns, values = _columns(nodes, as_of, zone)
+    accounts, account_values = _literal_rows(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH account AS ({accounts}) SELECT {columns} FROM account ORDER BY position", [*account_values, *values]
+        )
+        return [tuple(row) for row in cursor.fetchall()]
+
+
+def explained(node: Node) -> str:
+    """PostgreSQL's plan for filtering accounts by a rule."""
+    condition, values = _columns([node], AS_OF, BERLIN)
+    accounts, account_values = _literal_rows([{}])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"EXPLAIN (VERBOSE) WITH account AS MATERIALIZED ({accounts}) SELECT 1 FROM account WHERE {condition}",
+            [*account_values, *values],
+        )
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def _columns(nodes: Sequence[Node], as_of: datetime, zone: ZoneInfo) -> tuple[str, list[Any]]:
     moment = Value(as_of, output_field=DateTimeField())
     compiler = Query(None).get_compiler(connection=connection)
-    compiled = []
+    texts: list[str] = []
+    values: list[Any] = []
     for node in nodes:
         expression = compile_node(node, resolver=Columns(), as_of=moment, zone=zone)
         assert isinstance(expression.output_field, BooleanField)
-        compiled.append(compiler.compile(expression.resolve_expression(Query(None))))
-    accounts, account_values = _literal_rows(rows)
-    columns = ", ".join(sql for sql, _ in compiled)
-    parameters = [*account_values, *(value for _, values in compiled for value in values)]
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH account AS ({accounts}) SELECT {columns} FROM account ORDER BY position", parameters)
-        return [tuple(row) for row in cursor.fetchall()]
+        sql, parameters = compiler.compile(expression.resolve_expression(Query(None)))
+        texts.append(sql)
+        values.extend(parameters)
+    return ", ".join(texts), values
 
 
 def _literal_rows(rows: Sequence[Row]) -> tuple[str, list[Any]]:

@@ -6,7 +6,7 @@ evaluators of one account can therefore never leave old facts in place. Only row
 is stored are written: repeating an evaluation writes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -226,20 +226,26 @@ def apply(
 
 
 def apply_with_isolation(*, plan: FrameworkPlan, scope: Scope, **how: Any) -> Outcome:
-    """Like `apply`; when a value cannot be evaluated in SQL, halve the scope until the account is found.
+    """Like `apply`; an account whose values SQL cannot read becomes Unassigned with the reason `error`."""
+    return _isolated(
+        scope,
+        work=lambda part: apply(plan=plan, scope=part, **how),
+        set_aside=lambda pk: _apply_error(plan, pk, how),
+    )
 
-    That account becomes Unassigned with the reason `error`; all others go on.
-    """
+
+def _isolated(scope: Scope, *, work: Callable[[Scope], Outcome], set_aside: Callable[[int], Outcome]) -> Outcome:
+    """Do the work; when a value cannot be evaluated, halve the scope until its account is found. All others go on."""
     try:
         with transaction.atomic():
-            return apply(plan=plan, scope=scope, **how)
+            return work(scope)
     except DataError:
         ids = _ids_of(scope)
     if len(ids) == 1:
-        return _set_aside(plan, ids[0], how)
+        return set_aside(ids[0])
     middle = len(ids) // 2
-    halves = [Scope(ids=tuple(half)) for half in (ids[:middle], ids[middle:]) if half]
-    return _merged(apply_with_isolation(plan=plan, scope=half, **how) for half in halves)
+    halves = [Scope(ids=tuple(half)) for half in (ids[:middle], ids[middle:])]
+    return _merged(_isolated(half, work=work, set_aside=set_aside) for half in halves)
 
 
 def _ids_of(scope: Scope) -> list[int]:
@@ -263,23 +269,28 @@ WITH changed AS MATERIALIZED (
 """
 
 
-def _set_aside(plan: FrameworkPlan, account_id: int, how: Mapping[str, Any]) -> Outcome:
+def _apply_error(plan: FrameworkPlan, account_id: int, how: Mapping[str, Any]) -> Outcome:
+    take_locks(Scope(ids=(account_id,)))
+    run_id = how.get("run_id")
+    extra = {"run_id": run_id, "cause": how["cause"], "mark_ids": [], "mark_causes": []}
+    rows = _run_error_statement(_APPLY, plan, account_id, how["as_of"], extra)
+    moves = {(dimension, was, now): count for dimension, was, now, count, *_ in rows}
+    return Outcome(moves, sum(row[3] for row in rows), sum(row[4] for row in rows), failed=1)
+
+
+def _run_error_statement(
+    ending: str, plan: FrameworkPlan, account_id: int, as_of: datetime, extra: Mapping[str, Any]
+) -> list[Any]:
     parameters = {
         "account_id": account_id,
         "dimension_ids": [d.dimension_id for d in plan.dimensions],
-        "as_of": how["as_of"],
+        "as_of": as_of,
         "version_id": plan.version_id,
-        "run_id": how.get("run_id"),
-        "cause": how["cause"],
-        "mark_ids": [],
-        "mark_causes": [],
+        **extra,
     }
-    take_locks(Scope(ids=(account_id,)))
     with connection.cursor() as cursor:
-        cursor.execute(_SET_ASIDE + _APPLY, parameters)
-        rows = cursor.fetchall()
-    moves = {(dimension, was, now): count for dimension, was, now, count, *_ in rows}
-    return Outcome(moves, sum(row[3] for row in rows), sum(row[4] for row in rows), failed=1)
+        cursor.execute(_SET_ASIDE + ending, parameters)
+        return cursor.fetchall()
 
 
 def _merged(outcomes: Iterator[Outcome]) -> Outcome:
@@ -322,16 +333,24 @@ def preview(*, plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int) 
 
     Accounts without one are counted only: they are all written in the second pass.
     """
+    return _isolated(
+        scope,
+        work=lambda part: _preview(plan, part, as_of, run_id),
+        set_aside=lambda pk: _previewed(_run_error_statement(_PREVIEW, plan, pk, as_of, {"run_id": run_id}), failed=1),
+    )
+
+
+def _preview(plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int) -> Outcome:
     parameters = {**plan.parameters, **scope.parameters, "as_of": as_of, "run_id": run_id}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
         cursor.execute(changed_sql(plan, scope) + _PREVIEW, parameters)
-        rows = cursor.fetchall()
-    return Outcome(
-        moves={(dimension, was, now): count for dimension, was, now, count, _ in rows},
-        changed=sum(row[3] for row in rows),
-        transitions=0,
-    )
+        return _previewed(cursor.fetchall())
+
+
+def _previewed(rows: Sequence[Any], failed: int = 0) -> Outcome:
+    moves = {(dimension, was, now): count for dimension, was, now, count, _ in rows}
+    return Outcome(moves, sum(moves.values()), transitions=0, failed=failed)
 
 
 # --- single accounts

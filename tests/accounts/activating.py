@@ -1,0 +1,78 @@
+"""The template's framework brought into force over real accounts, with the services people use."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import Account, AssignmentRun
+from accounts.services import runs
+from frameworks.criteria.text_keys import matching_key
+from frameworks.models import FrameworkVersion, User
+from frameworks.services.drafting import assumed_parts, confirm_parts, create_framework
+from frameworks.services.review import submit_version
+from frameworks.services.signing import Answer, sign
+from frameworks.standing import requirements_standing
+from governance.services.activation import request_activation
+from tests.frameworks.making import person
+
+AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+
+def account(name: str, **values: Any) -> Account:
+    """A customer with complete, unremarkable data, but for `values`."""
+    plain: dict[str, Any] = {
+        "industry": "Technology",
+        "employee_count": 5_000,
+        "arr": Decimal("60000.00"),
+        "annual_revenue": Decimal("900000000.00"),
+        "health_score": 75,
+        "weekly_active_share": Decimal("55.00"),
+        "last_activity_on": AT.date() - timedelta(days=3),
+        "customer_since_on": AT.date() - timedelta(days=200),
+        "contract_start_on": AT.date() - timedelta(days=200),
+        "contract_end_on": AT.date() + timedelta(days=300),
+        "attributes": {"expansion_opportunity": "false"},
+    }
+    values = plain | values
+    for key in ("industry", "country", "state", "city"):
+        values[f"{key}_key"] = matching_key(values.get(key))
+    observed = ("annual_revenue", "arr", "employee_count", "health_score", "weekly_active_share")
+    stamps = {f"{key}_observed_at": AT - timedelta(days=1) for key in observed}
+    return Account.objects.create(name=name, name_key=name.casefold(), **(stamps | values))
+
+
+def signed_version(framework_slug: str = "main") -> FrameworkVersion:
+    """v0 of the template, confirmed, submitted and signed by everyone it asks."""
+    author = person("ravi", "revops")
+    stakeholders = [person(name, "stakeholder") for name in ("priya", "marcus", "nadia")]
+    version = create_framework(
+        name="Customer segmentation", slug=framework_slug, template="firmographic_value", actor=author, at=AT
+    )
+    evidence = "Agreed in the kickoff meeting."
+    confirm_parts(version=version, parts=assumed_parts(version), evidence=evidence, actor=author, at=AT)
+    submit_version(version=version, actor=author, at=AT)
+    for stakeholder in stakeholders:
+        sign_everything(version, stakeholder)
+    version.refresh_from_db()
+    return version
+
+
+def sign_everything(version: FrameworkVersion, signer: User) -> None:
+    answers = [
+        Answer(standing.requirement.pk, standing.digest, "approve")
+        for standing in requirements_standing(version, AT)
+        if signer in standing.requirement.pool.all()
+    ]
+    sign(version=version, decisions=answers, signer=signer, authentication="password", authenticated_at=AT, at=AT)
+
+
+def work_off(run: AssignmentRun) -> AssignmentRun:
+    """Do by hand what a worker does."""
+    while runs.work_next_chunk(run_id=run.pk, at=AT):
+        pass
+    run.refresh_from_db()
+    return run
+
+
+def activate(version: FrameworkVersion) -> AssignmentRun:
+    return work_off(request_activation(version=version, actor=version.author, at=AT))

@@ -51,5 +51,5 @@ class InvalidError(Exception):
     """The content is refused; `problems` names every one of them."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
         super().__init__(" ".join(self.problems))

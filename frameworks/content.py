@@ -1,0 +1,100 @@
+"""From what a person or a file sent to a body that can be stored: typed, checked, in its one spelling."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from frameworks.criteria.parsing import CriteriaError
+from frameworks.definition import Bodies, Definition
+from frameworks.errors import InvalidError
+from frameworks.models import Attribute, Kind, PartBody
+from frameworks.parts import PartError, PartSchema, level_digests, parse_part, to_body
+from frameworks.parts.segment import Segment
+
+PartId = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A checked body with its digests."""
+
+    kind: str
+    key: str
+    schema: PartSchema
+    body: Mapping[str, Any]
+    digest: str
+    operational: str
+    semantic: str
+
+    @property
+    def label(self) -> str:
+        return str(getattr(self.schema, "label", "") or getattr(self.schema, "name", "") or self.key)
+
+    def row(self) -> PartBody:
+        """The body as a row; it may exist already, under the same digest."""
+        return PartBody(
+            digest=self.digest,
+            kind=self.kind,
+            body=dict(self.body),
+            operational_digest=self.operational,
+            semantic_digest=self.semantic,
+        )
+
+
+def checked(kind: str, key: str, body: object, definition: Definition) -> Content:
+    """The content of one part; rules are read with the attributes and dimensions of `definition`.
+
+    Raises InvalidError with every problem, each naming the place.
+    """
+    try:
+        schema = parse_part(kind, key, body)
+    except PartError as error:
+        raise InvalidError(f"{issue.pointer or key}: {issue.message}" for issue in error.issues) from error
+    if isinstance(schema, Segment):
+        plain = to_body(schema)
+        _read_rules(schema, plain, definition)
+        schema = parse_part(kind, key, plain)
+    plain = to_body(schema)
+    digests = level_digests(kind, plain)
+    return Content(kind, key, schema, plain, digests["cosmetic"], digests["operational"], digests["semantic"])
+
+
+def _read_rules(schema: Segment, plain: dict[str, Any], definition: Definition) -> None:
+    """Put each rule's criteria in canonical form into `plain`."""
+    problems = []
+    for position, rule in enumerate(schema.rules):
+        try:
+            criteria = definition.criteria_of(schema.dimension, rule.criteria)
+        except CriteriaError as error:
+            at = f"/rules/{position}/criteria"
+            problems += [f"{at}{problem.pointer}: {problem.message}" for problem in error.problems]
+        else:
+            plain["rules"][position]["criteria"] = criteria.document()
+    if problems:
+        raise InvalidError(problems)
+
+
+def checked_all(bodies: Bodies) -> list[Content]:
+    """The content of a whole set of parts, in the order given. Raises InvalidError naming part and place."""
+    problems: list[str] = []
+    found: list[Content] = []
+    definition = Definition(bodies)
+    for (kind, key), body in bodies.items():
+        try:
+            found.append(checked(kind, key, body, definition))
+        except PartError as error:
+            problems += [f"{kind} {key}: {error}"]
+        except InvalidError as error:
+            problems += [f"{kind} {key}: {problem}" for problem in error.problems]
+    if problems:
+        raise InvalidError(problems)
+    return found
+
+
+def storage_problems(contents: list[Content]) -> Iterator[str]:
+    """Attributes that accounts store as another type than their data source says."""
+    types = {content.key: content.body["data_type"] for content in contents if content.kind == Kind.DATA_SOURCE}
+    for attribute in Attribute.objects.filter(key__in=types, storage=Attribute.Storage.COLUMN):
+        if attribute.data_type != types[attribute.key]:
+            stored = attribute.get_data_type_display().lower()
+            yield f"{attribute.key}: accounts store this as {stored}, not as {types[attribute.key]}."

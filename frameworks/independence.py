@@ -1,0 +1,61 @@
+"""Separation of duties for signing: who may sign what, and why not. Pure: facts are passed in.
+
+Nothing here asks whether somebody is a superuser: what makes a signature independent holds for everyone.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+AUTHENTICATION_LASTS = timedelta(minutes=5)
+METHODS = frozenset({"password", "totp", "passkey", "recovery_code"})
+
+
+@dataclass(frozen=True)
+class SignerFacts:
+    """What counts about a person and one requirement.
+
+    `has_role`: in the role, or named, as the policy says, today. `in_pool`: was eligible when the version was
+    submitted. `holds_permission`: by one of their roles, not by being a superuser.
+    """
+
+    is_active: bool
+    is_service: bool
+    holds_permission: bool
+    has_role: bool
+    contributed: bool
+    counts_contributors: bool
+    pool_label: str
+    in_pool: bool = True
+
+
+def reasons_against_signing(facts: SignerFacts) -> list[str]:
+    """Why this person's signature cannot meet the requirement, in words addressed to them; empty: it can."""
+    reasons = standing_reasons(facts)
+    if facts.contributed and not facts.counts_contributors:
+        reasons.append("You wrote or changed parts of this version, so somebody else signs it.")
+    if not reasons and not facts.in_pool:
+        reasons.append(f"You were not among the signers ({facts.pool_label}) when this version was submitted.")
+    return reasons
+
+
+def standing_reasons(facts: SignerFacts) -> list[str]:
+    """Why this person may sign nothing of the kind, whoever wrote the version."""
+    reasons = []
+    if facts.is_service:
+        reasons.append("A program cannot sign; only a person can.")
+    if not facts.is_active:
+        reasons.append("Your login is deactivated.")
+    if not facts.has_role:
+        reasons.append(f"This is signed by {facts.pool_label}.")
+    elif not facts.holds_permission:
+        reasons.append("None of your roles may sign.")
+    return reasons
+
+
+def reasons_against_authentication(*, method: str, authenticated_at: datetime, at: datetime) -> list[str]:
+    """Why the proof of who is signing does not do. A session may be hours old; a signature needs a fresh proof."""
+    if method not in METHODS:
+        return ["Signing needs your password, a passkey or a second factor; API tokens cannot sign."]
+    if at - authenticated_at > AUTHENTICATION_LASTS:
+        return ["Confirm who you are again: your last confirmation is more than 5 minutes old."]
+    return []

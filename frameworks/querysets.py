@@ -1,0 +1,60 @@
+"""Reads of frameworks that more than one service or page needs."""
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from frameworks.models import Confirmation, Contribution, Framework, FrameworkVersion, Part, Requirement, User
+from frameworks.transitions import UNDER_WAY
+
+
+def with_signing_rights(users: QuerySet[User]) -> QuerySet[User, Any]:
+    """Annotates `may_sign` (by one of their roles, never as a superuser) and `role_names`."""
+    permission = Permission.objects.filter(
+        codename="sign_version", content_type__app_label="frameworks", group__user=OuterRef("pk")
+    )
+    names = ArrayAgg("groups__name", filter=Q(groups__isnull=False), default=Value([]))
+    return users.annotate(may_sign=Exists(permission), role_names=names)
+
+
+def contributor_ids(version: FrameworkVersion) -> set[int]:
+    """Who wrote or changed anything in this version, its author included."""
+    written = Contribution.objects.filter(version=version).values_list("contributed_by_id", flat=True)
+    return {version.author_id, *written.distinct()}
+
+
+def assumed(parts: QuerySet[Part]) -> QuerySet[Part]:
+    """The parts whose body of today nobody has confirmed."""
+    said = Confirmation.objects.filter(
+        framework=OuterRef("version__framework"), kind=OuterRef("kind"), key=OuterRef("key"), body=OuterRef("body")
+    ).order_by("-pk")
+    newest = Coalesce(Subquery(said.values("state")[:1]), Value(Confirmation.State.ASSUMED.value))
+    return parts.annotate(confirmation=newest).exclude(confirmation=Confirmation.State.CONFIRMED)
+
+
+def asked_of(user: User) -> QuerySet[Requirement]:
+    """Requirements of versions in review whose signers include the user, answered or not."""
+    return (
+        Requirement.objects.filter(
+            pool=user, version__state=FrameworkVersion.State.IN_REVIEW, round=F("version__round")
+        )
+        .select_related("version__framework")
+        .order_by("version", "position", "part_key")
+    )
+
+
+def with_counts(frameworks: QuerySet[Framework]) -> QuerySet[Framework, Any]:
+    """Annotates `version_count` and `open_number`, the version in review, approved or scheduled."""
+    under_way = FrameworkVersion.objects.filter(framework=OuterRef("pk"), state__in=UNDER_WAY)
+    return frameworks.select_related("active_version").annotate(
+        version_count=Count("versions", distinct=True),
+        open_number=Subquery(under_way.values("number")[:1]),
+        draft_number=Subquery(
+            FrameworkVersion.objects.filter(framework=OuterRef("pk"), state=FrameworkVersion.State.DRAFT)
+            .order_by("-number")
+            .values("number")[:1]
+        ),
+    )

@@ -1,0 +1,240 @@
+"""Writing drafts: new frameworks and versions, one part at a time, ASSUMED and CONFIRMED."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from frameworks.content import Content, PartId, checked, checked_all, storage_problems
+from frameworks.definition import Definition, bodies_of
+from frameworks.errors import ConflictError, InvalidError, StalePartError
+from frameworks.governed import governed
+from frameworks.models import (
+    Confirmation,
+    Contribution,
+    Framework,
+    FrameworkVersion,
+    Kind,
+    Part,
+    PartBody,
+    User,
+)
+from frameworks.parts.templates import TemplateError, load_template
+from frameworks.querysets import assumed
+from frameworks.services.access import require_permission
+from frameworks.services.catalog import ensure_identities
+from frameworks.transitions import UNDER_WAY
+
+State = FrameworkVersion.State
+Source = Contribution.Source
+EVIDENCE_CHARACTERS = 10
+
+
+def create_framework(
+    *, name: str, slug: str, template: str | None, actor: User, at: datetime, source: str = Source.PAGE
+) -> FrameworkVersion:
+    """A framework with the draft v0 made of the template's parts, everything ASSUMED.
+
+    `template` None starts with the name alone. Raises InvalidError (name, slug, unknown template).
+    """
+    require_permission(actor, "edit_draft", to="start a framework")
+    framework = Framework(name=name.strip(), slug=slug)
+    try:
+        framework.full_clean(exclude=["active_version"])
+    except ValidationError as error:
+        raise InvalidError(error.messages) from error
+    contents = checked_all(_first_bodies(framework.name, template))
+    with governed("framework.created", actor=actor, target=framework, at=at) as act:
+        framework.save()
+        version = FrameworkVersion.objects.create(framework=framework, number=0, author=actor)
+        write_contents(version=version, contents=contents, actor=actor, at=at, source=source)
+        act.after = {"template": template or "", "parts": str(len(contents))}
+    return version
+
+
+def _first_bodies(name: str, template: str | None) -> dict[PartId, Mapping[str, Any]]:
+    meta = (Kind.META.value, "meta")
+    bodies: dict[PartId, Mapping[str, Any]] = {meta: {}}
+    if template:
+        try:
+            bodies |= {(kind, key): body for kind, key, body in load_template(template).parts}
+        except TemplateError as error:
+            raise InvalidError([str(error)]) from error
+    company = settings.COMPANY_NAME or bodies[meta].get("company") or name
+    bodies[meta] = {**bodies[meta], "name": name, "company": company}
+    return bodies
+
+
+def start_draft(*, framework: Framework, actor: User, at: datetime) -> FrameworkVersion:
+    """The next version as a draft with the parts of the active one.
+
+    Where nothing was ever active, it starts from the newest version, if that came to its end.
+    Raises ConflictError while that version can still be worked on.
+    """
+    require_permission(actor, "edit_draft", to="start a draft")
+    with transaction.atomic():
+        framework = Framework.objects.select_for_update(of=("self",)).get(pk=framework.pk)
+        newest = framework.versions.order_by("-number").select_related("framework")[0]
+        source = framework.active_version or newest
+        if not framework.active_version and newest.state in {State.DRAFT, State.WITHDRAWN, *UNDER_WAY}:
+            raise ConflictError(f"Version {newest.number} is not finished yet: continue with that one.")
+        version = FrameworkVersion(
+            framework=framework, number=newest.number + 1, base_version=framework.active_version, author=actor
+        )
+        with governed("version.drafted", actor=actor, target=version, at=at) as act:
+            version.save()
+            copies = source.parts.order_by("pk").values_list("kind", "key", "body_id")
+            Part.objects.bulk_create(
+                [Part(version=version, kind=kind, key=key, body_id=body) for kind, key, body in copies]
+            )
+            act.after = {"number": str(version.number), "from": str(source.number)}
+    return version
+
+
+def save_part(
+    *,
+    version: FrameworkVersion,
+    kind: str,
+    key: str,
+    body: object,
+    expected_digest: str | None,
+    actor: User,
+    at: datetime,
+    source: str,
+) -> Part:
+    """Write one part of a draft. `expected_digest` is the body digest the editor started from, None for a new part.
+
+    Saving what is stored already changes nothing and leaves no trace. Raises StalePartError when somebody was
+    quicker, InvalidError with every problem, ConflictError when the version has left draft.
+    """
+    require_permission(actor, "edit_draft", to="edit drafts")
+    with transaction.atomic():
+        _lock_draft(version)
+        content = checked(kind, key, body, _surroundings(version, (kind, key)))
+        part = version.parts.select_related("body").filter(kind=kind, key=key).first()
+        if part and part.body_id == content.digest:
+            return part
+        _refuse_stale(part, kind, key, content, expected_digest)
+        if problems := list(storage_problems([content])):
+            raise InvalidError(problems)
+        with governed("part.saved", actor=actor, target=version, at=at) as act:
+            act.before = {"digest": part.body_id if part else ""}
+            act.after = {"part": f"{kind} {key}", "digest": content.digest}
+            write_contents(version=version, contents=[content], actor=actor, at=at, source=source)
+    return version.parts.select_related("body").get(kind=kind, key=key)
+
+
+def delete_part(
+    *, version: FrameworkVersion, kind: str, key: str, expected_digest: str, actor: User, at: datetime, source: str
+) -> None:
+    """Take a part out of a draft; other versions keep it. Raises StalePartError when somebody changed it."""
+    require_permission(actor, "edit_draft", to="edit drafts")
+    with transaction.atomic():
+        _lock_draft(version)
+        part = version.parts.select_related("body").filter(kind=kind, key=key).first()
+        if part is None or part.body_id != expected_digest:
+            theirs, digest = (part.body.body, part.body_id) if part else (None, None)
+            raise StalePartError(kind=kind, key=key, mine=None, theirs=theirs, digest=digest)
+        with governed("part.deleted", actor=actor, target=version, at=at) as act:
+            act.before = {"part": f"{kind} {key}", "digest": part.body_id}
+            part.delete()
+            Contribution.objects.create(
+                version=version, kind=kind, key=key, contributed_by=actor, source=source, contributed_at=at
+            )
+
+
+def write_contents(
+    *, version: FrameworkVersion, contents: Sequence[Content], actor: User, at: datetime, source: str
+) -> None:
+    """Put checked contents into a draft that the caller has locked, with contributions and identity rows."""
+    PartBody.objects.bulk_create([content.row() for content in contents], ignore_conflicts=True)
+    Part.objects.bulk_create(
+        [Part(version=version, kind=each.kind, key=each.key, body_id=each.digest) for each in contents],
+        update_conflicts=True,
+        unique_fields=["version", "kind", "key"],
+        update_fields=["body", "updated_at"],
+    )
+    Contribution.objects.bulk_create(
+        Contribution(
+            version=version,
+            kind=each.kind,
+            key=each.key,
+            body_id=each.digest,
+            contributed_by=actor,
+            source=source,
+            contributed_at=at,
+        )
+        for each in contents
+    )
+    ensure_identities(framework=version.framework, contents=contents)
+
+
+def confirm_parts(
+    *, version: FrameworkVersion, parts: Sequence[Part], evidence: str, actor: User, at: datetime
+) -> list[Confirmation]:
+    """Say of these exact bodies that they are CONFIRMED, and how one knows.
+
+    `parts` are as the person saw them: a body changed meanwhile raises ConflictError. Parts confirmed already
+    are left as they are. Raises InvalidError without evidence.
+    """
+    require_permission(actor, "confirm_part", to="confirm parts")
+    evidence = evidence.strip()
+    if sum(character.isprintable() and not character.isspace() for character in evidence) < EVIDENCE_CHARACTERS:
+        raise InvalidError([f"Say how you know, in {EVIDENCE_CHARACTERS} characters at least."])
+    with transaction.atomic():
+        _lock_draft(version)
+        seen = {(part.kind, part.key): part.body_id for part in parts}
+        today = {(part.kind, part.key): part.body_id for part in version.parts.filter(key__in=[p.key for p in parts])}
+        changed = [key for (kind, key), digest in seen.items() if today.get((kind, key)) != digest]
+        if changed:
+            raise ConflictError(f"Changed since you opened the page: {', '.join(changed)}. Nothing was confirmed.")
+        open_ids = {(part.kind, part.key) for part in assumed_parts(version)}
+        rows = [
+            Confirmation(
+                framework=version.framework,
+                kind=kind,
+                key=key,
+                body_id=digest,
+                state=Confirmation.State.CONFIRMED,
+                evidence=evidence,
+                confirmed_by=actor,
+                printed_name=actor.name,
+                confirmed_at=at,
+            )
+            for (kind, key), digest in seen.items()
+            if (kind, key) in open_ids
+        ]
+        if not rows:
+            return []
+        with governed("parts.confirmed", actor=actor, target=version, at=at, reason=evidence) as act:
+            act.after = {"parts": [f"{row.kind} {row.key}" for row in rows]}
+            return Confirmation.objects.bulk_create(rows)
+
+
+def assumed_parts(version: FrameworkVersion) -> list[Part]:
+    """The parts of a version that nobody has confirmed in their wording of today."""
+    return list(assumed(version.parts.all()).order_by("pk"))
+
+
+def _lock_draft(version: FrameworkVersion) -> None:
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+    if version.state != State.DRAFT:
+        raise ConflictError(
+            f"Version {version.number} is {version.standing.lower()}: its parts are frozen."
+            " Ask for changes, or start a new draft."
+        )
+
+
+def _surroundings(version: FrameworkVersion, part: PartId) -> Definition:
+    """What a rule of this version may refer to; nothing where the part holds no rules."""
+    return Definition(bodies_of(version) if part[0] == Kind.SEGMENT else {})
+
+
+def _refuse_stale(part: Part | None, kind: str, key: str, content: Content, expected_digest: str | None) -> None:
+    stored = part.body_id if part else None
+    if stored != expected_digest:
+        theirs = part.body.body if part else None
+        raise StalePartError(kind=kind, key=key, mine=content.body, theirs=theirs, digest=stored)

@@ -1,0 +1,205 @@
+"""From draft to review and back: what must be true before people are asked to sign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from frameworks.coverage import Manifest, PartDigests, manifest_of
+from frameworks.errors import InvalidError, NotAllowedError
+from frameworks.gates import content_problems
+from frameworks.governed import governed
+from frameworks.independence import reasons_against_signing
+from frameworks.models import Framework, FrameworkVersion, Requirement, User
+from frameworks.parts import PartError
+from frameworks.parts.policy import Requirement as PolicyLine
+from frameworks.querysets import contributor_ids
+from frameworks.services.access import require_permission
+from frameworks.services.signing import settle
+from frameworks.signers import Person, belongs, candidates, facts_of, pool_label
+from frameworks.standing import signoff_policy
+from frameworks.transitions import UNDER_WAY, check_transition
+
+State = FrameworkVersion.State
+
+
+@dataclass(frozen=True)
+class PlannedLine:
+    """A line of the sign-off policy applied to a version: what it covers, who can sign, and why others cannot."""
+
+    position: int
+    line: PolicyLine
+    covered: Sequence[PartDigests]
+    pool: Sequence[Person]
+    refusals: Sequence[str]
+
+    @property
+    def minimum(self) -> int:
+        return len(self.pool) if self.line.minimum == "all" else int(self.line.minimum)
+
+    def problem(self) -> str | None:
+        """Why this requirement could never be met, with names; None when it can."""
+        if self.line.keys and len(self.covered) < len(self.line.keys):
+            return f"{self.line.label} names parts that this version does not have."
+        if not self.covered or 0 < self.minimum <= len(self.pool):
+            return None
+        short = f"{self.line.label} has too few people who can sign: {len(self.pool)} of {max(self.minimum, 1)}."
+        return " ".join([short, *(self.refusals or [f"Nobody is {pool_label(self.line.pool)}."])])
+
+
+def submission_problems(version: FrameworkVersion) -> list[str]:
+    """Everything that keeps a version from being submitted; empty when it can be."""
+    problems = content_problems(version)
+    framework = version.framework
+    if version.base_version_id != framework.active_version_id:
+        problems.append(
+            f"{framework.active_version} became active after this draft was started: start a new draft from it."
+        )
+    other = framework.versions.filter(state__in=UNDER_WAY).exclude(pk=version.pk).first()
+    if other:
+        problems.append(f"Version {other.number} is {other.standing.lower()}: one version is reviewed at a time.")
+    try:
+        plan = plan_requirements(version, manifest_of(version))
+    except PartError:
+        return problems  # content_problems has named the place already
+    return [*problems, *(problem for line in plan if (problem := line.problem()))]
+
+
+def plan_requirements(version: FrameworkVersion, manifest: Manifest) -> list[PlannedLine]:
+    """What the version's own policy asks for, line by line, with the people of today."""
+    policy = signoff_policy(version)
+    lines = policy.requirements if policy else []
+    people, wrote = candidates(lines) if lines else [], contributor_ids(version)
+    return [_planned(position, line, manifest, people, wrote) for position, line in enumerate(lines)]
+
+
+def _planned(
+    position: int, line: PolicyLine, manifest: Manifest, people: Sequence[Person], wrote: set[int]
+) -> PlannedLine:
+    covered = [part for part in manifest.parts.values() if line.covers(part.kind, part.key)]
+    pool, refusals = [], []
+    for person in people:
+        if not belongs(line.pool, person):
+            continue
+        facts = facts_of(person, pool=line.pool, requirement=line, contributed=person.pk in wrote, in_pool=True)
+        if reasons := reasons_against_signing(facts):
+            refusals.append(f"{person.name}: {' '.join(reasons)}")
+        else:
+            pool.append(person)
+    return PlannedLine(position, line, covered, pool, refusals)
+
+
+def submit_version(*, version: FrameworkVersion, actor: User, at: datetime) -> FrameworkVersion:
+    """Freeze a draft and ask people to sign it. Raises InvalidError with every gate that is not passed.
+
+    What was signed in an earlier round or version and did not change counts at once; if that is everything,
+    the version comes out approved.
+    """
+    require_permission(actor, "submit_version", to="submit a version for review")
+    with transaction.atomic():
+        # The framework first, as activation does: two people submitting two drafts meet here.
+        Framework.objects.select_for_update().get(pk=version.framework_id)
+        _lock(version)
+        check_transition(version, State.IN_REVIEW)
+        if problems := submission_problems(version):
+            raise InvalidError(problems)
+        with governed("version.submitted", actor=actor, target=version, at=at) as act:
+            manifest = manifest_of(version)
+            version.state, version.round = State.IN_REVIEW, version.round + 1
+            version.manifest_digest, version.submitted_at = manifest.digest, at
+            version.save(update_fields=["state", "round", "manifest_digest", "submitted_at", "updated_at"])
+            create_requirements(version, plan_requirements(version, manifest))
+            act.after = {"round": str(version.round), "manifest": version.manifest_digest}
+            settle(version=version, actor=actor, at=at)
+    return version
+
+
+def create_requirements(version: FrameworkVersion, plan: Sequence[PlannedLine]) -> None:
+    """Snapshot the policy for this round: one row per part or set, with the people who can sign it."""
+    rows, pools = [], []
+    for planned in plan:
+        whole = planned.line.per == "set"
+        for part in planned.covered[:1] if whole else planned.covered:
+            rows.append(_requirement(version, planned, None if whole else part))
+            pools.append(planned.pool)
+    Requirement.objects.bulk_create(rows, batch_size=1000)
+    through = Requirement.pool.through
+    through.objects.bulk_create(
+        [
+            through(requirement_id=row.pk, user_id=person.pk)
+            for row, pool in zip(rows, pools, strict=True)
+            for person in pool
+        ],
+        batch_size=5000,
+    )
+
+
+def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDigests | None) -> Requirement:
+    line = planned.line
+    return Requirement(
+        version=version,
+        round=version.round,
+        position=planned.position,
+        code=line.code,
+        label=line.label,
+        kinds=list(line.kinds),
+        keys=list(line.keys),
+        part_kind=part.kind if part else "",
+        part_key=part.key if part else "",
+        level=line.level.value,
+        minimum=planned.minimum,
+        pool_label=pool_label(line.pool),
+        counts_contributors=line.counts_contributors,
+        includes_impact=line.include_impact,
+        freshness_days=line.freshness_days,
+    )
+
+
+def withdraw_version(*, version: FrameworkVersion, actor: User, at: datetime, reason: str) -> FrameworkVersion:
+    """Take a version out of review, also an approved one; it can be reopened as a draft."""
+    require_permission(actor, "submit_version", to="withdraw a version")
+    return _leave_review(version, State.WITHDRAWN, "version.withdrawn", actor=actor, at=at, reason=reason)
+
+
+def reopen_version(*, version: FrameworkVersion, actor: User, at: datetime) -> FrameworkVersion:
+    """A withdrawn version becomes a draft again; its sign-offs keep counting for what does not change."""
+    require_permission(actor, "submit_version", to="reopen a version")
+    return _leave_review(version, State.DRAFT, "version.reopened", actor=actor, at=at, reason="Reopened")
+
+
+def request_changes(*, version: FrameworkVersion, actor: User, at: datetime, reason: str) -> FrameworkVersion:
+    """Send a version back to draft; who is asked to sign may, and whoever may submit."""
+    _require_say(version, actor, "ask for changes")
+    return _leave_review(version, State.DRAFT, "version.changes_requested", actor=actor, at=at, reason=reason)
+
+
+def reject(*, version: FrameworkVersion, actor: User, at: datetime, reason: str) -> FrameworkVersion:
+    """End a version for good; the active one stays in force."""
+    require_permission(actor, "activate_version", to="reject a version")
+    return _leave_review(version, State.REJECTED, "version.rejected", actor=actor, at=at, reason=reason)
+
+
+def _leave_review(
+    version: FrameworkVersion, to: State, action: str, *, actor: User, at: datetime, reason: str
+) -> FrameworkVersion:
+    if not reason.strip():
+        raise InvalidError(["Say why, so that the author knows what to do."])
+    with transaction.atomic():
+        _lock(version)
+        check_transition(version, to)
+        with governed(action, actor=actor, target=version, at=at, reason=reason.strip()) as act:
+            act.before, act.after = {"state": version.state}, {"state": to.value}
+            version.state, version.scheduled_for = to, None
+            version.save(update_fields=["state", "scheduled_for", "updated_at"])
+    return version
+
+
+def _require_say(version: FrameworkVersion, actor: User, to: str) -> None:
+    asked = Requirement.objects.filter(version=version, round=version.round, pool=actor).exists()
+    if not (actor.is_active and (asked or actor.has_perm("frameworks.submit_version"))):
+        raise NotAllowedError(f"Only people who are asked to sign this version may {to}.")
+
+
+def _lock(version: FrameworkVersion) -> None:
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))

@@ -1,0 +1,298 @@
+"""Signing: many decisions, one authentication, one transaction. A sign-off covers a digest, never a row."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+
+from frameworks.coverage import Manifest
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
+from frameworks.governed import governed
+from frameworks.independence import reasons_against_authentication, reasons_against_signing
+from frameworks.models import FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
+from frameworks.querysets import contributor_ids
+from frameworks.roles import roles_of
+from frameworks.signers import facts_of, people
+from frameworks.standing import Given, RequirementStanding, Standings
+from frameworks.transitions import UNDER_WAY, check_transition
+
+State = FrameworkVersion.State
+Decision = Signoff.Decision
+MEANINGS = {Kind.PLAYBOOK.value: "accepts operational responsibility"}
+
+
+class Answer(NamedTuple):
+    """One decision of a signer: on which requirement, on which digest, approve or reject, and why not."""
+
+    requirement_id: int
+    expected_digest: str
+    decision: str
+    reason: str = ""
+
+
+def sign(
+    *,
+    version: FrameworkVersion,
+    decisions: Sequence[tuple[int, str, str, str] | Answer],
+    signer: User,
+    authentication: str,
+    authenticated_at: datetime,
+    at: datetime,
+    impact_digest: str = "",
+) -> list[Signoff]:
+    """Record the signer's decisions, all or none, and approve the version when the last requirement is met.
+
+    A decision that stands already on the same digest is left as it is. Raises NotAllowedError with the reasons,
+    StaleSignoffError when a digest is not today's, ConflictError when the opposite was signed, InvalidError.
+    """
+    answers = [Answer(*decision) for decision in decisions]
+    _refuse_malformed(answers)
+    _refuse_unproven(signer, authentication, authenticated_at, at)
+    with transaction.atomic():
+        _lock(version)
+        standings = Standings(version, at)
+        chosen = _chosen(version, standings, answers)
+        _refuse_dependent(version, standings, [standing for standing, _ in chosen], signer)
+        _refuse_stale(chosen)
+        new = [(standing, answer) for standing, answer in chosen if not _stands_already(standing, answer, signer)]
+        if not new:
+            return []
+        with governed("version.signed", actor=signer, target=version, at=at) as act:
+            writer = _Writer(version, signer, authentication, authenticated_at, at, impact_digest)
+            rows = Signoff.objects.bulk_create(
+                writer.rows(new, labels_of([standing.requirement for standing, _ in new], standings.manifest))
+            )
+            act.after = {"decisions": [f"{row.decision} {row.code} {row.part_key}".strip() for row in rows]}
+            settle(version=version, actor=signer, at=at)
+    return rows
+
+
+def withdraw_signoff(
+    *,
+    requirement: Requirement,
+    signer: User,
+    reason: str,
+    authentication: str,
+    authenticated_at: datetime,
+    at: datetime,
+) -> Signoff:
+    """Take one's own Yes or No back. After activation it is recorded as an objection and changes nothing.
+
+    Raises ConflictError when there is nothing to take back, NotAllowedError, InvalidError without a reason.
+    """
+    if not reason.strip():
+        raise InvalidError(["Say why you take it back."])
+    _refuse_unproven(signer, authentication, authenticated_at, at)
+    version = requirement.version
+    with transaction.atomic():
+        _lock(version)
+        standings = Standings(version, at)
+        standing = next((each for each in standings.all() if each.requirement.pk == requirement.pk), None)
+        given = standing.newest.get(signer.pk) if standing else None
+        if standing is None or given is None or given.decision not in (Decision.APPROVE, Decision.REJECT):
+            raise ConflictError("There is no decision of yours to take back.")
+        with governed("signoff.withdrawn", actor=signer, target=version, at=at, reason=reason.strip()) as act:
+            writer = _Writer(version, signer, authentication, authenticated_at, at, "")
+            row = writer.withdrawal(standing, given, reason.strip())
+            row.save(force_insert=True)
+            act.before, act.after = {"decision": given.decision}, {"requirement": str(requirement)}
+            settle(version=version, actor=signer, at=at)
+    return row
+
+
+def settle(*, version: FrameworkVersion, actor: User, at: datetime) -> None:
+    """Approve the locked version when every requirement is met, or take it back into review when one no longer is.
+
+    A version that came to its end is left alone.
+    """
+    if version.state not in UNDER_WAY:
+        return
+    is_met = all(standing.is_met for standing in Standings(version, at).all())
+    wanted = State.APPROVED if is_met else State.IN_REVIEW
+    if is_met != (version.state == State.IN_REVIEW):
+        return
+    check_transition(version, wanted)
+    action = "version.approved" if is_met else "version.approval_lost"
+    with governed(action, actor=actor, target=version, at=at) as act:
+        act.before, act.after = {"state": version.state}, {"state": wanted.value}
+        version.state, version.scheduled_for = wanted, None
+        version.save(update_fields=["state", "scheduled_for", "updated_at"])
+
+
+def statement(requirement: Requirement, label: str, decision: str) -> str:
+    """The words above the button; they are stored with the signature exactly as shown."""
+    where = f"version {requirement.version.number} of {requirement.version.framework.name}"
+    if decision == Decision.WITHDRAW:
+        return f"I take back my decision on {label} in {where}."
+    if decision == Decision.REJECT:
+        return f"I do not agree with {label} in {where}."
+    if requirement.part_kind == Kind.PLAYBOOK or requirement.kinds == [Kind.PLAYBOOK.value]:
+        return f"I accept operational responsibility for {label} in {where}."
+    return f"I agree with {label} in {where}."
+
+
+def labels_of(requirements: Sequence[Requirement], manifest: Manifest) -> dict[int, str]:
+    """What each requirement is about, in words, by its id: "the definition of ARR"."""
+    digests = {
+        requirement.pk: manifest.parts[requirement.part_kind, requirement.part_key].digest
+        for requirement in requirements
+        if (requirement.part_kind, requirement.part_key) in manifest.parts
+    }
+    bodies = dict(PartBody.objects.filter(digest__in=digests.values()).values_list("digest", "body__label"))
+    return {
+        requirement.pk: _label(requirement, bodies.get(digests.get(requirement.pk, "")), manifest)
+        for requirement in requirements
+    }
+
+
+def _label(requirement: Requirement, name: str | None, manifest: Manifest) -> str:
+    if not requirement.part_key:
+        count = len(manifest.covered_by(requirement))
+        return f"“{requirement.label}” ({count} {'part' if count == 1 else 'parts'})"
+    kind = "definition of" if requirement.part_kind == Kind.TERM else requirement.get_part_kind_display().lower()
+    return f"the {kind} {name or requirement.part_key}"
+
+
+def _lock(version: FrameworkVersion) -> None:
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+
+
+def _refuse_malformed(answers: Sequence[Answer]) -> None:
+    if not answers:
+        raise InvalidError(["Answer at least one point."])
+    if len({answer.requirement_id for answer in answers}) != len(answers):
+        raise InvalidError(["A point is answered twice."])
+    problems = [
+        f"{answer.decision!r} is no answer: approve or reject."
+        for answer in answers
+        if answer.decision not in (Decision.APPROVE, Decision.REJECT)
+    ]
+    if any(answer.decision == Decision.REJECT and not answer.reason.strip() for answer in answers):
+        problems.append("Say why not: a No needs a reason.")
+    if problems:
+        raise InvalidError(problems)
+
+
+def _refuse_unproven(signer: User, method: str, authenticated_at: datetime, at: datetime) -> None:
+    if signer.is_service:
+        raise NotAllowedError("A program cannot sign; only a person can.")
+    if reasons := reasons_against_authentication(method=method, authenticated_at=authenticated_at, at=at):
+        raise NotAllowedError(*reasons)
+
+
+def _chosen(
+    version: FrameworkVersion, standings: Standings, answers: Sequence[Answer]
+) -> list[tuple[RequirementStanding, Answer]]:
+    """Each answer with its requirement. A requirement of another round is what a stale page asks for."""
+    if version.state not in UNDER_WAY:
+        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
+    known = {standing.requirement.pk: standing for standing in standings.all()}
+    if any(answer.requirement_id not in known for answer in answers):
+        raise ConflictError("This version was submitted again since you opened the page. Nothing was signed.")
+    return [(known[answer.requirement_id], answer) for answer in answers]
+
+
+def _refuse_dependent(
+    version: FrameworkVersion, standings: Standings, chosen: Sequence[RequirementStanding], signer: User
+) -> None:
+    person = people([signer.pk])[0]
+    contributed = signer.pk in contributor_ids(version)
+    reasons: list[str] = []
+    for standing in chosen:
+        requirement = standing.requirement
+        facts = facts_of(
+            person,
+            pool=standings.policy_pool(requirement),
+            requirement=requirement,
+            contributed=contributed,
+            in_pool=signer.pk in standings.pools[requirement.code],
+        )
+        reasons += [reason for reason in reasons_against_signing(facts) if reason not in reasons]
+    if reasons:
+        raise NotAllowedError(*reasons)
+
+
+def _refuse_stale(chosen: Sequence[tuple[RequirementStanding, Answer]]) -> None:
+    stale = [standing.requirement for standing, answer in chosen if answer.expected_digest != standing.digest]
+    if stale:
+        raise StaleSignoffError(
+            requirement_ids=[requirement.pk for requirement in stale], labels=[str(each) for each in stale]
+        )
+
+
+def _stands_already(standing: RequirementStanding, answer: Answer, signer: User) -> bool:
+    given = standing.answer_of(signer.pk)
+    if given is None:
+        return False
+    if given.decision != answer.decision:
+        said = Decision(given.decision).label
+        raise ConflictError(f"You said {said} to {standing.requirement} already: take that back first.")
+    return True
+
+
+class _Writer:
+    """What every row of one act of signing has in common."""
+
+    def __init__(
+        self,
+        version: FrameworkVersion,
+        signer: User,
+        authentication: str,
+        authenticated_at: datetime,
+        at: datetime,
+        impact_digest: str,
+    ) -> None:
+        self.common = {
+            "framework_id": version.framework_id,
+            "version": version,
+            "round": version.round,
+            "manifest_digest": version.manifest_digest,
+            "signer": signer,
+            "printed_name": signer.name,
+            "role": ", ".join(str(role.label) for role in roles_of(signer)),
+            "authentication": authentication,
+            "authenticated_at": authenticated_at,
+            "signed_at": at,
+        }
+        self.impact_digest = impact_digest
+        self.ended = version.state not in UNDER_WAY
+
+    def rows(self, chosen: Sequence[tuple[RequirementStanding, Answer]], labels: dict[int, str]) -> list[Signoff]:
+        return [
+            self._row(
+                standing,
+                decision=answer.decision,
+                reason=answer.reason.strip(),
+                meaning="rejected" if answer.decision == Decision.REJECT else _meaning(standing.requirement),
+                statement=statement(standing.requirement, labels[standing.requirement.pk], answer.decision),
+                covered_digest=standing.digest,
+                impact_digest=self.impact_digest if standing.requirement.includes_impact else "",
+            )
+            for standing, answer in chosen
+        ]
+
+    def withdrawal(self, standing: RequirementStanding, given: Given, reason: str) -> Signoff:
+        return self._row(
+            standing,
+            decision=Decision.WITHDRAW,
+            reason=reason,
+            meaning="objection" if self.ended else "withdrawn",
+            statement=statement(standing.requirement, str(standing.requirement), Decision.WITHDRAW),
+            covered_digest=given.covered_digest,
+        )
+
+    def _row(self, standing: RequirementStanding, **fields: str) -> Signoff:
+        requirement = standing.requirement
+        return Signoff(
+            requirement=requirement,
+            code=requirement.code,
+            part_kind=requirement.part_kind,
+            part_key=requirement.part_key,
+            **self.common,
+            **fields,
+        )
+
+
+def _meaning(requirement: Requirement) -> str:
+    return MEANINGS.get(requirement.part_kind, "approved")

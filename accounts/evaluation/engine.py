@@ -45,6 +45,13 @@ class Scope:
             )
         return condition
 
+    def narrow(self, query: str, plan: FrameworkPlan) -> str:
+        """Put the condition where a plan's query leaves room for it."""
+        query = query.replace("{accounts}", self.condition('"accounts_account".id'))
+        for d in plan.dimensions:
+            query = query.replace(f"{{overrides:v{d.index}}}", self.condition(f"v{d.index}.account_id"))
+        return query
+
     @property
     def parameters(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high, "ids": list(self.ids or ()), "movers_of": self.movers_of}
@@ -118,9 +125,7 @@ def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
     Joined wide and unpivoted after the filter: unpivoting every account first costs twice as much. UNION ALL over
     the materialised rows, because the planner misjudges LATERAL VALUES.
     """
-    query = plan.query.replace("{accounts}", scope.condition('"accounts_account".id'))
-    for d in plan.dimensions:
-        query = query.replace(f"{{overrides:v{d.index}}}", scope.condition(f"v{d.index}.account_id"))
+    query = scope.narrow(plan.query, plan)
     now = ", ".join(column for d in plan.dimensions for column in _compared(d, plan))
     joins = " ".join(
         f"LEFT JOIN accounts_assignment x{d.index} ON x{d.index}.account_id = t.id"
@@ -290,7 +295,8 @@ def _run_error_statement(
     }
     with connection.cursor() as cursor:
         cursor.execute(_SET_ASIDE + ending, parameters)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+    return rows
 
 
 def _merged(outcomes: Iterator[Outcome]) -> Outcome:

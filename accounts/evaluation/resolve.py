@@ -5,6 +5,7 @@ expression reads a real row, a hypothetical one, or the outcome of the level bel
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import (
     BooleanField,
@@ -14,6 +15,7 @@ from django.db.models import (
     DecimalField,
     Expression,
     F,
+    Field,
     Func,
     TextField,
     Value,
@@ -29,12 +31,13 @@ from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
 from frameworks.criteria.types import AttributeType
 
 TEXT_KEYS = frozenset({"industry", "country", "state", "city"})
-_JSON_FIELDS = {
-    "integer": DecimalField(max_digits=38, decimal_places=0),
+_JSON_FIELDS: dict[str, Field[Any, Any]] = {
     "date": DateField(),
     "datetime": DateTimeField(),
     "boolean": BooleanField(),
 }
+# Of any precision: a numeric with a scale would round 24999.995 up to the threshold.
+_NUMERIC = DecimalField()
 
 
 class AccountResolver:
@@ -79,5 +82,4 @@ class AccountResolver:
         text = KeyTextTransform(attribute.key, "attributes")
         if attribute.data_type in ("text", "choice"):
             return NullIf(Func(text, function="btrim", output_field=TextField()), Value(""))
-        field = _JSON_FIELDS.get(attribute.data_type, DecimalField(max_digits=38, decimal_places=attribute.scale))
-        return Cast(NullIf(text, Value("")), field)
+        return Cast(NullIf(text, Value("")), _JSON_FIELDS.get(attribute.data_type, _NUMERIC))

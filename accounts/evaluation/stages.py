@@ -18,6 +18,7 @@ Segment, rule and reason are looked up in constant arrays by that code.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import connection
@@ -25,7 +26,7 @@ from django.db.models import DateTimeField, Expression, Value
 
 from accounts.evaluation.resolve import AccountResolver
 from accounts.models import Account, Reason
-from frameworks.criteria.ast import Node, attributes_used, dimensions_used
+from frameworks.criteria.ast import Node, attributes_used, dimensions_used, walk
 from frameworks.criteria.compile import compile_node
 from frameworks.definition import Candidate, Definition
 from frameworks.models import Dimension, FrameworkVersion
@@ -115,16 +116,37 @@ class FrameworkPlan:
     parameters: dict[str, Any] = field(default_factory=dict)
     columns: dict[int, list[str]] = field(default_factory=dict)
 
+    @cached_property
+    def explaining(self) -> tuple[str, dict[str, Any]]:
+        """The query of an explanation and its parameters, one row per account.
+
+        Per dimension: computed and effective segment id, rule, reason, missing, losers, and an array of node
+        verdicts for each candidate, in the order of `walk`. Arrays, because a select has 1,664 columns at most.
+        """
+        writer = Writer(self.definition, _resolver(self.definition, self.dimensions))
+        query = writer.all_levels(self.dimensions)
+        columns: list[str] = []
+        for d in self.dimensions:
+            columns += [f"s{d.index}", f"e{d.index}", *writer.outcome_columns(d)]
+            for candidate in d.candidates:
+                verdicts = ", ".join(writer.compiled(node) for node in walk(candidate.criteria.root))
+                columns.append(f"ARRAY[{verdicts}]::boolean[]")
+        return f'SELECT {", ".join(columns)} FROM ({query}) AS "accounts_account"', writer.parameters.values
+
 
 def compile_version(version: FrameworkVersion, definition: Definition) -> FrameworkPlan:
     """Compile a version. Its dimensions and segments must have identity rows (drafting makes them)."""
     dimensions = plan_dimensions(version, definition)
-    writer = Writer(definition, AccountResolver(definition.attributes, {d.key: f"k{d.index}" for d in dimensions}))
+    writer = Writer(definition, _resolver(definition, dimensions))
     query = writer.all_levels(dimensions)
     columns = {d.index: writer.outcome_columns(d) for d in dimensions}
     return FrameworkPlan(
         version.pk, version.framework_id, definition, dimensions, query, writer.parameters.values, columns
     )
+
+
+def _resolver(definition: Definition, dimensions: list[DimensionPlan]) -> AccountResolver:
+    return AccountResolver(definition.attributes, {d.key: f"k{d.index}" for d in dimensions})
 
 
 def plan_dimensions(version: FrameworkVersion, definition: Definition) -> list[DimensionPlan]:

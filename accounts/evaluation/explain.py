@@ -1,0 +1,214 @@
+"""Why an account is where it is: every node of every rule with its verdict, the value seen, its source and age.
+
+The verdicts come from the engine's own expressions, one boolean array per rule, so an explanation cannot disagree
+with an assignment. Values are read from the account's row.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.dateparse import parse_datetime
+
+from accounts.attributes import CORE_ATTRIBUTES
+from accounts.evaluation.engine import Scope, active_plans
+from accounts.evaluation.stages import DimensionPlan, FrameworkPlan
+from accounts.models import Account, Reason
+from frameworks.criteria.ast import Node
+from frameworks.criteria.base import AttributeLeaf, DimensionLeaf
+from frameworks.criteria.english import node_text, value_text
+from frameworks.criteria.types import LiteralError, parse_literal
+from frameworks.definition import Candidate, Definition
+
+
+@dataclass
+class VerdictNode:
+    """One node as the verdict tree shows it. `verdict` is true, false or unknown."""
+
+    id: str
+    text: str
+    verdict: str
+    value: str = ""
+    source: str = ""
+    observed_at: datetime | None = None
+    note: str = ""
+    children: list["VerdictNode"] = field(default_factory=list)
+
+
+@dataclass
+class DimensionExplanation:
+    """One dimension's outcome for one account, by the rules of the active version alone.
+
+    `segment` is the computed segment's key, None when Unassigned; `rules` has one tree per candidate rule in the
+    order in which they are asked; `missing` are labels of what is missing.
+    """
+
+    dimension_id: int
+    key: str
+    label: str
+    hit_policy: str
+    segment: str | None
+    segment_label: str
+    reason: str
+    rule_key: str
+    missing: list[str]
+    losers: list[str]
+    rules: list[VerdictNode]
+
+    @property
+    def is_provisional(self) -> bool:
+        return self.reason == Reason.PROVISIONAL
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words."""
+        if self.reason == Reason.MATCHED:
+            return f"{self.segment_label} is true, and nothing that ranks higher is."
+        if self.reason == Reason.PROVISIONAL:
+            return f"{self.segment_label} is true. A higher segment stays open until {_list(self.missing)} is known."
+        if self.reason == Reason.FALLBACK:
+            return f"No rule is true; {self.segment_label} takes such accounts."
+        if self.reason == Reason.MISSING_DATA:
+            return f"Unassigned: it cannot be decided without {_list(self.missing)}."
+        return {
+            Reason.NO_MATCH.value: "Unassigned: every rule is false.",
+            Reason.CONFLICT.value: "Unassigned: rules of several segments are true.",
+            Reason.EXCLUDED.value: "Unassigned: the account is excluded from segmentation.",
+        }[self.reason]
+
+
+def _list(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "more data"
+
+
+def explain_account(*, account: Account, at: datetime) -> list[DimensionExplanation]:
+    """Every dimension of every active version, in the framework's order. Raises DataError for unreadable values."""
+    found = []
+    for plan in active_plans():
+        text, parameters = plan.explaining
+        scope = Scope(ids=(account.pk,))
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL jit = off")
+            cursor.execute(scope.narrow(text, plan), {**parameters, **scope.parameters, "as_of": at})
+            row = cursor.fetchone()
+        if row:
+            found += _read(plan, row, account)
+    return found
+
+
+def _read(plan: FrameworkPlan, row: tuple[Any, ...], account: Account) -> list[DimensionExplanation]:
+    columns = iter(row)
+    raw = {}
+    for d in plan.dimensions:
+        outcome = [next(columns) for _ in range(6)]
+        raw[d.key] = (d, outcome, [next(columns) for _ in d.candidates])
+    effective = {key: _segment_key(d, outcome[1]) for key, (d, outcome, _) in raw.items()}
+    seen = _Seen(account, plan.definition, effective)
+    order = list(plan.definition.dimensions)
+    return [_explanation(*raw[key], plan.definition, seen) for key in order if key in raw]
+
+
+def _segment_key(d: DimensionPlan, segment_id: int | None) -> str | None:
+    return next((key for key, pk in d.segment_ids.items() if pk == segment_id), None)
+
+
+def _explanation(
+    d: DimensionPlan, outcome: list[Any], verdicts: list[list[bool | None]], definition: Definition, seen: "_Seen"
+) -> DimensionExplanation:
+    computed, _, rule_key, reason, missing, losers = outcome
+    segment = _segment_key(d, computed)
+    labels = definition.labels[d.key].segments
+    return DimensionExplanation(
+        dimension_id=d.dimension_id,
+        key=d.key,
+        label=definition.dimensions[d.key].label,
+        hit_policy=d.hit_policy,
+        segment=segment,
+        segment_label=labels[segment] if segment else "Unassigned",
+        reason=reason,
+        rule_key=rule_key,
+        missing=[seen.label(key) for key in missing],
+        losers=[labels[key] for key in losers],
+        rules=[
+            _rule(place, candidate, given, labels[candidate.segment_key], candidate.key == rule_key, definition, seen)
+            for place, (candidate, given) in enumerate(zip(d.candidates, verdicts, strict=True), 1)
+        ],
+    )
+
+
+def _rule(
+    place: int,
+    candidate: Candidate,
+    verdicts: list[bool | None],
+    label: str,
+    has_won: bool,  # noqa: FBT001 - a fact to print, not a switch
+    definition: Definition,
+    seen: "_Seen",
+) -> VerdictNode:
+    tree = _tree(candidate.criteria.root, iter(verdicts), definition, seen)
+    value = "decides" if has_won else "cannot be ruled out" if tree.verdict == "unknown" else ""
+    return VerdictNode(
+        id=candidate.key,
+        text=f"{place} {label}",
+        verdict=tree.verdict,
+        value=value,
+        note=f"{candidate.rule.basis}, rule {candidate.rule.key}",
+        children=[tree],
+    )
+
+
+def _tree(node: Node, verdicts: Iterator[bool | None], definition: Definition, seen: "_Seen") -> VerdictNode:
+    """The verdicts come in the order of `walk`: a node before its children."""
+    verdict = {True: "true", False: "false", None: "unknown"}[next(verdicts)]
+    shown = VerdictNode(
+        id=str(getattr(node, "id", "")),
+        text=node_text(node, definition.attributes, definition.labels),
+        verdict=verdict,
+    )
+    if isinstance(node, AttributeLeaf):
+        shown.value, shown.source, shown.observed_at = seen.attribute(node.attribute)
+    elif isinstance(node, DimensionLeaf):
+        shown.value, shown.source = seen.segment(node.dimension), definition.labels[node.dimension].label
+    shown.children = [_tree(child, verdicts, definition, seen) for child in node.children]
+    return shown
+
+
+class _Seen:
+    """What the evaluation saw of one account, in words."""
+
+    def __init__(self, account: Account, definition: Definition, effective: Mapping[str, str | None]) -> None:
+        self.account = account
+        self.definition = definition
+        self.effective = effective
+
+    def label(self, key: str) -> str:
+        if key in self.definition.attributes:
+            return self.definition.attributes[key].label
+        return self.definition.labels[key].label
+
+    def attribute(self, key: str) -> tuple[str, str, datetime | None]:
+        """Value in words, source and moment of one attribute; ("", …) where there is no value."""
+        said = self.account.provenance.get(key) or {}
+        observed = getattr(self.account, f"{key}_observed_at", None) or parse_datetime(str(said.get("at") or ""))
+        return self._value(key), str(said.get("source") or ""), observed
+
+    def _value(self, key: str) -> str:
+        attribute = self.definition.attributes[key]
+        if key in CORE_ATTRIBUTES:
+            value = getattr(self.account, key)
+            return "" if value in (None, "") else value_text(attribute, value).strip("“”")
+        stored = self.account.attributes.get(key)
+        if stored in (None, ""):
+            return ""
+        if attribute.data_type == "boolean":
+            return "yes" if stored in (True, "true") else "no"
+        try:
+            return value_text(attribute, parse_literal(attribute, str(stored)))
+        except LiteralError:
+            return str(stored)
+
+    def segment(self, dimension: str) -> str:
+        key = self.effective[dimension]
+        return self.definition.labels[dimension].segments[key] if key else "Unassigned"

@@ -16,8 +16,8 @@ from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import Scope, active_plans
 from accounts.evaluation.stages import DimensionPlan, FrameworkPlan
 from accounts.models import Account, Reason
-from frameworks.criteria.ast import Node
-from frameworks.criteria.base import AttributeLeaf, DimensionLeaf
+from frameworks.criteria.ast import DimensionLeaf, Node
+from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.english import node_text, value_text
 from frameworks.criteria.types import LiteralError, parse_literal
 from frameworks.definition import Candidate, Definition

@@ -4,6 +4,8 @@ Compiled expressions name the table `accounts_account`; the stages give every le
 expression reads a real row, a hypothetical one, or the outcome of the level below.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 

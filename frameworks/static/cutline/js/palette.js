@@ -10,9 +10,9 @@ if (dialog) {
   let timer = 0;
   let turn = 0;
 
-  const pages = () => [...document.querySelectorAll('.side .nv[href]')].map((link) => ({
-    label: link.childNodes[1] ? link.childNodes[1].textContent.trim() : link.textContent.trim(), kind: 'Page', url: link.href,
-  })).filter((page) => page.label);
+  const pages = () => [...document.querySelectorAll('.side a[data-label]')].map((link) => ({
+    label: link.dataset.label, kind: 'Page', url: link.href,
+  }));
 
   function paint() {
     list.replaceChildren(...found.map((item, index) => {

@@ -10,10 +10,18 @@ function openDialog(dialog) {
   }
 }
 
+/* A button that says why it is shut must not act; caught on the way down, before htmx hears of it. */
+document.addEventListener('click', (event) => {
+  if (event.target.closest('[aria-disabled=true]')) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+}, true);
+
 document.addEventListener('click', (event) => {
   const { target } = event;
   const opener = target.closest('[data-dialog]');
-  if (opener && opener.getAttribute('aria-disabled') !== 'true') {
+  if (opener) {
     event.preventDefault();
     openDialog(document.querySelector(opener.dataset.dialog));
   } else if (target.closest('[data-dialog-close]')) {
@@ -25,7 +33,6 @@ document.addEventListener('click', (event) => {
   } else if (target.matches('dialog')) {
     target.close(); // the dialog itself is only hit on its backdrop: its content fills it
   }
-  if (target.closest('[aria-disabled=true]')) { event.preventDefault(); }
 });
 
 /* Two presses of a governing button must not send the form twice. */

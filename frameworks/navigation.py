@@ -84,7 +84,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "csp_nonce": getattr(request, "csp_nonce", None),
         "demo": settings.DEMO,
-        "demo_password": SimpleLazyObject(lambda: str(getattr(settings, "CUTLINE_DEMO_PASSWORD", ""))),
+        "demo_password": SimpleLazyObject(lambda: str(getattr(settings, "DEMO_PASSWORD", ""))),
         "demo_people": SimpleLazyObject(_demo_people),
     }
 

@@ -57,13 +57,13 @@ class Period(_Strict):
 
     column: str
     grain: Grain = "fiscal_year"
-    fiscal_year_end: Annotated[str, Field(pattern=r"\A(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")] = "12-31"
+    fiscal_year_end: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")] = "12-31"
 
 
 class ImportMapping(_Strict):
     """A whole mapping. Column headers are compared exactly, after trimming."""
 
-    source: Annotated[str, Field(pattern=r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z")]
+    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
     external_id: str
     columns: dict[str, ColumnRule]
     ignore: tuple[str, ...] = ()
@@ -114,6 +114,8 @@ def _contradictions(mapping: ImportMapping) -> list[str]:
         found.append(f"{', '.join(both)} is both a column and a constant")
     if len(keys) + len(mapping.constants) > MAX_MAPPED:
         found.append(f"a mapping names at most {MAX_MAPPED} attributes")
+    if mapping.allows_new_accounts and "name" not in keys:
+        found.append("new accounts need a column that sets the field “name”")
     if mapping.observations and mapping.period is None:
         found.append("observations need a period")
     if unmapped := sorted(set(mapping.observations) - set(keys)):

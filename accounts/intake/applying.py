@@ -1,0 +1,373 @@
+"""From checked rows to accounts: what would change, and changing it, in one transaction.
+
+Only accounts that differ are written. Which attributes differ is a bit mask a row, made once while comparing;
+provenance, counts and observed instants are read from it. Rows are locked in the order of their ids before they
+are written, so that two imports, or an import and a person, never wait for each other in a circle.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.backends.utils import CursorWrapper
+
+from accounts.intake.cells import text_key
+from accounts.intake.checking import ACCOUNTS, CHECKED, IDENTIFIERS, literal, text_array
+from accounts.intake.plan import ImportPlan, StagedColumn, StagedConstant
+from accounts.models import Cause, MetricObservation, PendingEvaluation
+
+CURRENT = "import_current"
+CHANGES = "import_changes"
+NEW = "import_new"
+PROVENANCE = "import_provenance"
+TOUCHED = "import_touched"
+
+OBSERVATIONS = MetricObservation._meta.db_table
+MARKS = PendingEvaluation._meta.db_table
+
+CONFIRM_AFTER = timedelta(days=30)
+"""A value seen again unchanged counts as seen anew when it was last seen this long ago (it would go stale)."""
+
+Part = StagedColumn | StagedConstant
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Where and when the values come from; `import_id` is the Import's uuid."""
+
+    source: str
+    import_id: str
+    at: datetime
+
+    def as_json(self) -> dict[str, str]:
+        return {"source": self.source, "import": self.import_id, "at": self.at.isoformat()}
+
+
+@dataclass
+class Effect:
+    """What applying does, in accounts; `attributes` counts changed values by attribute."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    observations: int = 0
+    attributes: dict[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+# What would change
+
+
+def find_current(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """`import_current`, with periods: each account's newest row, unless something newer is stored already.
+
+    Without periods every row speaks of the present, and `import_checked` itself is read.
+    """
+    cursor.execute(f"DROP TABLE IF EXISTS {CURRENT}")
+    period = plan.mapping.period
+    if period is None:
+        return
+    newer = (
+        f"SELECT FROM {OBSERVATIONS} o WHERE o.account_id = c.account_id AND o.grain = {literal(period.grain)}"
+        f" AND o.metric = ANY({text_array(plan.mapping.observations)}) AND o.period_end_on > c.period_end"
+    )
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {CURRENT} AS SELECT DISTINCT ON (external_id) * FROM {CHECKED} c"
+        f" WHERE NOT EXISTS ({newer}) ORDER BY external_id, period_end DESC"
+    )
+    cursor.execute(f"ANALYZE {CURRENT}")
+
+
+def _current(plan: ImportPlan) -> str:
+    return CHECKED if plan.mapping.period is None else CURRENT
+
+
+def find_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effect:
+    """`import_changes`: accounts that differ, with what they will be; counts of everything, nothing written."""
+    cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
+    cursor.execute(_changes_table(plan, stamp))
+    cursor.execute(f"ANALYZE {CHANGES} (account_id, mask)")
+    effect = _count_effect(cursor, plan)
+    _count_attributes(cursor, plan, effect)
+    return effect
+
+
+def _changes_table(plan: ImportPlan, stamp: Stamp) -> str:
+    """One hash join of the accounts with the rows, both read once; sorted so that locks are taken in order."""
+    mask = " | ".join(
+        f"CASE WHEN {_differs(part, stamp)} THEN {1 << part.number}::bigint ELSE 0 END" for part in plan.parts
+    )
+    values = ", ".join(f"c.v{part.number}" for part in plan.parts)
+    keys = "".join(f", c.k{column.number}" for column in plan.key_columns)
+    return (
+        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT * FROM (SELECT a.id AS account_id, a.version AS seen,"
+        f" ({mask or '0::bigint'}) AS mask, c.cleared{', ' + values if values else ''}{keys}"
+        f" FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id) s WHERE mask <> 0 ORDER BY account_id"
+    )
+
+
+def _stored(part: Part) -> str:
+    return f"a.{part.target.column}" if part.target.column else f"a.attributes->{literal(part.target.key)}"
+
+
+def _differs(part: Part, stamp: Stamp) -> str:
+    stored, value = _stored(part), f"c.v{part.number}"
+    if isinstance(part, StagedConstant):
+        empty = f"{stored} IS NULL OR {stored} = ''" if part.target.column else f"{stored} IS NULL"
+        return f"({empty})"
+    tests = [f"({value} IS NOT NULL AND {value} IS DISTINCT FROM {stored})"]
+    if part.target.is_observed:
+        limit = literal(stamp.at - CONFIRM_AFTER)
+        tests.append(f"({value} IS NOT NULL AND {stored}_observed_at < {limit})")
+    if not part.target.is_required:
+        tests.append(f"(c.cleared @> ARRAY[{part.number}]::smallint[] AND {stored} IS NOT NULL)")
+    return " OR ".join(tests)
+
+
+def _count_effect(cursor: CursorWrapper, plan: ImportPlan) -> Effect:
+    """The fingerprint is of accounts, their versions and what differs: equal again only if nothing happened."""
+    cursor.execute(
+        f"SELECT count(*), coalesce(bit_xor(hashtextextended(concat_ws(':', account_id, seen, mask), 0)), 0)"
+        f" FROM {CHANGES}"
+    )
+    updated, changed_hash = cursor.fetchone()
+    cursor.execute(
+        "SELECT count(*) FILTER (WHERE account_id IS NULL), count(*),"
+        " coalesce(bit_xor(hashtextextended(external_id, 0)) FILTER (WHERE account_id IS NULL), 0)"
+        f" FROM {_current(plan)}"
+    )
+    created, accounts, new_hash = cursor.fetchone()
+    return Effect(
+        created=created,
+        updated=updated,
+        unchanged=accounts - created - updated,
+        fingerprint=f"{created}-{updated}-{changed_hash:x}-{new_hash:x}",
+    )
+
+
+def _count_attributes(cursor: CursorWrapper, plan: ImportPlan, effect: Effect) -> None:
+    cursor.execute(f"SELECT mask, count(*) FROM {CHANGES} GROUP BY mask")
+    for mask, count in cursor.fetchall():
+        for part in plan.parts:
+            if mask & (1 << part.number):
+                effect.attributes[part.target.key] = effect.attributes.get(part.target.key, 0) + count
+
+
+# Changing it
+
+
+def apply_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effect:
+    """Write accounts, identifiers, observations and marks. Call in a transaction, after `find_current`."""
+    # A plan cached while a table was empty is kept for the session and is a thousand times too slow for a full one.
+    cursor.execute("DISCARD PLANS")
+    cursor.execute(f"DROP TABLE IF EXISTS {TOUCHED}")
+    cursor.execute(f"CREATE TEMPORARY TABLE {TOUCHED} (account_id bigint)")
+    effect = find_changes(cursor, plan, stamp)
+    while _lock_changed(cursor):
+        effect = find_changes(cursor, plan, stamp)
+    if effect.updated:
+        _update_accounts(cursor, plan, stamp)
+    if effect.created:
+        _create_accounts(cursor, plan, stamp)
+    effect.observations = sum(_add_observations(cursor, plan, column, stamp) for column in plan.observed_metrics)
+    _mark(cursor, stamp, effect)
+    return effect
+
+
+def _lock_changed(cursor: CursorWrapper) -> int:
+    """Lock what will be written, in the order of ids; how many accounts changed since they were compared.
+
+    The rows stay locked, so a second look finds the same unless an account joined meanwhile.
+    """
+    cursor.execute(
+        "WITH locked AS MATERIALIZED ("
+        f"SELECT a.version, c.seen FROM {ACCOUNTS} a JOIN {CHANGES} c ON c.account_id = a.id"
+        " ORDER BY a.id FOR NO KEY UPDATE OF a) SELECT count(*) FROM locked WHERE version <> seen"
+    )
+    return int(cursor.fetchone()[0])
+
+
+def _update_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> None:
+    cursor.execute(f"SELECT DISTINCT mask FROM {CHANGES}")
+    _fill_provenance(cursor, plan, stamp, [mask for (mask,) in cursor.fetchall()])
+    sets = [assignment for part in plan.parts for assignment in _assignments(part, stamp)]
+    own = [part for part in plan.parts if not part.target.column]
+    if own:
+        sets.append(f"attributes = {_merged_attributes(own)}")
+    sets += [
+        "provenance = a.provenance || p.provenance",
+        "version = a.version + 1",
+        f"updated_at = {literal(stamp.at)}",
+    ]
+    cursor.execute(
+        f"UPDATE {ACCOUNTS} a SET {', '.join(sets)} FROM {CHANGES} c JOIN {PROVENANCE} p USING (mask)"
+        " WHERE a.id = c.account_id"
+    )
+    cursor.execute(f"INSERT INTO {TOUCHED} SELECT account_id FROM {CHANGES}")
+
+
+def _fill_provenance(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp, masks: list[int]) -> None:
+    """One row a combination of changed attributes: a small table to join, instead of building JSON a row."""
+    cursor.execute(f"DROP TABLE IF EXISTS {PROVENANCE}")
+    cursor.execute(f"CREATE TEMPORARY TABLE {PROVENANCE} (mask bigint, provenance jsonb)")
+    with cursor.copy(f"COPY {PROVENANCE} FROM STDIN") as copy:
+        for mask in masks:
+            copy.write_row((mask, json.dumps(_provenance_of(mask, plan, stamp.as_json()))))
+    cursor.execute(f"ANALYZE {PROVENANCE}")
+
+
+def _provenance_of(mask: int, plan: ImportPlan, stamp: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    return {part.target.key: stamp for part in plan.parts if mask & (1 << part.number)}
+
+
+def _is_changed(part: Part) -> str:
+    return f"(c.mask & {1 << part.number}) <> 0"
+
+
+def _assignments(part: Part, stamp: Stamp) -> list[str]:
+    """SET clauses of one attribute; its bit says whether the file's value (NULL: cleared) replaces the stored one."""
+    target, changed = part.target, _is_changed(part)
+    if not target.column:
+        return []
+    column = target.column
+    sets = [f"{column} = CASE WHEN {changed} THEN c.v{part.number} ELSE a.{column} END"]
+    if target.has_key:
+        sets.append(f"{column}_key = CASE WHEN {changed} THEN {_key(part)} ELSE a.{column}_key END")
+    if target.is_observed:
+        sets.append(
+            f"{column}_observed_at = CASE WHEN {changed} THEN {literal(stamp.at)} ELSE a.{column}_observed_at END"
+        )
+    return sets
+
+
+def _key(part: Part) -> str:
+    if isinstance(part, StagedConstant):
+        return f"{literal(text_key(part.value))}::text"
+    key = f"c.k{part.number}"
+    return f"coalesce({key}, '')" if part.target.key == "name" else key
+
+
+def _merged_attributes(own: list[Part]) -> str:
+    """Changed values put in, cleared ones taken out; jsonb has no null left in it."""
+    pairs = ", ".join(
+        f"{literal(part.target.key)}, CASE WHEN {_is_changed(part)} THEN c.v{part.number}"
+        f" ELSE a.attributes->{literal(part.target.key)} END"
+        for part in own
+    )
+    keys = text_array(part.target.key for part in own)
+    return f"(a.attributes - {keys}) || jsonb_strip_nulls(jsonb_build_object({pairs}))"
+
+
+# New accounts
+
+
+def _create_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> None:
+    """Ids are drawn first, so that accounts and identifiers can both be inserted set-wise."""
+    mask = " | ".join(
+        f"CASE WHEN c.v{part.number} IS NOT NULL THEN {1 << part.number}::bigint ELSE 0 END" for part in plan.parts
+    )
+    cursor.execute(f"DROP TABLE IF EXISTS {NEW}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {NEW} AS SELECT nextval(pg_get_serial_sequence('{ACCOUNTS}', 'id')) AS new_id,"
+        f" ({mask or '0::bigint'}) AS mask, c.*"
+        f" FROM (SELECT * FROM {_current(plan)} WHERE account_id IS NULL ORDER BY line) c"
+    )
+    cursor.execute(f"ANALYZE {NEW} (new_id, mask, external_id)")
+    cursor.execute(f"SELECT DISTINCT mask FROM {NEW}")
+    _fill_provenance(cursor, plan, stamp, [mask for (mask,) in cursor.fetchall()])
+    columns = _new_values(plan, stamp)
+    cursor.execute(
+        f"INSERT INTO {ACCOUNTS} ({', '.join(columns)}) SELECT {', '.join(columns.values())}"
+        f" FROM {NEW} c JOIN {PROVENANCE} p USING (mask) ORDER BY new_id"
+    )
+    cursor.execute(
+        f"INSERT INTO {IDENTIFIERS} (account_id, source, external_id)"
+        f" SELECT new_id, {literal(plan.mapping.source)}, external_id FROM {NEW} ORDER BY new_id"
+    )
+    cursor.execute(f"INSERT INTO {TOUCHED} SELECT new_id FROM {NEW}")
+    if plan.observed_metrics:
+        cursor.execute(
+            f"UPDATE {CHECKED} k SET account_id = n.new_id FROM {NEW} n"
+            " WHERE n.external_id = k.external_id AND k.account_id IS NULL"
+        )
+
+
+def _new_values(plan: ImportPlan, stamp: Stamp) -> dict[str, str]:
+    """Column → SQL of a new account; what the file does not say has the model's defaults."""
+    at = literal(stamp.at)
+    values = {
+        "id": "c.new_id",
+        "uuid": "gen_random_uuid()",
+        "domain": "''",
+        "stage": "'customer'",
+        "exclusion": "''",
+        "currency": "'USD'",
+        "attributes": "'{}'::jsonb",
+        "provenance": "p.provenance",
+        "version": "1",
+        "created_at": at,
+        "updated_at": at,
+    }
+    for part in plan.parts:
+        values |= _new_value(part, values, at)
+    own = [part for part in plan.parts if not part.target.column]
+    if own:
+        pairs = ", ".join(f"{literal(part.target.key)}, c.v{part.number}" for part in own)
+        values["attributes"] = f"jsonb_strip_nulls(jsonb_build_object({pairs}))"
+    return values
+
+
+def _new_value(part: Part, defaults: Mapping[str, str], at: str) -> dict[str, str]:
+    target, value = part.target, f"c.v{part.number}"
+    if not target.column:
+        return {}
+    default = defaults.get(target.column)
+    found = {target.column: f"coalesce({value}, {default})" if default else value}
+    if target.has_key:
+        found[f"{target.column}_key"] = _key(part)
+    if target.is_observed:
+        found[f"{target.column}_observed_at"] = f"CASE WHEN {value} IS NOT NULL THEN {at} END"
+    return found
+
+
+# History and work owed
+
+
+def _add_observations(cursor: CursorWrapper, plan: ImportPlan, column: StagedColumn, stamp: Stamp) -> int:
+    """Append what the newest row of the same account, metric and period does not already say.
+
+    One probe of observation_newest a row; the index has the account first, so it reads a handful of rows each.
+    """
+    period = plan.mapping.period
+    if period is None:
+        return 0
+    metric, grain = literal(column.target.key), literal(period.grain)
+    cursor.execute(
+        f"WITH added AS (INSERT INTO {OBSERVATIONS}"
+        " (account_id, metric, grain, period, period_end_on, value, is_closed, source, recorded_at)"
+        f" SELECT c.account_id, {metric}, {grain}, c.period, c.period_end, c.v{column.number},"
+        f" c.period_end < {literal(stamp.at.date())}, {literal(stamp.source)}, {literal(stamp.at)}"
+        f" FROM {CHECKED} c LEFT JOIN LATERAL (SELECT o.value FROM {OBSERVATIONS} o WHERE o.account_id = c.account_id"
+        f" AND o.metric = {metric} AND o.grain = {grain} AND o.period = c.period ORDER BY o.id DESC LIMIT 1) o ON true"
+        f" WHERE c.v{column.number} IS NOT NULL AND c.account_id IS NOT NULL"
+        f" AND o.value IS DISTINCT FROM c.v{column.number}::numeric(24, 4)"
+        f" ORDER BY c.account_id, c.period_end RETURNING account_id),"
+        f" touched AS (INSERT INTO {TOUCHED} SELECT DISTINCT account_id FROM added)"
+        " SELECT count(*) FROM added"
+    )
+    return int(cursor.fetchone()[0])
+
+
+def _mark(cursor: CursorWrapper, stamp: Stamp, effect: Effect) -> None:
+    """Owe each written account an evaluation; accounts may be touched twice, by their values and their history."""
+    distinct = "DISTINCT" if effect.observations else ""
+    cursor.execute(
+        f"INSERT INTO {MARKS} (account_id, cause, marked_at)"
+        f" SELECT {distinct} account_id, {literal(Cause.DATA.value)}, {literal(stamp.at)} FROM {TOUCHED}"
+    )
+
+
+def drop_tables(cursor: CursorWrapper) -> None:
+    """Connections are kept; their temporary tables must not be."""
+    cursor.execute(f"DROP TABLE IF EXISTS {CURRENT}, {CHANGES}, {NEW}, {PROVENANCE}, {TOUCHED}")

@@ -184,13 +184,21 @@ def _refuse_unproven(signer: User, method: str, authenticated_at: datetime, at: 
 def _chosen(
     version: FrameworkVersion, standings: Standings, answers: Sequence[Answer]
 ) -> list[tuple[RequirementStanding, Answer]]:
-    """Each answer with its requirement. A requirement of another round is what a stale page asks for."""
+    """Each answer with its requirement of today; a page opened in an earlier round asks by the ids of that one."""
     if version.state not in UNDER_WAY:
         raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
-    known = {standing.requirement.pk: standing for standing in standings.all()}
-    if any(answer.requirement_id not in known for answer in answers):
-        raise ConflictError("This version was submitted again since you opened the page. Nothing was signed.")
-    return [(known[answer.requirement_id], answer) for answer in answers]
+    known = {_about(standing.requirement): standing for standing in standings.all()}
+    asked = Requirement.objects.filter(version=version).in_bulk([answer.requirement_id for answer in answers])
+    if any(answer.requirement_id not in asked for answer in answers):
+        raise InvalidError(["That is no requirement of this version."])
+    about = {pk: _about(requirement) for pk, requirement in asked.items()}
+    if not known.keys() >= set(about.values()):
+        raise ConflictError("What you answer is no longer part of this version. Nothing was signed.")
+    return [(known[about[answer.requirement_id]], answer) for answer in answers]
+
+
+def _about(requirement: Requirement) -> tuple[str, str, str]:
+    return (requirement.code, requirement.part_kind, requirement.part_key)
 
 
 def _refuse_dependent(

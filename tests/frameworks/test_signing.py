@@ -145,14 +145,26 @@ def test_stale_digest_conflicts_and_signs_nothing_of_the_batch(submitted: Compan
     assert trace(submitted) == before
 
 
-def test_answer_from_an_earlier_round_conflicts(submitted: Company) -> None:
+def test_page_of_an_earlier_round_conflicts_where_the_wording_changed(submitted: Company) -> None:
     old = submitted.answers("marcus")
     send_back(submitted)
+    submitted.save("term", "arr", {"label": "ARR", "wording": "Yearly value of invoiced subscriptions."})
     submitted.submit()
     before = trace(submitted)
 
-    with pytest.raises(ConflictError, match="submitted again"):
+    with pytest.raises(StaleSignoffError, match="Terms arr"):
         submitted.sign("marcus", old)
+    assert trace(submitted) == before
+
+    (row,) = submitted.sign("marcus", [answer for answer in old if answer.requirement_id == old[0].requirement_id])
+    assert (row.part_key, row.round) == ("account", 2)
+
+
+def test_requirement_of_another_version_is_refused(submitted: Company) -> None:
+    before = trace(submitted)
+
+    with pytest.raises(InvalidError, match="no requirement of this version"):
+        submitted.sign("marcus", [Answer(0, "0" * 64, "approve")])
 
     assert trace(submitted) == before
 

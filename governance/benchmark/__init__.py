@@ -1,0 +1,1 @@
+"""What `manage.py bench` measures, and the hand-written SQL it is measured against."""

@@ -1,0 +1,62 @@
+"""The framework of `framework.yaml` as an active version, without the ceremony that people would hold."""
+
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from frameworks.content import checked_all
+from frameworks.definition import definition_of
+from frameworks.models import Framework, FrameworkVersion, User
+from frameworks.parts.templates import read_template
+from frameworks.services.catalog import bring_live
+from frameworks.services.drafting import write_contents
+
+FILE = Path(__file__).with_name("framework.yaml")
+
+# Moves about 3 % of the accounts between Mid-Market and SMB.
+THRESHOLD = "25000.00"
+MOVED_THRESHOLD = "38000.00"
+
+Bodies = dict[tuple[str, str], dict[str, Any]]
+
+
+def make_versions(*, at: datetime) -> tuple[FrameworkVersion, FrameworkVersion]:
+    """Version 0, active, and version 1, in which Mid-Market begins at MOVED_THRESHOLD."""
+    author = User.objects.create_user(email="bench@cutline.example", name="Bench", password=None)
+    framework = Framework.objects.create(slug="bench", name="Bench")
+    bodies = _bodies()
+    versions = [
+        _version(framework, number, parts, author, at)
+        for number, parts in enumerate((bodies, _with_moved_threshold(bodies)))
+    ]
+    definition = definition_of(versions[0])
+    bring_live(framework=framework, definition=definition, order=list(definition.dimensions))
+    make_active(versions[0])
+    return versions[0], versions[1]
+
+
+def make_active(version: FrameworkVersion) -> None:
+    """Move the framework's pointer; the bench's accounts are evaluated by what it says."""
+    version.framework.active_version = version
+    version.framework.save(update_fields=["active_version"])
+
+
+def _bodies() -> Bodies:
+    template = read_template("bench", FILE.read_text(encoding="utf-8"))
+    return {(kind, key): body for kind, key, body in template.parts}
+
+
+def _with_moved_threshold(bodies: Bodies) -> Bodies:
+    moved = deepcopy(bodies)
+    moved["segment", "tier/mid_market"]["rules"][0]["criteria"]["root"]["ge"] = MOVED_THRESHOLD
+    moved["segment", "tier/smb"]["rules"][0]["criteria"]["root"]["value"] = MOVED_THRESHOLD
+    return moved
+
+
+def _version(framework: Framework, number: int, bodies: Bodies, author: User, at: datetime) -> FrameworkVersion:
+    version = FrameworkVersion.objects.create(framework=framework, number=number, author=author)
+    write_contents(version=version, contents=checked_all(bodies), actor=author, at=at, source="command")
+    version.state, version.activated_at = FrameworkVersion.State.ACTIVATED, at
+    version.save()
+    return version

@@ -21,7 +21,8 @@ from django.core.exceptions import ImproperlyConfigured
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+# What this checkout keeps to itself: keys, mail, uploads, locks.
+VAR_DIR = Path(env.str("CUTLINE_VAR", default=str(BASE_DIR / "var")))
 
 PROFILE = env.str("CUTLINE_PROFILE", default="development")
 PRODUCTION = PROFILE == "production"
@@ -30,6 +31,7 @@ PROCESS = env.str("CUTLINE_PROCESS", default="web")
 DEBUG = env.bool("DEBUG", default=False)
 # Set by `manage.py up`: the demo's people may have well-known passwords.
 DEMO = env.bool("CUTLINE_DEMO", default=False)
+DEMO_PASSWORD = env.str("CUTLINE_DEMO_PASSWORD", default="cutline-demo") if DEMO else ""
 
 
 def _development_key() -> str:
@@ -89,7 +91,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "segmentation_site.storage.StaticFilesConfig",
     "django.contrib.postgres",
     "django.contrib.humanize",
     "allauth",
@@ -355,11 +357,12 @@ USE_TZ = True
 
 # Files
 
-MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
 # The end of the audit chain, outside the database; best on another machine's disk.
 AUDIT_ANCHOR_FILE = env.path("AUDIT_ANCHOR_FILE", default=str(VAR_DIR / "audit-anchors.jsonl"))
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles" if PRODUCTION else VAR_DIR / "static")))
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns at every start without it
 _NODE_MODULES = BASE_DIR / "node_modules"
 # What package.json names, under the prefix templates use. Nothing is vendored and nothing comes from a CDN.
 _FRONT_END = {
@@ -382,7 +385,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC_BACKEND},
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_AUTOREFRESH = not PRODUCTION  # looked up when asked for: thousands of files need no scan at start
 
 # Mail: to files under var/ unless EMAIL_URL says otherwise.
 
@@ -461,3 +464,4 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestIdMiddleware has made sure of it

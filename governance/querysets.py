@@ -1,7 +1,7 @@
 """What can be asked about requests. Narrowing methods chain; views spell out no filter rules."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from frameworks.models import User
 
 
-class OverrideRequestQuerySet(models.QuerySet["OverrideRequest"]):
+class OverrideRequestQuerySet(models.QuerySet[Any]):
     def open(self) -> Self:
         """Waiting for somebody."""
         return self.filter(state__in=self.model.OPEN)
@@ -34,7 +34,7 @@ class OverrideRequestQuerySet(models.QuerySet["OverrideRequest"]):
 
     def visible_to(self, user: "User") -> Self:
         """Everyone who is logged in reads requests; nobody else does."""
-        return self if user.is_authenticated and user.is_active else self.none()
+        return self if user.is_active else self.none()
 
     def with_people(self) -> Self:
         """Everything a row or a page names, without further queries."""

@@ -283,11 +283,12 @@ def decide_override(
 
 
 def _lock(request: OverrideRequest) -> OverrideRequest:
-    return (
+    locked: OverrideRequest = (
         OverrideRequest.objects.select_for_update(of=("self",))
         .select_related("account", "dimension__framework", "segment", "computed", "requested_by", "override")
         .get(pk=request.pk)
     )
+    return locked
 
 
 def _refuse_stale(request: OverrideRequest, verdict: str, at: datetime, expected_version: int | None) -> None:

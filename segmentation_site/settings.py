@@ -17,6 +17,7 @@ import structlog
 from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 env = environ.Env()
 
@@ -427,7 +428,46 @@ SPECTACULAR_SETTINGS = {
 
 # Admin
 
-UNFOLD = {"SITE_TITLE": "Cutline", "SITE_HEADER": "Cutline", "SITE_URL": "/", "SHOW_VIEW_ON_SITE": False}
+# The workspace's petrol and greys (static/cutline/css/base.css), so that both faces are one product.
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Cutline",
+    "SITE_HEADER": "Cutline",
+    "SITE_SUBHEADER": "Administration",
+    "SITE_URL": "/",
+    "SITE_ICON": lambda request: static("cutline/logo.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("cutline/favicon.svg")}],
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f9",
+            "100": "#e4f1f4",
+            "200": "#c5e2e9",
+            "300": "#a3ccd6",
+            "400": "#5aa3b6",
+            "500": "#14738c",
+            "600": "#0b6179",
+            "700": "#084c60",
+            "800": "#0a3d4d",
+            "900": "#12323b",
+            "950": "#06222a",
+        },
+        "base": {
+            "50": "#f7f8f9",
+            "100": "#f1f3f5",
+            "200": "#e3e6ea",
+            "300": "#cbd1d8",
+            "400": "#8d9aa6",
+            "500": "#5b6773",
+            "600": "#475462",
+            "700": "#3a4751",
+            "800": "#263038",
+            "900": "#151b20",
+            "950": "#0e1317",
+        },
+    },
+}
 
 # Logging: JSON lines on standard error, each with the request's or the task's id.
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Case, F, Q, QuerySet, When
 
 from accounts.models import Account, AccountIdentifier, Assignment
-from frameworks.models import User
+from frameworks.models import Segment, User
 
 
 def is_overridden(at: datetime) -> Q:
@@ -38,9 +38,7 @@ def in_segment(assignments: QuerySet[Assignment], segment_id: int | None, at: da
     # Spelled out instead of comparing the CASE, so that the index on `effective` answers the usual half.
     over = Q(override_until__lte=at)
     wanted = {"effective_id": segment_id} if segment_id is not None else {"effective__isnull": True}
-    later = (
-        {"without_override_id": segment_id} if segment_id is not None else {"without_override__isnull": True}
-    )
+    later = {"without_override_id": segment_id} if segment_id is not None else {"without_override__isnull": True}
     running = Q(override_until__isnull=True) | is_overridden(at)
     return assignments.filter((running & Q(**wanted)) | (over & Q(**later)))
 
@@ -59,6 +57,14 @@ def external_ids(account_ids: Iterable[int]) -> dict[int, dict[str, str]]:
     for account_id, source, external_id in rows.values_list("account_id", "source", "external_id"):
         found.setdefault(account_id, {}).setdefault(source, external_id)
     return found
+
+
+def segment_keys(segment_ids: Iterable[int | None]) -> dict[int | None, str | None]:
+    """Segment id → key; Unassigned is None on both sides."""
+    wanted = {pk for pk in segment_ids if pk is not None}
+    keys: dict[int | None, str | None] = {None: None}
+    keys.update(Segment.objects.filter(pk__in=wanted).values_list("pk", "key"))
+    return keys
 
 
 # Rows carry the moment their transaction's work began, and become visible when it commits. Before this many

@@ -1,9 +1,57 @@
-"""The table of API addresses. Each app brings its own resources; this only lists them."""
+"""The table of API addresses: which resource stands where, and what guards every one of them.
 
-from django.urls import path
+`urlpatterns` belongs under `api/v1/`, `outer_urlpatterns` under `api/`. The resources know no tokens; here each
+gets authentication, the check of its scope, and Idempotency-Key where it changes something.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+
+from accounts.api import views as accounts
+from frameworks.api import views as frameworks
+from frameworks.api.views import ApiView
+from governance.api import problems
+from governance.api.authentication import TokenAuthentication
+from governance.api.idempotency import idempotent
+from governance.api.scopes import TokenMay
+
+
+def guarded(view: type[ApiView]) -> Callable[..., HttpResponseBase]:
+    """The resource as a view that only tokens with its scope reach."""
+    guards: dict[str, Any] = {
+        "authentication_classes": [TokenAuthentication],
+        "permission_classes": [TokenMay],
+    }
+    return idempotent(view).as_view(**guards)
+
+
+_open: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 urlpatterns = [
-    path("openapi", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("accounts", guarded(accounts.AccountList), name="api-accounts"),
+    path("accounts/batch/upsert", guarded(accounts.AccountUpsert), name="api-account-upsert"),
+    path("accounts/<uuid:uuid>", guarded(accounts.AccountDetail), name="api-account"),
+    path(
+        "accounts/by-external-id/<str:source>/<path:external_id>",
+        guarded(accounts.AccountByExternalId),
+        name="api-account-by-external-id",
+    ),
+    path("assignments", guarded(accounts.AssignmentList), name="api-assignments"),
+    path("assignments/changes", guarded(accounts.Changes), name="api-changes"),
+    path("assignments/changes/head", guarded(accounts.ChangesHead), name="api-changes-head"),
+    path("frameworks", guarded(frameworks.FrameworkList), name="api-frameworks"),
+    path("framework-versions/<uuid:uuid>", guarded(frameworks.FrameworkVersionDetail), name="api-framework-version"),
+    path("schema", SpectacularAPIView.as_view(**_open), name="api-schema"),
+    re_path(r"^", problems.nothing_here),
+]
+
+outer_urlpatterns = [
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema", **_open), name="api-docs"),
+    path("problems/<slug:kind>", problems.explain, name="api-problem"),
+    re_path(r"^", problems.nothing_here),
 ]

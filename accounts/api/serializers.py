@@ -1,0 +1,173 @@
+"""What accounts and assignments look like from outside; decimals are strings, moments UTC with Z."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.attributes import CORE_ATTRIBUTES
+from accounts.models import Account, Assignment, Cause, Reason, Transition
+
+_ABOUT = ["id", "external_ids", "name", "domain", "stage", "exclusion", "currency", "parent"]
+_STATE = ["attributes", "provenance", "source_version", "source_updated_at", "version", "created_at", "updated_at"]
+
+
+class AccountSerializer(serializers.ModelSerializer[Account]):
+    """Context `external_ids`: account id → source → id (accounts.querysets.external_ids)."""
+
+    id = serializers.UUIDField(source="uuid")
+    external_ids = serializers.SerializerMethodField(help_text="Source → id there.")
+    parent = serializers.UUIDField(source="parent.uuid", default=None, allow_null=True)  # type: ignore[assignment]
+    attributes = serializers.DictField(help_text="This company's own attributes; decimals as strings.")
+    provenance = serializers.DictField(help_text="Attribute → source and moment of its value.")
+
+    class Meta:
+        model = Account
+        fields = [*_ABOUT, *(key for key in CORE_ATTRIBUTES if key not in _ABOUT), *_STATE]
+        read_only_fields = fields
+
+    def get_external_ids(self, account: Account) -> dict[str, str]:
+        ids: dict[str, str] = self.context["external_ids"].get(account.pk, {})
+        return ids
+
+
+class AccountReferenceSerializer(serializers.Serializer[Account]):
+    id = serializers.UUIDField(source="uuid")
+    external_ids = serializers.SerializerMethodField()
+
+    def get_external_ids(self, account: Account) -> dict[str, str]:
+        ids: dict[str, str] = self.context["external_ids"].get(account.pk, {})
+        return ids
+
+
+class AssignmentSerializer(serializers.Serializer[Assignment]):
+    """Context besides `external_ids`: `segment_keys`, segment id → key, with None → None."""
+
+    account = AccountReferenceSerializer()
+    dimension = serializers.CharField(source="dimension.key")
+    segment = serializers.SerializerMethodField(help_text="What counts now; null: Unassigned.")
+    computed = serializers.SerializerMethodField(help_text="What the rules say.")
+    reason = serializers.ChoiceField(choices=Reason.choices)
+    missing = serializers.ListField(child=serializers.CharField(), help_text="Attributes without a value.")
+    overridden_until = serializers.SerializerMethodField()
+    framework_version = serializers.IntegerField(source="framework_version.number")
+    version = serializers.IntegerField()
+    effective_since = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(source="changed_at")
+
+    def get_segment(self, assignment: Assignment) -> str | None:
+        return self._key(assignment.current_segment)  # type: ignore[attr-defined]
+
+    def get_computed(self, assignment: Assignment) -> str | None:
+        return self._key(assignment.computed_id)
+
+    def get_overridden_until(self, assignment: Assignment) -> str | None:
+        until = assignment.override_until
+        if until is None or until <= self.context["at"]:
+            return None
+        return serializers.DateTimeField().to_representation(until)
+
+    def _key(self, segment_id: int | None) -> str | None:
+        key: str | None = self.context["segment_keys"][segment_id]
+        return key
+
+
+class ChangeSerializer(serializers.Serializer[Transition]):
+    """An `upsert`; deleted and merged accounts appear as `delete` instead (`represent_change`)."""
+
+    op = serializers.ChoiceField(choices=["upsert"], default="upsert")
+    account = AccountReferenceSerializer()
+    dimension = serializers.CharField(source="dimension.key")
+    segment = serializers.SerializerMethodField()
+    previous = serializers.SerializerMethodField()
+    cause = serializers.ChoiceField(choices=Cause.choices)
+    reason = serializers.ChoiceField(choices=Reason.choices)
+    framework_version = serializers.IntegerField(source="framework_version.number")
+    version = serializers.IntegerField()
+    effective_at = serializers.DateTimeField()
+
+    def get_segment(self, transition: Transition) -> str | None:
+        key: str | None = self.context["segment_keys"][transition.to_segment_id]
+        return key
+
+    def get_previous(self, transition: Transition) -> str | None:
+        key: str | None = self.context["segment_keys"][transition.from_segment_id]
+        return key
+
+
+class DeletedAccountSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+
+
+class TombstoneSerializer(serializers.Serializer[Any]):
+    op = serializers.ChoiceField(choices=["delete"])
+    account = DeletedAccountSerializer()
+    reason = serializers.ChoiceField(choices=["deleted", "merged"])
+    merged_into = serializers.UUIDField(required=False)
+
+
+class HeadSerializer(serializers.Serializer[Any]):
+    cursor = serializers.CharField()
+
+
+class PushItemErrorSerializer(serializers.Serializer[Any]):
+    pointer = serializers.CharField(allow_blank=True, help_text="JSON pointer within the item.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    received = serializers.JSONField(required=False)
+
+
+class PushItemResultSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=["created", "updated", "unchanged", "stale", "failed"])
+    id = serializers.UUIDField(required=False)
+    version = serializers.IntegerField(required=False)
+    errors = PushItemErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+
+
+class PushSummarySerializer(serializers.Serializer[Any]):
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    stale = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+
+class PushResultSerializer(serializers.Serializer[Any]):
+    summary = PushSummarySerializer()
+    results = PushItemResultSerializer(many=True)
+
+
+class PushItemSerializer(serializers.ModelSerializer[Account]):
+    """Describes an item in OpenAPI; accounts.pushed reads it. Absent fields are left alone, null clears."""
+
+    source = serializers.CharField(max_length=63, help_text="Which system calls the account so.")  # type: ignore[assignment]
+    external_id = serializers.CharField(max_length=255)
+    name = serializers.CharField(max_length=255, required=False, help_text="Needed for a new account.")
+    source_version = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, help_text="Counts up in the source; an older one is `stale`."
+    )
+    source_updated_at = serializers.DateTimeField(required=False, allow_null=True)
+    observed_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="When the values were seen; the moment of the push if not sent."
+    )
+    attributes = serializers.DictField(required=False, help_text="This company's own attributes.")
+
+    class Meta:
+        model = Account
+        fields = [
+            "source",
+            "external_id",
+            "source_version",
+            "source_updated_at",
+            "observed_at",
+            "name",
+            "domain",
+            "currency",
+            *CORE_ATTRIBUTES,
+            "attributes",
+        ]
+
+
+class PushSerializer(serializers.Serializer[Any]):
+    items = serializers.ListField(child=PushItemSerializer(), min_length=1, max_length=1000)
+    all_or_none = serializers.BooleanField(default=False, required=False)

@@ -1,0 +1,68 @@
+"""A running site, and people with a browser each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.journeys.site import PASSWORD, Site
+
+WIDE, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
+Login = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Nothing but the schema, and the demo's people to log in as."""
+    site = Site(f"cutline_journey_{os.getpid()}", tmp_path_factory.mktemp("journey"))
+    try:
+        site.start()
+        site.manage("demo", "--until", "people")
+        yield site
+    finally:
+        site.stop()
+
+
+@pytest.fixture(scope="module")
+def login(site: Site, browser: Browser) -> Iterator[Login]:
+    """`login("ravi")` gives a page of that person; refusals of the content security policy fail the test at its end."""
+    contexts: dict[tuple[str, bool], BrowserContext] = {}
+    complaints: list[str] = []
+
+    def open_page(name: str, *, phone: bool = False) -> Page:
+        key = (name, phone)
+        if key in contexts:
+            return contexts[key].new_page()
+        contexts[key] = browser.new_context(base_url=site.address, viewport=PHONE if phone else WIDE)
+        contexts[key].set_default_timeout(15_000)
+        contexts[key].on("console", lambda message: _note(message.type, message.text, complaints))
+        page = contexts[key].new_page()
+        page.goto("/login/")
+        page.get_by_label("E-mail").fill(f"{name}@demo.cutline.example")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page).not_to_have_url(f"{site.address}/login/")
+        return page
+
+    yield open_page
+    for context in contexts.values():
+        context.close()
+    assert complaints == []
+
+
+def _note(kind: str, text: str, complaints: list[str]) -> None:
+    if kind == "error" and "Content Security Policy" in text:
+        complaints.append(text)
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Path:
+    """Where screenshots go when somebody wants to look at them: SCREENSHOTS=folder."""
+    folder = Path(os.environ.get("SCREENSHOTS", "/dev/null"))
+    if folder != Path("/dev/null"):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -23,17 +23,18 @@ PASSWORD = "cutline-demo"
 class Site:
     """Started by `start`, ended by `stop`; what it made is dropped. `address` is where a browser finds it."""
 
-    def __init__(self, name: str, logs: Path) -> None:
+    def __init__(self, name: str, logs: Path, *, redis_url: str = "") -> None:
         self.name = name
         self.logs = logs
         self.owner_url = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"http://{HOST}:{self.port}"
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "CUTLINE_TEST"))},
             "DATABASE_URL": _with_database(os.environ["DATABASE_URL"], name),
             "DATABASE_OWNER_URL": _with_database(self.owner_url, name),
+            "REDIS_URL": redis_url or os.environ["REDIS_URL"],
             "CUTLINE_DATABASE_ROLE": "application",
             "CUTLINE_DEMO": "1",
             "CUTLINE_DEMO_PASSWORD": PASSWORD,
@@ -105,7 +106,7 @@ class Site:
         while time.monotonic() < end:
             assert all(process.poll() is None for process in self.processes), self.said()
             try:
-                with urllib.request.urlopen(f"{self.address}/readyz", timeout=2) as answer:  # noqa: S310 - our own
+                with urllib.request.urlopen(f"{self.address}/readyz", timeout=2) as answer:
                     if answer.status == 200:
                         return
             except OSError:
@@ -124,7 +125,7 @@ def _with_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

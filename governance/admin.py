@@ -33,14 +33,9 @@ from frameworks.admin_base import (
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import User
 from governance.models import ApiToken, AuditEntry, Decision, Heartbeat, OverrideRequest, Scope
+from governance.services.eligibility import awaited_role, decision_refusals, request_warnings
 from governance.services.explanation import explanation_lines, explanation_of
-from governance.services.requests import (
-    awaited_role,
-    decide_override,
-    decision_refusals,
-    request_warnings,
-    revoke_override,
-)
+from governance.services.requests import decide_override, revoke_override
 from governance.services.tokens import DAYS_DEFAULT, DAYS_MOST, issue_token, revoke_token
 
 Refused = (ConflictError, InvalidError, NotAllowedError)

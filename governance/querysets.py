@@ -39,5 +39,6 @@ class OverrideRequestQuerySet(models.QuerySet[Any]):
     def with_people(self) -> Self:
         """Everything a row or a page names, without further queries."""
         return self.select_related(
-            "account", "account__csm", "account__ae", "dimension", "segment", "computed", "requested_by", "override"
+            *("account__csm", "account__ae", "dimension__framework", "segment", "computed"),
+            *("requested_by", "override"),
         ).prefetch_related("decisions")

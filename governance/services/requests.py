@@ -10,16 +10,24 @@ from datetime import datetime
 from dateutil.relativedelta import relativedelta
 from django.db import IntegrityError, transaction
 
-from accounts.models import Account, Assignment, Override
+from accounts.models import Account, Override
 from accounts.services.overrides import end_override, grant_override, overlap_message, overlapping_overrides
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.governed import Act, governed
-from frameworks.models import Dimension, Framework, Kind, Part, Segment, User
-from frameworks.parts import parse_body
+from frameworks.models import Dimension, Segment, User
 from frameworks.parts.policy import OverridesPolicy
-from frameworks.roles import Role, roles_of
+from frameworks.roles import roles_of
 from governance import approval
 from governance.models import Decision, OverrideRequest
+from governance.services.eligibility import (
+    awaited_role,
+    computed_segment,
+    decision_refusals,
+    overrides_policy,
+    person_facts,
+    reason_codes,
+    request_refusals,
+)
 from governance.transitions import check_transition
 
 MONTHS_AT_MOST = 12
@@ -31,49 +39,9 @@ Verdict = Decision.Verdict
 State = OverrideRequest.State
 
 
-def overrides_policy(framework: Framework) -> OverridesPolicy | None:
-    """The active version's policy on overrides; None while there is none."""
-    if framework.active_version_id is None:
-        return None
-    part = (
-        Part.objects.filter(version_id=framework.active_version_id, kind=Kind.POLICY, key="overrides")
-        .select_related("body")
-        .first()
-    )
-    policy = parse_body("policy", part.body.body) if part else None
-    return policy if isinstance(policy, OverridesPolicy) else None
-
-
-def reason_codes(framework: Framework) -> dict[str, str]:
-    """The reason codes a request may carry, with their labels: the policy's, else all that we know."""
-    labels = {str(code): str(label) for code, label in OverrideRequest.ReasonCode.choices}
-    policy = overrides_policy(framework)
-    if policy is None:
-        return labels
-    return {code: labels.get(code, code.replace("_", " ").capitalize()) for code in policy.max_days_by_reason}
-
-
 def visible_characters(text: str) -> int:
     """How many characters of a text can be seen: no spaces, controls, marks, zero-width or blank ones."""
     return sum(unicodedata.category(sign)[0] not in "CMZ" and sign not in BLANK for sign in text)
-
-
-def person_facts(user: User, permission: str) -> approval.Person:
-    """The facts about a person for the approval rules, read anew: a role taken away counts at once."""
-    fresh = User.objects.prefetch_related("groups").get(pk=user.pk)
-    return approval.Person(
-        pk=fresh.pk,
-        is_active=fresh.is_active,
-        is_service=fresh.is_service,
-        has_permission=fresh.has_perm(permission),
-        roles=frozenset(roles_of(fresh)),
-    )
-
-
-def request_refusals(user: User, account: Account) -> list[str]:
-    """Why the person may not ask for an override of the account, in words; empty: may."""
-    person = person_facts(user, "governance.request_override")
-    return approval.request_refusals(person, owners=(account.csm_id, account.ae_id))
 
 
 def request_override(
@@ -123,12 +91,6 @@ def request_override(
             "until": request.valid_until.isoformat(),
         }
     return request
-
-
-def computed_segment(account: Account, dimension: Dimension) -> Segment | None:
-    """What the rules say today; None when Unassigned."""
-    assignment = Assignment.objects.filter(account=account, dimension=dimension).select_related("computed").first()
-    return assignment.computed if assignment else None
 
 
 def _refuse(reasons: list[str]) -> None:
@@ -191,68 +153,6 @@ def _insert(request: OverrideRequest) -> None:
             f"{first.requested_by} asked for {first.segment.name} on {first.requested_at:%d %b %Y} already"
             f" (request {first.uuid}); it is not decided yet."
         ) from error
-
-
-def stake_of(request: OverrideRequest) -> approval.Stake:
-    """How far the request reaches, by the account of today and the active policy."""
-    policy = overrides_policy(request.dimension.framework)
-    computed = computed_segment(request.account, request.dimension)
-    return approval.Stake(
-        from_rank=computed.rank if computed else None,
-        to_rank=request.segment.rank,
-        arr=request.account.arr,
-        two_person_over=policy.arr_two_person_over if policy else None,
-    )
-
-
-def awaited_role(request: OverrideRequest) -> Role | None:
-    """Whose approval an open request waits for; None when it is closed."""
-    if request.state not in OverrideRequest.OPEN:
-        return None
-    return approval.next_role(approval.required_roles(stake_of(request)), len(_approvals(request)))
-
-
-def _approvals(request: OverrideRequest) -> list[Decision]:
-    """Approvals of what the request says today; an edit voids those before it."""
-    decisions = request.decisions.all()
-    return [row for row in decisions if row.verdict == Verdict.APPROVE and row.request_version == request.version]
-
-
-def decision_refusals(request: OverrideRequest, user: User, verdict: str) -> list[str]:
-    """Why the person cannot decide the request this way, in words; empty: can."""
-    person = person_facts(user, "governance.decide_override")
-    account = request.account
-    reasons = approval.conflicts_of_interest(
-        person, requested_by=request.requested_by_id, owners=(account.csm_id, account.ae_id)
-    )
-    role = awaited_role(request)
-    if verdict == Verdict.REJECT or role is None:
-        return reasons + approval.rejection_refusals(person)
-    approved_by = [row.decided_by_id for row in _approvals(request)]
-    return reasons + approval.approval_refusals(person, role=role, approved_by=approved_by)
-
-
-def eligible_deciders(request: OverrideRequest) -> list[User]:
-    """Who could give the approval that is missing next, by name."""
-    role = awaited_role(request)
-    if role is None:
-        return []
-    people = User.objects.filter(is_active=True, is_service=False, groups__name=role).prefetch_related("groups")
-    return [person for person in people if not decision_refusals(request, person, Verdict.APPROVE)]
-
-
-def request_warnings(request: OverrideRequest) -> list[str]:
-    """What whoever asks or decides should know, though it stops nobody."""
-    warnings = []
-    if computed_segment(request.account, request.dimension) == request.segment:
-        warnings.append("The rules give this segment already: the override would close at once.")
-    role = awaited_role(request)
-    if role and not eligible_deciders(request):
-        warnings.append(
-            f"Nobody can decide this as {role.label} today. Ask RevOps to give the role to somebody who"
-            " neither asked for it nor owns the account."
-        )
-    return warnings
 
 
 def decide_override(

@@ -15,11 +15,10 @@ from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import Dimension, Framework, Segment, User
 from frameworks.roles import Role
 from governance.models import AuditEntry, Decision, OverrideRequest
+from governance.services.eligibility import eligible_deciders, request_warnings
 from governance.services.requests import (
     decide_override,
-    eligible_deciders,
     request_override,
-    request_warnings,
     revoke_override,
     time_out_requests,
     visible_characters,

@@ -119,6 +119,8 @@ def _environment(**more: str) -> dict[str, str]:
         "WORKER_SOFT_SHUTDOWN_SECONDS": "2",
         "WORKER_SOFT_SHUTDOWN_ON_IDLE": "0",
         "PYTHONUNBUFFERED": "1",
+        # As root, in a container or on a trial machine, Celery prints a page of advice for each worker.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         **more,
     }

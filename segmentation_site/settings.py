@@ -428,6 +428,13 @@ SPECTACULAR_SETTINGS = {
 
 # Admin
 
+
+def _shades(colours: str) -> dict[str, str]:
+    """Unfold's names for eleven shades, from light to dark."""
+    names = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950")
+    return dict(zip(names, colours.split(), strict=True))
+
+
 # The workspace's petrol and greys (static/cutline/css/base.css), so that both faces are one product.
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Cutline",
@@ -440,32 +447,8 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
     "COLORS": {
-        "primary": {
-            "50": "#eef7f9",
-            "100": "#e4f1f4",
-            "200": "#c5e2e9",
-            "300": "#a3ccd6",
-            "400": "#5aa3b6",
-            "500": "#14738c",
-            "600": "#0b6179",
-            "700": "#084c60",
-            "800": "#0a3d4d",
-            "900": "#12323b",
-            "950": "#06222a",
-        },
-        "base": {
-            "50": "#f7f8f9",
-            "100": "#f1f3f5",
-            "200": "#e3e6ea",
-            "300": "#cbd1d8",
-            "400": "#8d9aa6",
-            "500": "#5b6773",
-            "600": "#475462",
-            "700": "#3a4751",
-            "800": "#263038",
-            "900": "#151b20",
-            "950": "#0e1317",
-        },
+        "primary": _shades("#eef7f9 #e4f1f4 #c5e2e9 #a3ccd6 #5aa3b6 #14738c #0b6179 #084c60 #0a3d4d #12323b #06222a"),
+        "base": _shades("#f7f8f9 #f1f3f5 #e3e6ea #cbd1d8 #8d9aa6 #5b6773 #475462 #3a4751 #263038 #151b20 #0e1317"),
     },
 }
 

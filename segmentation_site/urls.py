@@ -7,7 +7,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from segmentation_site import health
+from segmentation_site import api, health
 
 # Login with its limits and second factor guards the admin too.
 admin.autodiscover()
@@ -21,6 +21,7 @@ urlpatterns = [
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
-    *([path("api/v1/", include("segmentation_site.api"))] if find_spec("governance.api.authentication") else []),
+    path("api/v1/", include("segmentation_site.api")),
+    path("api/", include(api.outer_urlpatterns)),
     *(path("", include(f"{app}.urls")) for app in ("frameworks", "accounts", "governance") if find_spec(f"{app}.urls")),
 ]

@@ -148,9 +148,9 @@ def read_source(value: Any) -> str:
 
 
 def read_external_id(value: Any) -> str:
-    """An id as the source writes it: compared character by character, so nothing invisible may be in it."""
+    """An id as the source writes it, composed (NFC): compared character by character, so all of it must be visible."""
     external_id = values.line(value, most=255)
-    if external_id != value or any(not character.isprintable() for character in external_id):
+    if value != value.strip() or any(not character.isprintable() for character in external_id):
         raise RefusedValueError("invalid_external_id", "Without spaces around it and without invisible characters.")
     return external_id
 

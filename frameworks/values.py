@@ -101,12 +101,12 @@ def moment(value: Any) -> datetime:
 
 
 def line(value: Any, *, most: int, may_be_blank: bool = False) -> str:
-    """One line of text without control characters, trimmed; `most` characters."""
+    """One line of text without control characters, trimmed and composed (NFC); `most` characters."""
     if not isinstance(value, str):
         raise RefusedValueError("wrong_type", "Must be a string.")
     if has_control_character(value):
         raise RefusedValueError("control_character", "Control characters and line breaks are not accepted.")
-    trimmed = value.strip()
+    trimmed = unicodedata.normalize("NFC", value).strip()
     if len(trimmed) > most:
         raise RefusedValueError("too_long", f"{most} characters at most.")
     if not may_be_blank and not any(_is_visible(character) for character in trimmed):

@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
+from accounts.intake.cells import name_key, text_key
 from accounts.intake.targets import importable_targets
 from accounts.models import Account, AccountIdentifier, Cause
 from accounts.pushed import STATE_CODES, Item, ItemError, ItemReader, instant, repeated
 from accounts.services.marking import mark_accounts
-from frameworks.criteria.text_keys import matching_key
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.models import User
 
@@ -151,7 +151,7 @@ class _Push:
         """Put the named values of the item into the account, and where they came from."""
         for key in keys:
             if key in item.own:
-                account.attributes[key] = item.own[key]
+                _set_own(account, key, item.own[key])
             else:
                 setattr(account, key, item.values[key])
                 if self.targets[key].has_key:
@@ -221,10 +221,18 @@ def _failed(item: Item, pointer: str, code: str, detail: str) -> ItemResult:
     return ItemResult(item.index, errors=[ItemError(pointer, code, detail)])
 
 
+def _set_own(account: Account, key: str, value: Any) -> None:
+    """The JSON holds no null: a missing value is a missing key."""
+    if value is None:
+        account.attributes.pop(key, None)
+    else:
+        account.attributes[key] = value
+
+
 def _text_key(key: str, value: str | None) -> str | None:
-    found = matching_key(value)
-    # A company may be called "N/A" or "-"; its name is a name all the same.
-    return found or matching_key(value, missing_tokens=()) if key == "name" else found
+    if key == "name":
+        return name_key(value or "") or ""
+    return text_key(value) if value else None
 
 
 def _identified(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:

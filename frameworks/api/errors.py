@@ -121,7 +121,8 @@ def _has_surrogate(value: Any) -> bool:
 class ProblemError(APIException):
     """Ends a request with a problem. `kind` is a key of KINDS.
 
-    `depends_on_state`: the same request may be answered otherwise later, so the answer is not to be kept.
+    `more` goes into the answer beside the usual members. `depends_on_state`: the same request may be answered
+    otherwise later, so the answer is not to be kept.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class ProblemError(APIException):
         depends_on_state: bool = False,
     ) -> None:
         self.depends_on_state = depends_on_state
+        self.more: dict[str, Any] = {}
         self.kind = kind
         self.status_code = KINDS[kind].status
         self.causes = tuple(causes)

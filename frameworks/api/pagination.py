@@ -22,6 +22,11 @@ LIMIT_DEFAULT: Final = 100
 LIMIT_MOST: Final = 500
 CURSOR_CHARACTERS: Final = 1024
 CURSOR_LIFE: Final = timedelta(days=90)
+RESYNC: Final = (
+    "GET /api/v1/assignments/changes/head and keep the cursor.",
+    "GET /api/v1/assignments, all pages, and replace what you hold.",
+    "GET /api/v1/assignments/changes from the kept cursor, as always.",
+)
 _SALT: Final = "cutline.api.cursor"
 
 
@@ -64,8 +69,10 @@ def _invalid() -> ProblemError:
 
 
 def expired(detail: str) -> ProblemError:
-    """410 with the way back: `resync` names the requests in their order."""
-    return refused("cursor_expired", detail, place="cursor", place_kind="parameter", kind="cursor-expired")
+    """410 with the way back: `resync` names the steps in their order."""
+    problem = refused("cursor_expired", detail, place="cursor", place_kind="parameter", kind="cursor-expired")
+    problem.more["resync"] = list(RESYNC)
+    return problem
 
 
 class After(Func):
@@ -109,7 +116,7 @@ def read_page(
 ) -> Page:
     """The rows after the cursor. `order` must end in something unique, all of it columns of the queryset's model."""
     ordered = queryset.order_by(*order)
-    if cursor:
+    if cursor is not None:
         ordered = after(ordered, order, read_cursor(binding, cursor))
     rows = list(ordered[: limit + 1])
     if len(rows) <= limit:

@@ -119,6 +119,7 @@ def problem_body(request: HttpRequest, problem: ProblemError) -> dict[str, Any]:
         "instance": request.path,
         "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
         "errors": [cause.as_json() for cause in causes[:ERRORS_SHOWN]],
+        **problem.more,
     }
 
 

@@ -102,6 +102,23 @@ def test_push_clearing_an_observed_value_clears_its_age(api: Api) -> None:
     assert (account.arr, account.arr_observed_at) == (None, None)
 
 
+def test_push_of_null_takes_an_own_attribute_out(api: Api, own_attributes: None) -> None:
+    api.push(item(attributes={"seats": 3, "note": "x"}))
+
+    answer = api.push(item(attributes={"seats": None, "score": None}))
+
+    assert answer.json()["results"][0]["status"] == "updated"
+    assert Account.objects.get().attributes == {"note": "x"}
+
+
+def test_push_finds_an_id_in_another_unicode_form(api: Api) -> None:
+    api.push(item(external_id="Caf\u00e9"))
+
+    answer = api.push(item(external_id="Cafe\u0301", arr="1.00"))
+
+    assert answer.json()["summary"]["updated"] == 1
+
+
 def test_push_of_an_older_source_version_is_stale(api: Api) -> None:
     api.push(item(arr="100.00", source_version=7))
 

@@ -51,14 +51,16 @@ placed AS (
 ),
 engaged AS (
     SELECT *,
-        CASE e WHEN 1 THEN %(high)s WHEN 2 THEN %(medium)s WHEN 3 THEN %(low)s WHEN 4 THEN %(dormant)s END AS e_computed,
+        CASE e WHEN 1 THEN %(high)s WHEN 2 THEN %(medium)s WHEN 3 THEN %(low)s WHEN 4 THEN %(dormant)s
+            END AS e_computed,
         CASE WHEN NOT gone THEN COALESCE(e_segment, CASE e WHEN 1 THEN %(high)s WHEN 2 THEN %(medium)s
             WHEN 3 THEN %(low)s WHEN 4 THEN %(dormant)s END) END AS e_effective,
         CASE WHEN gone THEN 'excluded' WHEN e = 1 THEN 'matched'
             WHEN e = 2 THEN CASE WHEN e1 IS NULL THEN 'provisional' ELSE 'matched' END
             WHEN e = 3 THEN CASE WHEN e1 IS NULL OR e2 IS NULL THEN 'provisional' ELSE 'matched' END
             WHEN e = 4 THEN CASE WHEN e1 IS NULL OR e2 IS NULL OR e3 IS NULL THEN 'provisional' ELSE 'matched' END
-            WHEN e1 IS NULL OR e2 IS NULL OR e3 IS NULL OR e4 IS NULL THEN 'missing_data' ELSE 'no_match' END AS e_reason,
+            WHEN e1 IS NULL OR e2 IS NULL OR e3 IS NULL OR e4 IS NULL THEN 'missing_data' ELSE 'no_match'
+            END AS e_reason,
         CASE i WHEN 1 THEN %(finance)s WHEN 2 THEN %(health)s WHEN 3 THEN %(technology)s WHEN 4 THEN %(industrial)s
             END AS i_computed,
         CASE WHEN gone THEN 'excluded' WHEN i = 5 THEN 'conflict'
@@ -199,11 +201,11 @@ SELECT count(*) FROM changed
 def assignment_sql(*, in_chunks: bool) -> str:
     """One statement that evaluates, compares with what is stored and writes what differs; returns how many rows.
 
-    In chunks it takes the parameters `low` and `high`: account ids from low to below high.
+    In chunks it takes the parameters `first` and `end`: account ids from first to below end.
     """
 
     def within(column: str) -> str:
-        return f"{column} >= %(low)s AND {column} < %(high)s" if in_chunks else "true"
+        return f"{column} >= %(first)s AND {column} < %(end)s" if in_chunks else "true"
 
     differs = {d: _DIFFERS.format(d=d, x=f"x_{d}") for d in _DIMENSIONS}
     joins = "".join(
@@ -223,3 +225,12 @@ def assignment_sql(*, in_chunks: bool) -> str:
         + f" WHERE {' OR '.join(differs.values())}), changed AS MATERIALIZED ({rows})"
         + _WRITTEN
     )
+
+
+DISTRIBUTION = """
+INSERT INTO accounts_distributionsnapshot (dimension_id, segment_id, accounts, arr, taken_at)
+SELECT x.dimension_id, x.effective_id, count(*), COALESCE(sum(a.arr), 0), %(as_of)s
+FROM accounts_assignment x JOIN accounts_account a ON a.id = x.account_id
+WHERE x.dimension_id = ANY(%(dimensions)s) AND a.stage = 'customer' AND a.deleted_at IS NULL GROUP BY 1, 2
+"""
+"""How many customers with how much ARR each segment holds, as a run keeps it at its end."""

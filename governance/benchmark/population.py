@@ -1,4 +1,4 @@
-"""Accounts and overrides made up by the database itself: the same for the same number and seed, 5 % of values missing."""
+"""Accounts and overrides made up by the database itself: always the same ones, with 5 % of the values missing."""
 
 from datetime import UTC, datetime
 
@@ -27,8 +27,7 @@ SELECT n, md5('account ' || n)::uuid, 'Account ' || n, 'account ' || n, 'account
     CASE WHEN u14 >= 0.05 THEN %(today)s::date - floor(u15 * 120)::int END,
     CASE WHEN u16 >= 0.05 THEN %(today)s::date - floor(u17 * 1000)::int END, %(today)s::date - 100,
     CASE WHEN u18 >= 0.05 THEN %(today)s::date + floor(u17 * 730 - 30)::int END,
-    CASE WHEN u19 < 0.05 THEN '{}'::jsonb ELSE jsonb_build_object('expansion_opportunity',
-        CASE WHEN u20 < 0.3 THEN 'true' ELSE 'false' END) END,
+    CASE WHEN u19 < 0.05 THEN '{}'::jsonb ELSE jsonb_build_object('expansion_opportunity', u20 < 0.3) END,
     jsonb_build_object('arr', noted, 'health_score', noted, 'industry', noted, 'employee_count', noted,
         'contract_end_on', noted),
     1, %(as_of)s, %(as_of)s
@@ -62,12 +61,20 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM frameworks_di
 """
 
 
-def populate(*, count: int, author_id: int) -> None:
-    """Replace all accounts with `count` new ones, ids from 1, with overrides in force at AS_OF."""
+def populate(*, count: int) -> None:
+    """Replace all accounts by `count` new ones, ids from 1."""
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE accounts_account, accounts_assignment, accounts_transition RESTART IDENTITY CASCADE")
+        cursor.execute(
+            "TRUNCATE accounts_account, accounts_accountidentifier, accounts_assignment, accounts_transition,"
+            " accounts_pendingevaluation RESTART IDENTITY CASCADE"
+        )
         cursor.execute(_EVEN)
         cursor.execute(_ACCOUNTS, {"count": count, "as_of": AS_OF, "today": TODAY})
+        cursor.execute("VACUUM (ANALYZE) accounts_account")
+
+
+def override_some(*, count: int, author_id: int) -> None:
+    """Overrides in force at AS_OF for the populated accounts, approved by nobody."""
+    with connection.cursor() as cursor:
         cursor.execute(_OVERRIDES, {"count": count, "as_of": AS_OF, "author": author_id})
-        for table in ("accounts_account", "accounts_override"):
-            cursor.execute(f"VACUUM (ANALYZE) {table}")
+        cursor.execute("VACUUM (ANALYZE) accounts_override")

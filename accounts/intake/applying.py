@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db.backends.utils import CursorWrapper
 
 from accounts.intake.cells import text_key
-from accounts.intake.checking import ACCOUNTS, CHECKED, IDENTIFIERS, literal, text_array
+from accounts.intake.checking import ACCOUNTS, BAD, CHECKED, IDENTIFIERS, literal, take_out_bad, text_array
 from accounts.intake.plan import ImportPlan, StagedColumn, StagedConstant
 from accounts.models import Cause, MetricObservation, PendingEvaluation
 
@@ -26,8 +26,14 @@ TOUCHED = "import_touched"
 OBSERVATIONS = MetricObservation._meta.db_table
 MARKS = PendingEvaluation._meta.db_table
 
+WHOLE_TABLE = 100_000
+"""From so many changed accounts on, the table is locked instead of each row: a lock a row is a write a row."""
+
 CONFIRM_AFTER = timedelta(days=30)
 """A value seen again unchanged counts as seen anew when it was last seen this long ago (it would go stale)."""
+
+_DELETED = -1
+"""The mask of a row about an account that is gone."""
 
 Part = StagedColumn | StagedConstant
 
@@ -84,9 +90,20 @@ def _current(plan: ImportPlan) -> str:
 
 
 def find_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effect:
-    """`import_changes`: accounts that differ, with what they will be; counts of everything, nothing written."""
+    """`import_changes`: accounts that differ, with what they will be; counts of everything, nothing written.
+
+    Rows about deleted accounts are found on the way and moved to `import_bad`.
+    """
+    find_current(cursor, plan)
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(_changes_table(plan, stamp))
+    cursor.execute(
+        f"WITH gone AS (DELETE FROM {CHANGES} WHERE mask = {_DELETED} RETURNING line, external_id)"
+        f" INSERT INTO {BAD} SELECT line, external_id, 'deleted_account', NULL, external_id FROM gone"
+    )
+    if cursor.rowcount:
+        take_out_bad(cursor)
+        find_current(cursor, plan)
     cursor.execute(f"ANALYZE {CHANGES} (account_id, mask)")
     effect = _count_effect(cursor, plan)
     _count_attributes(cursor, plan, effect)
@@ -94,7 +111,7 @@ def find_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effec
 
 
 def _changes_table(plan: ImportPlan, stamp: Stamp) -> str:
-    """One hash join of the accounts with the rows, both read once; sorted so that locks are taken in order."""
+    """One hash join of the accounts with the rows, both read once."""
     mask = " | ".join(
         f"CASE WHEN {_differs(part, stamp)} THEN {1 << part.number}::bigint ELSE 0 END" for part in plan.parts
     )
@@ -102,8 +119,9 @@ def _changes_table(plan: ImportPlan, stamp: Stamp) -> str:
     keys = "".join(f", c.k{column.number}" for column in plan.key_columns)
     return (
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT * FROM (SELECT a.id AS account_id, a.version AS seen,"
-        f" ({mask or '0::bigint'}) AS mask, c.cleared{', ' + values if values else ''}{keys}"
-        f" FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id) s WHERE mask <> 0 ORDER BY account_id"
+        f" CASE WHEN a.deleted_at IS NULL THEN ({mask or '0::bigint'}) ELSE {_DELETED} END AS mask,"
+        f" c.line, c.external_id{', ' + values if values else ''}{keys}"
+        f" FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id OFFSET 0) s WHERE mask <> 0"
     )
 
 
@@ -157,14 +175,15 @@ def _count_attributes(cursor: CursorWrapper, plan: ImportPlan, effect: Effect) -
 # Changing it
 
 
-def apply_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effect:
-    """Write accounts, identifiers, observations and marks. Call in a transaction, after `find_current`."""
+def apply_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp, effect: Effect) -> Effect:
+    """Write accounts, identifiers, observations and marks; `effect` is what `find_changes` said, outside or inside
+    the transaction this is called in. What happened in between is found out under the locks and taken into account.
+    """
     # A plan cached while a table was empty is kept for the session and is a thousand times too slow for a full one.
     cursor.execute("DISCARD PLANS")
     cursor.execute(f"DROP TABLE IF EXISTS {TOUCHED}")
     cursor.execute(f"CREATE TEMPORARY TABLE {TOUCHED} (account_id bigint)")
-    effect = find_changes(cursor, plan, stamp)
-    while _lock_changed(cursor):
+    while _match_new(cursor, plan, effect) or _lock_changed(cursor, effect):
         effect = find_changes(cursor, plan, stamp)
     if effect.updated:
         _update_accounts(cursor, plan, stamp)
@@ -175,24 +194,44 @@ def apply_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effe
     return effect
 
 
-def _lock_changed(cursor: CursorWrapper) -> int:
+def _match_new(cursor: CursorWrapper, plan: ImportPlan, effect: Effect) -> int:
+    """Rows whose account somebody created meanwhile. Imports of one source take turns from here on."""
+    if not effect.created:
+        return 0
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"import:{plan.mapping.source}"])
+    cursor.execute(
+        f"UPDATE {CHECKED} c SET account_id = i.account_id FROM {IDENTIFIERS} i"
+        f" WHERE c.account_id IS NULL AND i.source = {literal(plan.mapping.source)} AND i.external_id = c.external_id"
+    )
+    return int(cursor.rowcount)
+
+
+def _lock_changed(cursor: CursorWrapper, effect: Effect) -> int:
     """Lock what will be written, in the order of ids; how many accounts changed since they were compared.
 
-    The rows stay locked, so a second look finds the same unless an account joined meanwhile.
+    Accounts stay locked, so that looking again ends.
     """
+    if effect.updated > WHOLE_TABLE:
+        cursor.execute(f"LOCK TABLE {ACCOUNTS} IN SHARE ROW EXCLUSIVE MODE")
+        lock = ""
+    else:
+        lock = " ORDER BY a.id FOR NO KEY UPDATE OF a"
     cursor.execute(
         "WITH locked AS MATERIALIZED ("
-        f"SELECT a.version, c.seen FROM {ACCOUNTS} a JOIN {CHANGES} c ON c.account_id = a.id"
-        " ORDER BY a.id FOR NO KEY UPDATE OF a) SELECT count(*) FROM locked WHERE version <> seen"
+        f"SELECT a.version, c.seen FROM {ACCOUNTS} a JOIN {CHANGES} c ON c.account_id = a.id{lock}"
+        ") SELECT count(*) FROM locked WHERE version <> seen"
     )
     return int(cursor.fetchone()[0])
 
 
 def _update_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> None:
+    """Only columns that change somewhere are named; the hash of `import_changes` is probed by one scan of accounts."""
     cursor.execute(f"SELECT DISTINCT mask FROM {CHANGES}")
-    _fill_provenance(cursor, plan, stamp, [mask for (mask,) in cursor.fetchall()])
-    sets = [assignment for part in plan.parts for assignment in _assignments(part, stamp)]
-    own = [part for part in plan.parts if not part.target.column]
+    masks = [mask for (mask,) in cursor.fetchall()]
+    _fill_provenance(cursor, plan, stamp, masks)
+    changed = [part for part in plan.parts if any(mask & (1 << part.number) for mask in masks)]
+    sets = [assignment for part in changed for assignment in _assignments(part, stamp)]
+    own = [part for part in changed if not part.target.column]
     if own:
         sets.append(f"attributes = {_merged_attributes(own)}")
     sets += [

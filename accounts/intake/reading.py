@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from accounts.intake.errors import FileProblem, FileRefusedError, FileTooLargeError
 from frameworks.criteria.text_keys import has_control_character, matching_key
@@ -32,6 +32,9 @@ _NOT_CSV = (
 )
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<table", b"<head")
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+if TYPE_CHECKING:
+    import _csv
 
 csv.field_size_limit(MAX_FIELD)
 
@@ -290,7 +293,7 @@ class FileReader:
                 message = f"The row has {len(cells)} cells, the header {width}."
                 self._reject(RowProblem(line, "column_count", message, received=_joined(cells)))
 
-    def _rows(self, reader: "csv._reader") -> Iterator[tuple[int, list[str]]]:
+    def _rows(self, reader: "_csv.Reader") -> Iterator[tuple[int, list[str]]]:
         """Rows that are not blank with the line they begin in, going on after a row the parser refused."""
         start = 1
         while True:

@@ -1,12 +1,16 @@
-"""The file's rows into a temporary table, by COPY, in blocks.
+"""The file's rows into a temporary table, by COPY, a block at a time.
 
 Everything is staged as text; what the texts are worth is decided set-wise afterwards (checking.py). Only what SQL
 cannot do happens here: cleaning Unicode, matching keys (PostgreSQL before 18 cannot case-fold), periods.
 """
 
+import queue
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -17,7 +21,7 @@ from accounts.intake.errors import FileProblem, FileTooLargeError
 from accounts.intake.plan import ImportPlan
 from accounts.intake.reading import FileReader, ProblemLog, RowProblem
 
-BLOCK_ROWS = 20_000
+BLOCK_ROWS = 25_000
 MAX_EXTERNAL_ID = 255
 _MEMO_SIZE = 20_000
 _MANGLED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+")
@@ -36,28 +40,58 @@ class Staged:
     has_clear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StagingOptions:
-    """`periods`: only rows of these; empty means all. `on_block` is called with the rows read so far."""
-
-    max_rows: int
-    periods: frozenset[str]
-    on_block: Callable[[int], None]
-
-
-def stage_file(cursor: CursorWrapper, reader: FileReader, plan: ImportPlan, options: StagingOptions) -> Staged:
-    """Fill the temporary table `import_raw`. Raises FileRefusedError; nothing else was touched then."""
+def create_raw_table(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    types = {"line": "integer", "period_end": "date"}
+    columns = ", ".join(f"{name} {types.get(name, 'text')}" for name in _raw_columns(plan))
     cursor.execute(f"DROP TABLE IF EXISTS {RAW}")
-    cursor.execute(_raw_table(plan))
-    stager = _Stager(reader, plan, options)
-    # One COPY a block: between blocks the connection is free, so that progress can be written with it.
-    for block in stager.blocks():
-        with cursor.copy(stager.copy_sql) as copy:
-            copy.write("\n".join(block) + "\n")
-        options.on_block(stager.staged.rows)
-    # Nothing analyses temporary tables by itself, and the planner would take this one for empty.
-    cursor.execute(f"ANALYZE {RAW}")
-    return stager.staged
+    cursor.execute(f"CREATE TEMPORARY TABLE {RAW} ({columns})")
+
+
+def stage_blocks(
+    cursor: CursorWrapper, reader: FileReader, plan: ImportPlan, *, periods: frozenset[str], max_rows: int
+) -> Iterator[Staged]:
+    """Fill `import_raw` with one block after the other; what was counted so far, after each and at the end.
+
+    A thread prepares the next block while PostgreSQL works on this one. Raises FileRefusedError.
+    """
+    stager = _Stager(reader, plan, periods, max_rows)
+    with closing(_in_background(stager.blocks())) as blocks:
+        for block in blocks:
+            cursor.execute(f"TRUNCATE {RAW}")
+            with cursor.copy(stager.copy_sql) as copy:
+                copy.write(block)
+            yield stager.staged
+
+
+def _in_background(blocks: Iterator[str]) -> Generator[str, None, None]:
+    """The same blocks, made by a thread that is at most two ahead. Its exception is raised here."""
+    ready: queue.Queue[str | BaseException | None] = queue.Queue(maxsize=2)
+    stop = threading.Event()
+
+    def put(item: str | BaseException | None) -> bool:
+        while not stop.is_set():
+            with suppress(queue.Full):
+                ready.put(item, timeout=0.2)
+                return True
+        return False
+
+    def work() -> None:
+        try:
+            if all(put(block) for block in blocks):
+                put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=work, name="import-reader", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _raw_columns(plan: ImportPlan) -> list[str]:
@@ -66,61 +100,53 @@ def _raw_columns(plan: ImportPlan) -> list[str]:
     return ["line", "external_id", *period, *(f"r{column.number}" for column in plan.columns), *keys]
 
 
-def _raw_table(plan: ImportPlan) -> str:
-    types = {"line": "integer", "period_end": "date"}
-    columns = ", ".join(f"{name} {types.get(name, 'text')}" for name in _raw_columns(plan))
-    return f"CREATE TEMPORARY TABLE {RAW} ({columns})"
-
-
 class _Stager:
     """Turns rows into lines of COPY's text format: fields between bars, an empty field is NULL."""
 
-    def __init__(self, reader: FileReader, plan: ImportPlan, options: StagingOptions) -> None:
-        self.reader, self.plan, self.options = reader, plan, options
+    def __init__(self, reader: FileReader, plan: ImportPlan, periods: frozenset[str], max_rows: int) -> None:
+        self.reader, self.plan, self.wanted, self.max_rows = reader, plan, periods, max_rows
         self.staged = Staged(problems=reader.problems)
         names = _raw_columns(plan)
         self.copy_sql = f"COPY {RAW} ({', '.join(names)}) FROM STDIN (FORMAT text, DELIMITER '|', NULL '')"
         self.bars = len(names) - 1
         self.pick = _picker([column.index for column in plan.columns])
-        self.keys = [(column.index, _key_function(column.target.key)) for column in plan.key_columns]
+        self.keys = [(column.index, _Keys(column.target.key)) for column in plan.key_columns]
         self.periods: dict[str, str | None] = {}
 
-    def blocks(self) -> Iterator[list[str]]:
-        block: list[str] = []
-        for text in self._lines():
-            block.append(text)
-            if len(block) >= BLOCK_ROWS:
-                yield block
-                block = []
-        if block:
-            yield block
-        self.staged.rows += self.reader.malformed
+    def blocks(self) -> Iterator[str]:
+        """COPY texts of BLOCK_ROWS lines; the last one may be empty, so that the counts are always seen complete."""
+        lines = self._lines()
+        while True:
+            block = list(islice(lines, BLOCK_ROWS))
+            if len(block) < BLOCK_ROWS:
+                self.staged.rows += self.reader.malformed
+            yield "".join(block)
+            if len(block) < BLOCK_ROWS:
+                return
 
     def _lines(self) -> Iterator[str]:
         """The hot loop: a plain ASCII row is joined and checked as a whole; any other row takes the careful way."""
-        staged, limit, bars, pick, keys = self.staged, self.options.max_rows, self.bars, self.pick, self.keys
+        staged, bars, pick, keys = self.staged, self.bars, self.pick, self.keys
         external, period = self.plan.external_index, self.plan.period_index
         for line, cells in self.reader:
             staged.rows += 1
-            if staged.rows > limit:
-                raise FileTooLargeError(_too_many_rows(limit))
-            fields = [str(line), cells[external]]
+            if staged.rows > self.max_rows:
+                raise FileTooLargeError(_too_many_rows(self.max_rows))
+            prefix = f"{line}|{cells[external]}"
             if period is not None:
                 found = self._period(line, cells, cells[period])
                 if not found:
                     continue
-                fields.append(found)
-            fields += pick(cells)
-            fields += [key(cells[index]) for index, key in keys]
-            text: str | None = "|".join(fields)
+                prefix = f"{prefix}|{found}"
+            text = "|".join([prefix, *pick(cells), *[memo[cells[index]] for index, memo in keys]])
             if not _is_plain(text, bars):
                 text = self._careful(line, cells)
-            if text is not None:
+            if text:
                 staged.has_clear = staged.has_clear or CLEAR in text
-                yield text
+                yield text + "\n"
 
-    def _careful(self, line: int, cells: list[str]) -> str | None:
-        """The same line for a row with anything unusual in it, or None with the problem noted."""
+    def _careful(self, line: int, cells: list[str]) -> str:
+        """The same line for a row with anything unusual in it, or nothing, with the problem noted."""
         plan = self.plan
         header, external_id = plan.headers[plan.external_index], ""
         try:
@@ -134,12 +160,12 @@ class _Stager:
             received = _visible(cells[self.plan.headers.index(header)])[:200]
             problem = RowProblem(line, error.code, str(error), external_id[:MAX_EXTERNAL_ID], header, received)
             self.staged.problems.add(problem)
-            return None
+            return ""
         fields = [str(line), _escaped(external_id)]
         if plan.period_index is not None:
             fields.append(self.periods[cells[plan.period_index]] or "")
         fields += [_escaped(cleaned[column.index]) for column in plan.columns]
-        fields += [_escaped(key(cleaned[index])) for index, key in self.keys]
+        fields += [_escaped(memo[cleaned[index]]) for index, memo in self.keys]
         return "|".join(fields)
 
     def _period(self, line: int, cells: list[str], text: str) -> str | None:
@@ -149,7 +175,7 @@ class _Stager:
             if parsed is None:
                 self.staged.problems.add(self._no_period(line, cells, text))
                 return None
-            wanted = self.options.periods
+            wanted = self.wanted
             self.periods[text] = None if wanted and parsed[0] not in wanted else f"{parsed[0]}|{parsed[1].isoformat()}"
         found = self.periods[text]
         self.staged.skipped += found is None
@@ -202,20 +228,18 @@ def _picker(indexes: list[int]) -> Callable[[list[str]], Any]:
     return itemgetter(*indexes) if indexes else lambda cells: ()
 
 
-def _key_function(key: str) -> Callable[[str], str]:
-    """The key of a text as a COPY field, remembered: most texts of a file come again and again."""
-    function = name_key if key == "name" else text_key
-    memo: dict[str, str] = {}
+class _Keys(dict[str, str]):
+    """Text → its matching key as a COPY field, remembered: most texts of a file come again and again."""
 
-    def remembered(text: str) -> str:
-        known = memo.get(text)
-        if known is None:
-            known = (function(text) or "")[:255]
-            if len(memo) < _MEMO_SIZE:
-                memo[text] = known
-        return known
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.function = name_key if key == "name" else text_key
 
-    return remembered
+    def __missing__(self, text: str) -> str:
+        key = (self.function(text) or "")[:255]
+        if len(self) < _MEMO_SIZE:
+            self[text] = key
+        return key
 
 
 def _escaped(text: str) -> str:

@@ -19,7 +19,7 @@ from accounts.intake.checking import Checked
 from accounts.intake.mapping import ImportMapping
 from accounts.intake.plan import ImportPlan, make_plan
 from accounts.intake.reading import FileFacts, FileReader, RowProblem, inspect_file
-from accounts.intake.staging import Staged, StagingOptions, stage_file
+from accounts.intake.staging import Staged, create_raw_table, stage_blocks
 from accounts.intake.targets import importable_targets
 
 MAX_LISTED = 100_000
@@ -67,6 +67,8 @@ def bulk_session() -> Iterator[CursorWrapper]:
     """
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0; SET work_mem = '128MB'; SET jit = off; SET lock_timeout = '60s'")
+        # Emptying a temporary table between blocks is a commit; it need not wait for the disk. `apply` does.
+        cursor.execute("SET synchronous_commit = off")
         try:
             yield cursor
         finally:
@@ -79,7 +81,8 @@ def _hand_back(cursor: CursorWrapper) -> None:
         return
     checking.drop_tables(cursor)
     applying.drop_tables(cursor)
-    cursor.execute("RESET statement_timeout; RESET work_mem; RESET jit; RESET lock_timeout")
+    names = ("statement_timeout", "work_mem", "jit", "lock_timeout", "synchronous_commit")
+    cursor.execute("; ".join(f"RESET {name}" for name in names))
 
 
 class FileWork:
@@ -89,29 +92,36 @@ class FileWork:
         self.cursor, self.plan, self.reader, self.stamp = cursor, opened.plan, opened.reader, stamp
         self.staged: Staged
         self.checked: Checked
+        self.effect: Effect
 
     def stage(self, *, periods: frozenset[str], on_block: Callable[[int], None]) -> None:
-        """Read the file into `import_raw` and check it. Raises FileRefusedError."""
-        options = StagingOptions(max_rows=max_rows(), periods=periods, on_block=on_block)
-        self.staged = stage_file(self.cursor, self.reader, self.plan, options)
-        checking.check_rows(self.cursor, self.plan, has_clear=self.staged.has_clear)
-        self.checked = checking.settle_rows(self.cursor, self.plan, self.staged)
-
-    def rejected(self) -> Iterator[RowProblem]:
-        """Why rows were rejected, at most MAX_LISTED reasons."""
-        kept = self.staged.problems.kept
-        yield from kept[:MAX_LISTED]
-        yield from checking.rejected_cells(self.cursor, self.plan, limit=MAX_LISTED - len(kept[:MAX_LISTED]))
+        """Read the file and check its rows, block by block. Raises FileRefusedError."""
+        create_raw_table(self.cursor, self.plan)
+        checker = checking.Checker(self.cursor, self.plan)
+        blocks = stage_blocks(self.cursor, self.reader, self.plan, periods=periods, max_rows=max_rows())
+        for staged in blocks:
+            self.staged = staged
+            checker.check_block(has_clear=staged.has_clear)
+            on_block(staged.rows)
+        checker.finish()
+        self.checked = checking.settle_rows(self.cursor, self.plan, checker.given)
 
     def compare(self) -> Outcome:
         """What applying would do now; nothing is written or locked."""
-        applying.find_current(self.cursor, self.plan)
-        effect = applying.find_changes(self.cursor, self.plan, self.stamp)
-        return Outcome(self.staged, self.checked, effect)
+        self.effect = applying.find_changes(self.cursor, self.plan, self.stamp)
+        self.checked.rejected = self.staged.problems.count + checking.count_bad(self.cursor)
+        return Outcome(self.staged, self.checked, self.effect)
+
+    def rejected(self) -> Iterator[RowProblem]:
+        """Why rows were rejected, at most MAX_LISTED reasons. Complete after `compare`."""
+        kept = self.staged.problems.kept[:MAX_LISTED]
+        yield from kept
+        yield from checking.rejected_cells(self.cursor, self.plan, limit=MAX_LISTED - len(kept))
 
     def apply(self) -> Outcome:
-        """Write it; call inside the transaction that records the import as applied."""
+        """Write it; call after `compare`, inside the transaction that records the import as applied."""
         if not transaction.get_connection().in_atomic_block:
             raise RuntimeError("An import is applied in one transaction.")
-        applying.find_current(self.cursor, self.plan)
-        return Outcome(self.staged, self.checked, applying.apply_changes(self.cursor, self.plan, self.stamp))
+        self.cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
+        self.effect = applying.apply_changes(self.cursor, self.plan, self.stamp, self.effect)
+        return Outcome(self.staged, self.checked, self.effect)

@@ -1,0 +1,19 @@
+"""Activating a version: a POST that plans the run; its page shows what happens next."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+
+from frameworks.models import FrameworkVersion
+from frameworks.views.answers import act, person
+from governance.services.activation import request_activation
+
+
+@act
+def activate_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    found = FrameworkVersion.objects.select_related("framework__active_version", "base_version")
+    version = get_object_or_404(found, framework__slug=slug, number=number)
+    run = request_activation(version=version, actor=person(request), at=timezone.now())
+    messages.success(request, f"{version} is being evaluated. It becomes active when the guard finds nothing to hold.")
+    return redirect("accounts:run_detail", uuid=run.uuid)

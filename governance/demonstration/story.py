@@ -142,7 +142,7 @@ def _ask(
         account=account,
         dimension=dimension,
         segment=segment,
-        reason_code="strategic",
+        reason_code="strategic_relationship",
         reason=reason,
         valid_from=at,
         valid_until=at + timedelta(days=70),

@@ -8,8 +8,13 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import attributes, feed, permissions
+        from frameworks import navigation as nav
         from frameworks import roles
 
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
         post_migrate.connect(attributes.ensure_core_attributes, sender=self)
         post_migrate.connect(feed.ensure_epoch, sender=self)
+        nav.register(
+            nav.NavEntry(nav.MAIN, "Accounts", "building", "accounts:account_list", order=30, key="a", on_phone=True),
+            nav.NavEntry(nav.OPERATE, "Runs", "player-play", "accounts:run_list", order=10, key="r"),
+        )

@@ -311,6 +311,24 @@ def start_reevaluation(*, framework: Framework, actor: User, at: datetime) -> As
     return plan_run(version=framework.active_version, kind=AssignmentRun.Kind.REEVALUATION, actor=actor, at=at)
 
 
+def retry_stuck(*, run: AssignmentRun, actor: User, at: datetime) -> int:
+    """Give the run's chunks that wait for a person new attempts; returns how many. Raises ConflictError for none."""
+    with governed("run.retried", actor=actor, target=run, at=at) as act:
+        if not actor.has_perm("accounts.start_run"):
+            raise NotAllowedError("Only RevOps may try the rest of a run again.")
+        locked = AssignmentRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
+        if locked.state not in (State.PLANNED, State.APPLYING):
+            raise ConflictError(f"{locked} is {locked.get_state_display().lower()}; nothing of it waits.")
+        count = locked.chunks.filter(state=RunChunk.State.STUCK).update(
+            state=RunChunk.State.WAITING, attempts=0, lease=None, leased_until=None
+        )
+        if not count:
+            raise ConflictError(f"Nothing of {locked} waits for a person any more.")
+        act.after = {"chunks": str(count)}
+        ring_for(locked)
+    return count
+
+
 # --- figures
 
 

@@ -1,0 +1,405 @@
+"""What the page of one account shows, each piece read once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.utils import DataError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.text import Truncator
+
+from accounts import timeline
+from accounts.account_list import ListedDimension, listed_dimensions
+from accounts.attributes import CORE_ATTRIBUTES
+from accounts.evaluation.engine import active_plans
+from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
+from accounts.evaluation.stages import FrameworkPlan
+from accounts.history import MetricHistory, metric_histories
+from accounts.models import Account, Assignment, Override, PendingEvaluation, Reason
+from accounts.querysets import with_current_segment
+from accounts.services.overrides import overrides_in_force
+from frameworks.criteria.english import sentence, value_text
+from frameworks.criteria.types import AttributeType, LiteralError, parse_literal
+from frameworks.models import Segment
+from frameworks.parts.playbook import Action, Playbook
+from frameworks.roles import Role
+from frameworks.templatetags.cutline import DASH, day, money, number
+
+BANNER = "account.banner"
+"""Slot under the account's name: what governs it now, such as an override with its decision. Subject: Account."""
+SIDE = "account.side"
+"""Slot in the right column: requests and tasks. Subject: Account."""
+
+SOURCES = {"generated": "generated for the demo"}
+BECAUSE_CHARACTERS = 90
+
+
+def source_words(source: str) -> str:
+    """Where a value comes from, as people say it."""
+    return SOURCES.get(source, source)
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """One line of "Segments today". `computed` is what the rules say where an override says otherwise."""
+
+    key: str
+    label: str
+    segment: Segment | None
+    ranks: int
+    since: datetime | None
+    because: str
+    note: str = ""
+    computed: str = ""
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True)
+class ValueRow:
+    """One value of the account, where it comes from and how old it is."""
+
+    label: str
+    value: str
+    source: str
+    observed_at: datetime | None
+    stale: str = ""
+
+
+@dataclass(frozen=True)
+class PlaybookOf:
+    """What one current segment makes people do for the account."""
+
+    dimension: str
+    segment: Segment
+    playbook: Playbook
+    tasks: list[tuple[Action, str, str]]
+
+
+class AccountPage:
+    """Everything about one account at one moment.
+
+    `chosen` is the key of the dimension to explain; `is_brief` leaves only the checks that decide.
+    """
+
+    def __init__(self, account: Account, *, chosen: str, is_brief: bool, is_whole_timeline: bool, at: datetime) -> None:
+        self.account = account
+        self.at = at
+        self.is_brief = is_brief
+        self._chosen = chosen
+        self._events = timeline.MOST if is_whole_timeline else timeline.SHOWN
+
+    # --- where it is
+
+    @cached_property
+    def dimensions(self) -> list[ListedDimension]:
+        return listed_dimensions()
+
+    @cached_property
+    def plans(self) -> list[FrameworkPlan]:
+        return active_plans()
+
+    @cached_property
+    def _plan_by_dimension(self) -> dict[int, FrameworkPlan]:
+        return {d.dimension_id: plan for plan in self.plans for d in plan.dimensions}
+
+    @cached_property
+    def _assignments(self) -> dict[int, Any]:
+        rows: QuerySet[Assignment, Any] = with_current_segment(Assignment.objects.filter(account=self.account), self.at)
+        return {row.dimension_id: row for row in rows}
+
+    @cached_property
+    def overrides(self) -> list[Override]:
+        """In force now, by the clock."""
+        rows = overrides_in_force(self.at).filter(account=self.account)
+        return list(rows.select_related("dimension", "segment", "created_by"))
+
+    @cached_property
+    def is_pending(self) -> bool:
+        """An evaluation is owed: what is stored may be behind the data."""
+        return PendingEvaluation.objects.filter(account=self.account).exists()
+
+    @cached_property
+    def segments(self) -> list[SegmentRow]:
+        return [self._segment_row(listed) for listed in self.dimensions]
+
+    def _segment_row(self, listed: ListedDimension) -> SegmentRow:
+        row = self._assignments.get(listed.dimension.pk)
+        shared: dict[str, Any] = {
+            "key": listed.dimension.key,
+            "label": listed.dimension.name,
+            "ranks": len(listed.live),
+            "is_chosen": self.explanation is not None and self.explanation.dimension_id == listed.dimension.pk,
+        }
+        if row is None:
+            return SegmentRow(**shared, segment=None, since=None, because="Not evaluated yet")
+        is_overridden = row.override_until is not None and row.override_until > self.at
+        has_expired = row.override_until is not None and not is_overridden
+        computed = listed.segments.get(row.computed_id)
+        note = "Override" if is_overridden else "Provisional" if row.is_provisional else ""
+        return SegmentRow(
+            **shared,
+            segment=listed.segments.get(row.current_segment),
+            since=row.override_until if has_expired else row.effective_since,
+            because=self._because(row, computed) if not is_overridden else _rules_say(row, computed),
+            note=note,
+            computed=computed.name if computed else "Unassigned",
+        )
+
+    def _because(self, row: Any, computed: Segment | None) -> str:
+        plan = self._plan_by_dimension.get(row.dimension_id)
+        reason = Reason(row.reason)
+        if plan is None or row.framework_version_id != plan.version_id:
+            return reason.label
+        if reason in (Reason.MATCHED, Reason.PROVISIONAL):
+            return _rule_words(plan, row)
+        if row.missing:
+            return f"Missing: {', '.join(_label(plan, key) for key in row.missing)}"
+        return str(reason.label)
+
+    # --- why
+
+    @cached_property
+    def _explained(self) -> list[DimensionExplanation] | None:
+        try:
+            return explain_account(account=self.account, at=self.at)
+        except DataError:
+            return None
+
+    @property
+    def explanations(self) -> list[DimensionExplanation]:
+        return self._explained or []
+
+    @property
+    def is_unreadable(self) -> bool:
+        """A value of the account cannot be read as what the version says it is."""
+        return self._explained is None
+
+    @cached_property
+    def explanation(self) -> DimensionExplanation | None:
+        """The dimension that the address asks for, else the overridden one, else the first."""
+        overridden = {override.dimension_id for override in self.overrides}
+        wanted = (
+            [each for each in self.explanations if each.key == self._chosen]
+            or [each for each in self.explanations if each.dimension_id in overridden]
+            or self.explanations
+        )
+        return wanted[0] if wanted else None
+
+    @property
+    def is_ahead(self) -> bool:
+        """The rules say something else now than when the stored segment was computed."""
+        if self.explanation is None:
+            return False
+        row = self._assignments.get(self.explanation.dimension_id)
+        if row is None:
+            return False
+        listed = next(each for each in self.dimensions if each.dimension.pk == self.explanation.dimension_id)
+        stored = listed.segments.get(row.computed_id)
+        return (stored.key if stored else None) != self.explanation.segment
+
+    @property
+    def tree(self) -> list[VerdictNode]:
+        """The rules of the explained dimension in the order in which they are asked."""
+        if self.explanation is None:
+            return []
+        rules = [_shown(node) for node in self.explanation.rules]
+        if self.is_brief:
+            return [_deciding(rule) for rule in rules if _decides(rule, self.explanation)]
+        return _up_to_winner(rules, self.explanation)
+
+    # --- what is known of it
+
+    @cached_property
+    def figures(self) -> list[dict[str, Any]]:
+        account = self.account
+        return [
+            {"label": "ARR", "value": money(account.arr, account.currency), "detail": self._origin("arr")},
+            {"label": "Employees", "value": number(account.employee_count), "detail": self._growth("employee_count")},
+            {"label": "Health", "value": number(account.health_score), "detail": self._origin("health_score")},
+            {"label": "Renewal", **renewal(account.contract_end_on, timezone.localdate(self.at))},
+        ]
+
+    def _origin(self, key: str) -> str:
+        source = source_words(_provenance(self.account, key)[0])
+        return source[:1].upper() + source[1:]
+
+    def _growth(self, key: str) -> str:
+        history = next((found for found in self.histories if found.metric == key), None)
+        return (history.growth if history else "") or self._origin(key)
+
+    @cached_property
+    def values(self) -> list[ValueRow]:
+        """Every attribute that the active versions know, by label."""
+        attributes = {key: kind for plan in self.plans for key, kind in plan.definition.attributes.items()}
+        rows = [self._value_row(attribute) for attribute in attributes.values()]
+        return sorted(rows, key=lambda row: row.label.casefold())
+
+    def _value_row(self, attribute: AttributeType) -> ValueRow:
+        value = value_words(self.account, attribute)
+        source, observed_at = _provenance(self.account, attribute.key)
+        stale = ""
+        if value and observed_at and attribute.freshness_days is not None:
+            age = (self.at - observed_at).days
+            stale = f"older than {attribute.freshness_days} days" if age >= attribute.freshness_days else ""
+        return ValueRow(attribute.label, value, source_words(source), observed_at, stale)
+
+    @property
+    def has_generated_values(self) -> bool:
+        return any(said.get("source") == "generated" for said in self.account.provenance.values())
+
+    @cached_property
+    def histories(self) -> list[MetricHistory]:
+        return metric_histories(self.account, [plan.definition for plan in self.plans])
+
+    @cached_property
+    def playbooks(self) -> list[PlaybookOf]:
+        found = []
+        for listed, row in zip(self.dimensions, self.segments, strict=True):
+            plan = self._plan_by_dimension.get(listed.dimension.pk)
+            if plan is None or row.segment is None:
+                continue
+            playbook = plan.definition.playbooks.get(f"{row.key}/{row.segment.key}")
+            if playbook is not None:
+                tasks = [(action, task_words(action), role_words(action.role)) for action in playbook.actions]
+                found.append(PlaybookOf(row.label, row.segment, playbook, tasks))
+        return found
+
+    @cached_property
+    def events(self) -> list[timeline.Event]:
+        return self._timeline[0]
+
+    @property
+    def transitions(self) -> int:
+        return self._timeline[1]
+
+    @cached_property
+    def _timeline(self) -> tuple[list[timeline.Event], int]:
+        return timeline.transition_events(self.account, self._events)
+
+    @property
+    def has_more_events(self) -> bool:
+        return self._events < min(self.transitions, timeline.MOST)
+
+
+# --- words
+
+
+def _rules_say(row: Any, computed: Segment | None) -> str:
+    said = f"Rules say {computed.name}" if computed else f"Rules say Unassigned: {Reason(row.reason).label.lower()}"
+    return f"{said}, provisional" if row.is_provisional else said
+
+
+def _rule_words(plan: FrameworkPlan, row: Any) -> str:
+    """The rule that decided: its note, or its criteria in English."""
+    d = next(each for each in plan.dimensions if each.dimension_id == row.dimension_id)
+    candidate = next((each for each in d.candidates if each.key == row.rule_key), None)
+    if candidate is None:
+        return str(Reason(row.reason).label)
+    definition = plan.definition
+    said = candidate.rule.note or sentence(candidate.criteria.root, definition.attributes, definition.labels)
+    return Truncator(said[:1].upper() + said[1:]).chars(BECAUSE_CHARACTERS)
+
+
+def _label(plan: FrameworkPlan, key: str) -> str:
+    definition = plan.definition
+    known = definition.attributes.get(key) or definition.labels.get(key)
+    return known.label if known else key
+
+
+def value_words(account: Account, attribute: AttributeType) -> str:
+    """A value as screens print it; "" where there is none. What cannot be read is given as it is stored."""
+    is_core = attribute.key in CORE_ATTRIBUTES
+    stored = getattr(account, attribute.key) if is_core else account.attributes.get(attribute.key)
+    if stored is None or stored == "":
+        return ""
+    if is_core:
+        return value_text(attribute, stored).strip("“”")
+    if attribute.data_type == "boolean":
+        return {"true": "yes", "false": "no"}.get(str(stored).lower(), str(stored))
+    try:
+        return value_text(attribute, parse_literal(attribute, str(stored))).strip("“”")
+    except LiteralError:
+        return str(stored)
+
+
+def _provenance(account: Account, key: str) -> tuple[str, datetime | None]:
+    said: Mapping[str, Any] = account.provenance.get(key) or {}
+    observed_at = getattr(account, f"{key}_observed_at", None) or parse_datetime(str(said.get("at") or ""))
+    return str(said.get("source") or ""), observed_at
+
+
+def renewal(ends_on: date | None, today: date) -> dict[str, str]:
+    """Value, detail and tone of the figure "Renewal"."""
+    if ends_on is None:
+        return {"value": DASH, "detail": "No contract end known", "tone": ""}
+    days = (ends_on - today).days
+    unit = "day" if abs(days) == 1 else "days"
+    if days < 0:
+        return {"value": f"{-days:,} {unit} ago", "detail": f"Contract ended {day(ends_on)}", "tone": "warn"}
+    return {"value": f"{days:,} {unit}" if days else "Today", "detail": f"Contract ends {day(ends_on)}", "tone": ""}
+
+
+def task_words(action: Action) -> str:
+    """When an action is due."""
+    days = f"{action.due_business_days} business day{'' if action.due_business_days == 1 else 's'}"
+    if action.trigger == "recurring":
+        return f"every {action.every_days} days, within {days}"
+    return f"within {days} of entering"
+
+
+def role_words(slug: str) -> str:
+    """The role of an action as people say it; playbooks may name roles that Cutline does not know."""
+    return Role(slug).label if slug in Role.values else slug.replace("_", " ").capitalize()
+
+
+# --- the verdict tree
+
+
+def _shown(node: VerdictNode) -> VerdictNode:
+    """A rule with its outermost group as its own heading, and sources in words."""
+    tree = _with_words(node.children[0])
+    if not tree.children:
+        return replace(node, children=[tree])
+    return replace(node, note=f"{tree.text[:1].lower()}{tree.text[1:]} · {node.note}", children=tree.children)
+
+
+def _with_words(node: VerdictNode) -> VerdictNode:
+    return replace(node, source=source_words(node.source), children=[_with_words(child) for child in node.children])
+
+
+def _up_to_winner(rules: Sequence[VerdictNode], explanation: DimensionExplanation) -> list[VerdictNode]:
+    """Where the first true rule wins, those behind it are named but not gone into."""
+    found: list[VerdictNode] = []
+    is_over = False
+    for rule in rules:
+        found.append(_not_reached(rule) if is_over else rule)
+        is_over = is_over or (explanation.hit_policy != "unique" and rule.id == explanation.rule_key)
+    return found
+
+
+def _not_reached(rule: VerdictNode) -> VerdictNode:
+    text = f"{rule.text}, not reached: a rule above it is true"
+    return replace(rule, text=text, verdict="", value="", note="", children=[])
+
+
+def _decides(rule: VerdictNode, explanation: DimensionExplanation) -> bool:
+    """Whether the outcome would be open without this rule's verdict."""
+    if explanation.reason in (Reason.NO_MATCH, Reason.FALLBACK):
+        return True
+    if explanation.reason == Reason.CONFLICT:
+        return rule.verdict == "true"
+    return rule.id == explanation.rule_key or rule.verdict == "unknown"
+
+
+def _deciding(node: VerdictNode) -> VerdictNode:
+    """The node with only those checks below it that give it its verdict.
+
+    A group's verdict comes from its children with the same one ("all of" is false by a false one); under "not",
+    where no child has it, from all of them.
+    """
+    same = [child for child in node.children if child.verdict == node.verdict]
+    return replace(node, children=[_deciding(child) for child in same or node.children])

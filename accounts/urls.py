@@ -1,0 +1,21 @@
+"""Addresses of the accounts pages."""
+
+from django.urls import path
+
+from accounts.views import accounts, runs
+
+app_name = "accounts"
+
+urlpatterns = [
+    path("accounts/", accounts.account_list, name="account_list"),
+    path("accounts/export.csv", accounts.account_export, name="account_export"),
+    path("accounts/<uuid:uuid>/", accounts.account_detail, name="account_detail"),
+    path("accounts/<uuid:uuid>/evaluation/", accounts.account_evaluation, name="account_evaluation"),
+    path("runs/", runs.run_list, name="run_list"),
+    path("runs/start/", runs.run_start, name="run_start"),
+    path("runs/<uuid:uuid>/", runs.run_detail, name="run_detail"),
+    path("runs/<uuid:uuid>/progress/", runs.run_progress, name="run_progress"),
+    path("runs/<uuid:uuid>/release/", runs.run_release, name="run_release"),
+    path("runs/<uuid:uuid>/cancel/", runs.run_cancel, name="run_cancel"),
+    path("runs/<uuid:uuid>/retry/", runs.run_retry, name="run_retry"),
+]

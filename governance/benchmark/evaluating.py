@@ -60,9 +60,10 @@ class Evaluating:
         last = max(finished for finished in run.chunks.values_list("finished_at", flat=True) if finished)
         return (ended - began).total_seconds(), (last - began).total_seconds()
 
-    def bare(self, version: FrameworkVersion, *, in_chunks: bool) -> float:
-        """The same by hand, with the distribution that a run keeps; the number of changed rows is not asked for."""
-        return seconds_of(lambda: (self._evaluate_by_hand(version, in_chunks=in_chunks), self._count_by_hand()))
+    def bare(self, version: FrameworkVersion, *, in_chunks: bool) -> tuple[float, float]:
+        """The same by hand: seconds with the distribution that a run keeps at its end, and without."""
+        evaluating = seconds_of(lambda: self._evaluate_by_hand(version, in_chunks=in_chunks))
+        return evaluating + seconds_of(_count_by_hand), evaluating
 
     def _evaluate_by_hand(self, version: FrameworkVersion, *, in_chunks: bool) -> None:
         statement, parameters = bare_sql.assignment_sql(in_chunks=in_chunks), self._parameters(version)
@@ -75,11 +76,6 @@ class Evaluating:
         for first in range(0, top, runs.CHUNK_ACCOUNTS):
             _run(statement, {**parameters, "first": first, "end": first + runs.CHUNK_ACCOUNTS})
         _run("RESET jit")
-
-    def _count_by_hand(self) -> None:
-        _run(
-            bare_sql.DISTRIBUTION, {"as_of": AS_OF, "dimensions": list(Dimension.objects.values_list("pk", flat=True))}
-        )
 
     def _parameters(self, version: FrameworkVersion) -> dict[str, Any]:
         return {
@@ -95,40 +91,33 @@ class Evaluating:
 
     def first_assignment(self) -> None:
         """From no assignment at all. Leaves the product's rows, compared with those made by hand."""
-        product, bare = [], []
+        product, statement, chunks = [], [], []
         for turn in range(self.rounds):
             _empty()
-            bare.append(self.bare(self.current, in_chunks=False))
+            statement.append(self.bare(self.current, in_chunks=False)[0])
+            _empty()
+            chunks.append(self.bare(self.current, in_chunks=True)[0])
             if turn == 0:
                 _keep("by_hand")
             _empty()
             product.append(self.product(self.current)[0])
-        self._compare("first assignment")
-        self.report.add_comparison("first_assignment", product, {"statement": bare})
+            if turn == 0:
+                self._compare("first assignment")
+        self.report.add_comparison("first_assignment", product, {"statement": statement, "chunks": chunks})
         _vacuum()
 
     def reevaluation(self) -> None:
         """Nothing has changed, so nothing is written; needs what `first_assignment` leaves."""
-        timings = [
-            (
-                *self.product(self.current),
-                self.bare(self.current, in_chunks=False),
-                self.bare(self.current, in_chunks=True),
-                seconds_of(self._count_by_hand),
-            )
-            for _ in range(max(3, self.rounds))
-        ]
-        product, chunks, statement, by_chunks, counting = zip(*timings, strict=True)
-        self.report.add_comparison("reevaluation", product, {"statement": statement, "chunks": by_chunks})
-        # Without the distribution over segments, which a run keeps at its end and the bare SQL counts as well.
-        bare = {
-            "statement": [whole - count for whole, count in zip(statement, counting, strict=True)],
-            "chunks": [whole - count for whole, count in zip(by_chunks, counting, strict=True)],
-        }
-        self.report.add_comparison("reevaluation_evaluating", chunks, bare)
-        self.report.add(
-            "reevaluation_accounts_per_second", Account.objects.count() / sorted(product)[len(product) // 2]
-        )
+        product, statement, chunks = [], [], []
+        for _ in range(max(3, self.rounds)):
+            product.append(self.product(self.current))
+            statement.append(self.bare(self.current, in_chunks=False))
+            chunks.append(self.bare(self.current, in_chunks=True))
+        for key, place in (("reevaluation", 0), ("reevaluation_evaluating", 1)):
+            bare = {"statement": [pair[place] for pair in statement], "chunks": [pair[place] for pair in chunks]}
+            self.report.add_comparison(key, [pair[place] for pair in product], bare)
+        rate = Account.objects.count() / self.report.values["reevaluation_seconds"]
+        self.report.add("reevaluation_accounts_per_second", rate)
 
     def two_workers(self) -> None:
         """The same run worked on by two workers; needs what `first_assignment` leaves."""
@@ -143,9 +132,9 @@ class Evaluating:
         (last,) = _row("SELECT COALESCE(max(id), 0) FROM accounts_transition")
         product, statement, chunks = [], [], []
         for turn in range(self.rounds):
-            statement.append(self.bare(self.moved, in_chunks=False))
+            statement.append(self.bare(self.moved, in_chunks=False)[0])
             _restore(last)
-            chunks.append(self.bare(self.moved, in_chunks=True))
+            chunks.append(self.bare(self.moved, in_chunks=True)[0])
             if turn == 0:
                 _keep("by_hand", since=last)
             _restore(last)
@@ -204,6 +193,11 @@ class Evaluating:
             )
             if differing:
                 self.differing.append(f"{what}: {differing} rows of {table}")
+
+
+def _count_by_hand() -> None:
+    dimensions = list(Dimension.objects.values_list("pk", flat=True))
+    _run(bare_sql.DISTRIBUTION, {"as_of": AS_OF, "dimensions": dimensions})
 
 
 def _work_off(run: AssignmentRun, workers: int) -> None:

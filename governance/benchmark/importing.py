@@ -5,6 +5,7 @@ with identifiers, matching keys and the marks that owe an evaluation. It refuses
 one provenance for all: what the product adds to that is what the ratio shows.
 """
 
+import json
 import statistics
 import tempfile
 from pathlib import Path
@@ -118,7 +119,7 @@ def _import_by_hand(path: Path) -> None:
 
 
 _columns = [column for column, _ in COLUMNS.values()]
-_PROVENANCE = "{%s}" % ", ".join(f'"{column}": {{"source": "bench"}}' for column in _columns)
+_PROVENANCE = json.dumps({column: {"source": SOURCE} for column in _columns})
 
 _RAW = (
     "CREATE TEMPORARY TABLE raw (external_id text, "
@@ -143,8 +144,8 @@ _compared = ", ".join(f"{{of}}.{column}" for column in (*_columns, "attributes")
 
 _UPSERT = f"""
 WITH written AS (
-    INSERT INTO accounts_account AS a (id, uuid, stage, exclusion, currency, version, created_at, updated_at, provenance,
-        {", ".join(_values)})
+    INSERT INTO accounts_account AS a (id, uuid, stage, exclusion, currency, version, created_at, updated_at,
+        provenance, {", ".join(_values)})
     SELECT id, gen_random_uuid(), 'customer', '', 'USD', 1, %(as_of)s, %(as_of)s, %(provenance)s::jsonb,
         {", ".join(_values.values())}
     FROM known

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -11,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import override_settings
@@ -41,7 +40,7 @@ def test_readyz_answers_when_database_and_schema_are_there(client: Client) -> No
 
 @pytest.mark.django_db
 def test_readyz_without_database_is_a_problem_that_says_when_to_come_back(client: Client) -> None:
-    with mock.patch.object(health.connection, "cursor", side_effect=OperationalError("gone")):
+    with mock.patch.object(connection, "cursor", side_effect=OperationalError("gone")):
         response = client.get("/readyz")
 
     assert response.status_code == 503
@@ -89,8 +88,10 @@ def test_request_id_that_could_mislead_a_log_is_replaced(given: str) -> None:
 
 
 def policy(path: str) -> dict[str, str]:
-    response = ContentSecurityPolicyMiddleware(answer)(RequestFactory().get(path))
-    return dict(directive.split(" ", 1) for directive in response["Content-Security-Policy"].split("; "))
+    request = RequestFactory().get(path)
+    response = ContentSecurityPolicyMiddleware(answer).process_response(request, answer(request))
+    found = [directive.partition(" ") for directive in response.headers["Content-Security-Policy"].split("; ")]
+    return {name: sources for name, _space, sources in found}
 
 
 def test_content_policy_of_pages_allows_no_inline_and_no_eval() -> None:
@@ -131,7 +132,7 @@ def test_api_over_plain_http_is_refused_and_not_redirected() -> None:
 
 
 @pytest.fixture
-def person(db: None, client: Client) -> Iterator[Any]:
+def person(db: None, client: Client) -> Any:
     user = get_user_model().objects.create_user(email="ada@example.com", password="correct horse battery")
     client.force_login(user)
     return user

@@ -176,10 +176,12 @@ def _end_leftovers() -> None:
         recorded = json.loads(_record().read_text())
     except (FileNotFoundError, ValueError):
         return
-    for pid, created in recorded:
-        if created and _created(pid) == created:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+    left = [psutil.Process(pid) for pid, created in recorded if created and _created(pid) == created]
+    left += [child for process in left for child in process.children(recursive=True)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)  # their port is free again only then
     _record().unlink(missing_ok=True)
 
 

@@ -37,16 +37,10 @@ from governance.services.eligibility import awaited_role, decision_refusals, req
 from governance.services.explanation import explanation_lines, explanation_of
 from governance.services.requests import decide_override, revoke_override
 from governance.services.tokens import DAYS_DEFAULT, DAYS_MOST, issue_token, revoke_token
+from governance.visitor import visitor
 
 Refused = (ConflictError, InvalidError, NotAllowedError)
 Verdict = Decision.Verdict
-
-
-def _person(request: HttpRequest) -> User:
-    """Whoever the admin let in; its own check precedes every view."""
-    if not isinstance(request.user, User):
-        raise TypeError("the admin is for people")
-    return request.user
 
 
 class AgeFilter(admin.SimpleListFilter):
@@ -109,7 +103,7 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OverrideRequest]:
-        return OverrideRequest.objects.visible_to(_person(request)).with_people()
+        return OverrideRequest.objects.visible_to(visitor(request)).with_people()
 
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("governance.decide_override")
@@ -216,7 +210,7 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
                 request=form.asked,
                 verdict=verdict,
                 reason=form.cleaned_data["reason"],
-                actor=_person(request),
+                actor=visitor(request),
                 at=timezone.now(),
                 expected_version=form.cleaned_data["expected_version"],
             )
@@ -252,7 +246,7 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
                 request=row,
                 verdict=verdict,
                 reason=request.POST.get("reason", ""),
-                actor=_person(request),
+                actor=visitor(request),
                 at=timezone.now(),
                 expected_version=int(version) if version and version.isdecimal() else row.version,
             )
@@ -271,7 +265,7 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
             "needs_reason": verdict == Verdict.REJECT,
             "action": f"{'approve' if verdict == Verdict.APPROVE else 'reject'}_selected",
             "checkbox_name": ACTION_CHECKBOX_NAME,
-            "rows": [(row, decision_refusals(row, _person(request), verdict)) for row in selected],
+            "rows": [(row, decision_refusals(row, visitor(request), verdict)) for row in selected],
         }
         return TemplateResponse(request, "governance/admin/decide_selected.html", context)
 
@@ -306,7 +300,7 @@ class OverrideAdmin(ReadOnlyAdmin):
         override = get_object_or_404(Override, pk=object_id)
         try:
             revoke_override(
-                override=override, reason=form.cleaned_data["reason"], actor=_person(request), at=timezone.now()
+                override=override, reason=form.cleaned_data["reason"], actor=visitor(request), at=timezone.now()
             )
         except Refused as refusal:
             messages.error(request, str(refusal))
@@ -362,7 +356,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
                 scopes=wanted["scopes"],
                 expires_at=now + timedelta(days=wanted["days"]),
                 cidrs=wanted["networks"].split(),
-                actor=_person(request),
+                actor=visitor(request),
                 at=now,
             )
         except Refused as refusal:
@@ -381,7 +375,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     )
     def revoke(self, request: HttpRequest, form: RevocationForm, object_id: str) -> HttpResponse:
         token = get_object_or_404(ApiToken, pk=object_id)
-        revoke_token(token=token, reason=form.cleaned_data["reason"], actor=_person(request), at=timezone.now())
+        revoke_token(token=token, reason=form.cleaned_data["reason"], actor=visitor(request), at=timezone.now())
         messages.success(request, f"{token.name} is revoked.")
         return leave_dialog(request, change_url(token))
 

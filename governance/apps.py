@@ -8,9 +8,11 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         from frameworks import roles
-        from governance import permissions, receivers
+        from governance import navigation, panels, permissions, receivers
         from governance.services import audit
 
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
         post_migrate.connect(audit.ensure_head, sender=self)
         receivers.connect()
+        navigation.register()
+        panels.register()

@@ -1,0 +1,261 @@
+"""What waits for a person, what they wait for, and what changed: read from the state of things, never stored."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.urls import reverse
+
+from accounts.models import Account, AssignmentRun, Cause, Override, Transition
+from accounts.services.overrides import overrides_in_force
+from frameworks.models import Framework, FrameworkVersion, User
+from frameworks.querysets import asked_of
+from frameworks.roles import Role, roles_of
+from frameworks.services.signing import labels_of
+from frameworks.standing import RequirementStanding, Standings
+from governance.models import OverrideRequest
+from governance.services.eligibility import approvals_of, awaited_roles
+
+State = FrameworkVersion.State
+
+KINDS = {"signoff": "Sign-offs", "decision": "Decisions", "version": "Versions", "run": "Runs"}
+MOST = 200
+"""Rows of one kind that the inbox shows; the lists behind it show all."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that waits for the reader: what, since when, asked by whom, and where it is done."""
+
+    kind: str
+    icon: str
+    title: str
+    detail: str
+    url: str
+    asked_by: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Something the reader asked for and others decide: `on` names who acts next."""
+
+    title: str
+    on: str
+    url: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the first steps of an installation; the first that is not done is the next."""
+
+    title: str
+    detail: str
+    url: str
+    is_done: bool
+
+
+def waiting_for(user: User, at: datetime) -> list[Item]:
+    """Everything that waits for this person, oldest first."""
+    items = [*_signoffs(user, at), *_decisions(user), *_versions(user, at), *_held_runs(user)]
+    return sorted(items, key=lambda item: item.since)
+
+
+def _signoffs(user: User, at: datetime) -> Iterator[Item]:
+    """One line a version: its requirements are signed on one page, with one authentication."""
+    versions = {row.version_id: row.version for row in asked_of(user)}
+    for version in versions.values():
+        known = Standings(version, at)
+        mine = [each for each in known.all() if _is_awaited(each, user)]
+        if mine:
+            yield _signoff_item(version, mine, labels_of([each.requirement for each in mine], known.manifest))
+
+
+def _is_awaited(standing: RequirementStanding, user: User) -> bool:
+    return any(person.pk == user.pk for person in standing.missing)
+
+
+def _signoff_item(version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str]) -> Item:
+    names = [labels[each.requirement.pk] for each in mine]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    count = "1 sign-off" if len(mine) == 1 else f"{len(mine)} sign-offs"
+    return Item(
+        kind="signoff",
+        icon="signature",
+        title=f"Sign {version} of {version.framework.name}",
+        detail=f"{count}: {', '.join(names[:3])}{more}",
+        url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
+        asked_by=version.author.name,
+        since=version.submitted_at or version.created_at,
+    )
+
+
+def decidable_by(user: User) -> list[OverrideRequest]:
+    """Open requests whose next approval is this person's to give, oldest first."""
+    roles = set(roles_of(user))
+    if user.is_service or not roles & {Role.CS_OPS, Role.DEAL_DESK}:
+        return []
+    rows = list(
+        OverrideRequest.objects.open().without_interest_of(user).with_people().order_by("requested_at", "pk")[:MOST]
+    )
+    awaited = awaited_roles(rows)
+    return [row for row in rows if awaited.get(row.pk) in roles and not _has_approved(row, user)]
+
+
+def _has_approved(request: OverrideRequest, user: User) -> bool:
+    return any(decision.decided_by_id == user.pk for decision in approvals_of(request))
+
+
+def _decisions(user: User) -> Iterator[Item]:
+    for row in decidable_by(user):
+        arr = f"ARR {row.account.arr:,.0f} {row.account.currency}, " if row.account.arr is not None else ""
+        yield Item(
+            kind="decision",
+            icon="git-pull-request",
+            title=f"Override: {row.account} to {row.segment}",
+            detail=f"From {row.computed or 'Unassigned'}, {arr}until {row.valid_until:%d %b %Y}. “{row.reason}”",
+            url=reverse("governance:request_detail", args=[row.uuid]),
+            asked_by=row.requested_by.name,
+            since=row.requested_at,
+        )
+
+
+def _versions(user: User, at: datetime) -> Iterator[Item]:
+    if not user.has_perm("frameworks.activate_version"):
+        return
+    live = AssignmentRun.objects.filter(state__in=AssignmentRun.LIVE).values("framework_version_id")
+    approved = FrameworkVersion.objects.filter(state=State.APPROVED).exclude(pk__in=live)
+    for version in approved.select_related("framework", "author"):
+        yield Item(
+            kind="version",
+            icon="rocket",
+            title=f"Activate {version} of {version.framework.name}",
+            detail="Every sign-off is there. Activation evaluates all accounts first and shows what would move.",
+            url=reverse("frameworks:version_detail", args=[version.framework.slug, version.number]),
+            asked_by=version.author.name,
+            since=version.submitted_at or version.created_at,
+        )
+
+
+def _held_runs(user: User) -> Iterator[Item]:
+    if not user.has_perm("accounts.release_run"):
+        return
+    for run in AssignmentRun.objects.filter(state=AssignmentRun.State.HELD).exclude(requested_by=user):
+        yield Item(
+            kind="run",
+            icon="player-pause",
+            title=f"Run {run.pk} is held by the guard",
+            detail=" ".join(map(str, run.held_because)),
+            url=reverse("accounts:run_detail", args=[run.uuid]),
+            asked_by="the change guard",
+            since=run.evaluated_at or run.created_at,
+        )
+
+
+def waits_of(user: User) -> list[Wait]:
+    """The person's own open requests, and whose turn it is."""
+    rows = list(OverrideRequest.objects.open().asked_by(user).with_people().order_by("requested_at", "pk")[:MOST])
+    awaited = awaited_roles(rows)
+    return [
+        Wait(
+            title=f"{row.account} as {row.segment}",
+            on=awaited[row.pk].label if row.pk in awaited else row.get_state_display(),
+            url=reverse("governance:request_detail", args=[row.uuid]),
+            since=row.requested_at,
+        )
+        for row in rows
+    ]
+
+
+def latest_changes(user: User, limit: int = 8) -> list[dict[str, object]]:
+    """Events for a timeline, newest first: runs, and single moves; a CSM's own book only."""
+    events = [*_moves(user, limit), *_runs(limit)]
+    return sorted(events, key=lambda event: str(event["at"]), reverse=True)[:limit]
+
+
+def _moves(user: User, limit: int) -> Iterator[dict[str, object]]:
+    rows = Transition.objects.filter(run__isnull=True).exclude(cause=Cause.INITIAL)
+    if roles_of(user) == [Role.CSM]:
+        book = Account.objects.filter(Q(csm=user) | Q(ae=user))
+        rows = Transition.objects.exclude(cause=Cause.INITIAL).filter(account__in=book)
+    for row in rows.select_related("account", "from_segment", "to_segment").order_by("-pk")[:limit]:
+        yield {
+            "title": row.account.name,
+            "text": f"{row.from_segment or 'Unassigned'} → {row.to_segment or 'Unassigned'}, {_cause(row)}",
+            "at": row.effective_at,
+            "url": reverse("accounts:account_detail", args=[row.account.uuid]),
+            "action": "Why?",
+        }
+
+
+def _cause(transition: Transition) -> str:
+    return Cause(transition.cause).label.lower()
+
+
+def _runs(limit: int) -> Iterator[dict[str, object]]:
+    finished = AssignmentRun.objects.filter(state=AssignmentRun.State.APPLIED, finished_at__isnull=False)
+    for run in finished.select_related("framework_version").order_by("-finished_at")[:limit]:
+        moved = moved_accounts(run)
+        yield {
+            "title": f"{moved:,} segments changed" if moved else "Nothing moved",
+            "text": f"{run.get_kind_display()} under {run.framework_version}, {run.accounts:,} accounts",
+            "at": run.finished_at,
+            "url": reverse("accounts:run_detail", args=[run.uuid]),
+            "action": "See the run",
+        }
+
+
+def moved_accounts(run: AssignmentRun) -> int:
+    """Segments that the run changed, over all dimensions."""
+    counts: Counter[str] = Counter()
+    for by_from in run.moves.values():
+        for was, by_to in by_from.items():
+            counts["moved"] += sum(count for now, count in by_to.items() if now != was)
+    return counts["moved"]
+
+
+def ending_overrides(at: datetime, days: int = 30) -> list[Override]:
+    """Overrides in force that end within `days`, the next first."""
+    ending = overrides_in_force(at).filter(valid_until__lte=at + timedelta(days=days))
+    return list(ending.select_related("account", "segment").order_by("valid_until")[:MOST])
+
+
+def first_steps() -> list[Step]:
+    """The way to a first active version; empty once there is one."""
+    if Framework.objects.filter(active_version__isnull=False).exists():
+        return []
+    version = FrameworkVersion.objects.select_related("framework").order_by("-pk").first()
+    state = version.state if version else ""
+    here = reverse("frameworks:framework_list")
+    if version:
+        here = reverse("frameworks:version_detail", args=[version.framework.slug, version.number])
+    return [
+        Step(
+            "Import accounts",
+            "A CSV from the CRM; each column is matched to an attribute.",
+            reverse("accounts:import_list"),
+            is_done=Account.objects.exists(),
+        ),
+        Step(
+            "Make a framework",
+            "From a template; everything in it starts as assumed.",
+            reverse("frameworks:framework_create"),
+            is_done=version is not None,
+        ),
+        Step(
+            "Submit it for review",
+            "The definitions freeze and people are asked to sign.",
+            here,
+            state not in ("", State.DRAFT),
+        ),
+        Step(
+            "Collect the sign-offs",
+            "The version's page names who is missing.",
+            here,
+            is_done=state == State.APPROVED,
+        ),
+        Step("Activate it", "Every account gets one segment per dimension, or a reason why not.", here, is_done=False),
+    ]

@@ -42,6 +42,8 @@ def create_framework(
     """
     require_permission(actor, "edit_draft", to="start a framework")
     framework = Framework(name=name.strip(), slug=slug)
+    if slug == "new":
+        raise InvalidError(["The address “new” is taken by a page: choose another one."])
     try:
         framework.full_clean(exclude=["active_version"])
     except ValidationError as error:

@@ -1,0 +1,105 @@
+"""A version as people read it: terms, rules in plain English, playbooks, sources. Pure but for what it is given."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from frameworks.criteria.english import sentence
+from frameworks.criteria.parsing import CriteriaError
+from frameworks.definition import Bodies, Definition
+from frameworks.models import Kind
+from frameworks.parts import PartError, parse_body
+from frameworks.parts.segment import Segment
+from frameworks.parts.wording import humanise
+
+PartId = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class RuleText:
+    """One rule in words; `problem` instead of a sentence when the rule cannot be read any more."""
+
+    key: str
+    basis: str
+    sentence: str
+    note: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class PartText:
+    """One part as it is shown: its typed body, and for segments the rules in words."""
+
+    kind: str
+    key: str
+    label: str
+    schema: Any
+    rules: tuple[RuleText, ...] = ()
+
+    @property
+    def id(self) -> PartId:
+        return (self.kind, self.key)
+
+    @property
+    def path(self) -> str:
+        return f"{self.kind}/{self.key}"
+
+
+class Document:
+    """Bodies by (kind, key), readable also when some of them no longer fit together."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.bodies = bodies
+        self.definition = Definition(bodies)
+
+    @cached_property
+    def parts(self) -> dict[PartId, PartText]:
+        return {part: self._part(*part) for part in self.bodies}
+
+    def of_kind(self, kind: str) -> list[PartText]:
+        return [part for part in self.parts.values() if part.kind == kind]
+
+    def part(self, kind: str, key: str) -> PartText | None:
+        return self.parts.get((kind, key))
+
+    def segments_of(self, dimension: str) -> list[PartText]:
+        """The segment parts of a dimension, highest rank first."""
+        keys = (f"{dimension}/{short}" for short in self.definition.segments.get(dimension, {}))
+        return [self.parts[Kind.SEGMENT.value, key] for key in keys]
+
+    def sentences(self, key: str) -> str:
+        """All rules of a segment as one text, for comparing versions."""
+        part = self.part(Kind.SEGMENT, key)
+        return " Or: ".join(rule.sentence for rule in part.rules) if part else ""
+
+    def label_of(self, kind: str, key: str) -> str:
+        """How a part is called in a list; a segment or playbook with its dimension."""
+        if kind in (Kind.SEGMENT, Kind.PLAYBOOK):
+            dimension, _, short = key.partition("/")
+            outer, inner = self.part(Kind.DIMENSION, dimension), self.part(Kind.SEGMENT, key)
+            return f"{outer.label if outer else humanise(dimension)} / {inner.label if inner else humanise(short)}"
+        part = self.part(kind, key)
+        return part.label if part else humanise(key)
+
+    def _part(self, kind: str, key: str) -> PartText:
+        schema = parse_body(kind, self.bodies[kind, key])
+        label = getattr(schema, "label", "")
+        if kind == Kind.META:
+            label = "About the framework"
+        elif kind == Kind.POLICY:
+            label = f"{humanise(key)} policy"
+        elif kind == Kind.PLAYBOOK:
+            segment = self.bodies.get((Kind.SEGMENT.value, key))
+            label = segment["label"] if segment else humanise(key.partition("/")[2])
+        rules = tuple(self._rules(schema)) if isinstance(schema, Segment) else ()
+        return PartText(kind, key, label or humanise(key), schema, rules)
+
+    def _rules(self, segment: Segment) -> Iterator[RuleText]:
+        for rule in segment.rules:
+            try:
+                root = self.definition.criteria_of(segment.dimension, rule.criteria).root
+                words = sentence(root, self.definition.attributes, self.definition.labels)
+                yield RuleText(rule.key, rule.basis, words, rule.note)
+            except (CriteriaError, PartError) as error:
+                yield RuleText(rule.key, rule.basis, "This rule cannot be read.", rule.note, str(error))

@@ -1,0 +1,35 @@
+"""Template tags for definitions: what one wording says that another does not, and badges of parts."""
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from frameworks.document import PartText
+from frameworks.parts.diff import word_diff
+from frameworks.parts.wording import humanise
+from frameworks.version_page import VersionPage
+
+register = template.Library()
+
+
+@register.simple_tag
+def marked_words(agreed: str, wording: str) -> SafeString:
+    """`wording` with what the agreed one does not say in `<mark>`."""
+    pieces = ((op, text) for op, text in word_diff(agreed, wording) if op != "delete")
+    return format_html_join("", "{}", ((_marked(op, text),) for op, text in pieces))
+
+
+def _marked(op: str, text: str) -> SafeString | str:
+    return format_html("<mark>{}</mark>", text) if op == "insert" and text.strip() else text
+
+
+@register.filter
+def words(key: object) -> str:
+    """A key as words: "mid_market" → "Mid market"."""
+    return humanise(str(key))
+
+
+@register.filter
+def badge_of(page: VersionPage, part: PartText) -> str:
+    """The badge of one part."""
+    return page.badge([part.id])

@@ -1,0 +1,38 @@
+"""Addresses of the frameworks pages."""
+
+from django.urls import include, path
+
+from frameworks.views import frameworks, parts, signing, versions
+
+app_name = "frameworks"
+
+version_patterns = [
+    path("", versions.version_detail, name="version_detail"),
+    path("definitions/", versions.version_definitions, name="version_definitions"),
+    path("dimensions/", versions.version_dimensions, name="version_dimensions"),
+    path("playbooks/", versions.version_playbooks, name="version_playbooks"),
+    path("data-sources/", versions.version_data_sources, name="version_data_sources"),
+    path("checks/", versions.version_checks, name="version_checks"),
+    path("history/", versions.version_history, name="version_history"),
+    path("confirm/", versions.parts_confirm, name="parts_confirm"),
+    path("submit/", versions.version_submit, name="version_submit"),
+    path("reopen/", versions.version_reopen, name="version_reopen"),
+    path("request-changes/", versions.version_return, {"to": "changes"}, name="version_request_changes"),
+    path("withdraw/", versions.version_return, {"to": "withdraw"}, name="version_withdraw"),
+    path("reject/", versions.version_return, {"to": "reject"}, name="version_reject"),
+    path("sign/", signing.signing, name="signing"),
+    path("sign/<int:requirement>/withdraw/", signing.signing_withdraw, name="signing_withdraw"),
+    path("manifest/", signing.signing_manifest, name="signing_manifest"),
+    path("new/<slug:kind>/", parts.part_new, name="part_new"),
+    path("edit/<slug:kind>/<path:key>/", parts.part_edit, name="part_edit"),
+    path("delete/<slug:kind>/<path:key>/", parts.part_delete, name="part_delete"),
+]
+
+urlpatterns = [
+    path("frameworks/", frameworks.framework_list, name="framework_list"),
+    path("frameworks/new/", frameworks.framework_create, name="framework_create"),
+    path("frameworks/<slug:slug>/", frameworks.framework_detail, name="framework_detail"),
+    path("frameworks/<slug:slug>/draft/", frameworks.draft_start, name="draft_start"),
+    path("frameworks/<slug:slug>/v<int:number>/", include(version_patterns)),
+    path("sign-off/", signing.my_signing, name="my_signing"),
+]

@@ -1,0 +1,57 @@
+"""How pages answer what a service refuses: the reasons in words, what was kept, and where to go on."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.models import User
+
+View = Callable[..., HttpResponse]
+
+
+def refused(request: HttpRequest, error: Exception, *, back: str) -> HttpResponse:
+    """The page for a refusal: 403, 409 or 422 with every reason."""
+    if isinstance(error, NotAllowedError):
+        status, title, reasons = 403, "You may not do this", error.reasons
+    elif isinstance(error, ConflictError):
+        status, title, reasons = 409, error.message, error.reasons
+    elif isinstance(error, InvalidError):
+        status, title, reasons = 422, "This cannot be done yet", error.problems
+    else:
+        raise error
+    return render(request, "frameworks/refused.html", {"title": title, "reasons": reasons, "back": back}, status=status)
+
+
+def act(view: View) -> View:
+    """A view that changes something: by a person, by POST only; what the service refuses becomes a page."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (NotAllowedError, ConflictError, InvalidError) as error:
+            return refused(request, error, back=_back(request))
+
+    return login_required(require_POST(answered))
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the form stood, if that is a page of ours."""
+    referer = request.META.get("HTTP_REFERER", "")
+    ours = url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()})
+    return referer if ours else reverse("frameworks:framework_list")
+
+
+def person(request: HttpRequest) -> User:
+    """The person of a request that passed `login_required`."""
+    if not isinstance(request.user, User):
+        raise NotAllowedError("Log in first.")
+    return request.user

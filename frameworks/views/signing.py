@@ -1,0 +1,184 @@
+"""Signing: one page a person can finish on a phone, the list of what waits, and the printable manifest."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from frameworks import panels
+from frameworks.authentication import fresh_proof, proof
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
+from frameworks.models import FrameworkVersion, Requirement, Signoff
+from frameworks.querysets import asked_of
+from frameworks.services.signing import Answer, sign, withdraw_signoff
+from frameworks.signing_page import Item, SigningPage
+from frameworks.views.answers import act, person, refused
+from frameworks.views.versions import version_or_404
+
+DECISIONS = {"yes": Signoff.Decision.APPROVE, "no": Signoff.Decision.REJECT}
+
+
+@login_required
+@require_GET
+def my_signing(request: HttpRequest) -> HttpResponse:
+    """What waits for this person's signature, oldest first."""
+    user, at = person(request), timezone.now()
+    asked = FrameworkVersion.objects.filter(pk__in=asked_of(user).order_by().values("version"))
+    versions = asked.select_related("framework", "author").order_by("submitted_at", "pk")
+    pages = [page for version in versions if (page := SigningPage(version, user, at)).waiting]
+    return render(request, "frameworks/my_signing.html", {"pages": pages})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def signing(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    version = version_or_404(slug, number)
+    if request.method != "POST":
+        return _show(request, SigningPage(version, person(request), timezone.now()))
+    try:
+        return _sign(request, version)
+    except StaleSignoffError as error:
+        return _stale(request, version, error)
+    except (NotAllowedError, ConflictError) as error:
+        return refused(request, error, back=request.path)
+
+
+def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
+    at, user = timezone.now(), person(request)
+    answers = _answers(request)
+    proven = proof(request, request.POST.get("password", ""), at)
+    if proven is None:
+        given = request.POST.get("password")
+        problem = "This is not your password." if given else "Give your password: it signs all of them at once."
+        return _again(request, version, at, [problem])
+    method, moment = proven
+    try:
+        rows = sign(
+            version=version,
+            decisions=list(answers.values()),
+            signer=user,
+            authentication=method,
+            authenticated_at=moment,
+            at=at,
+        )
+    except InvalidError as error:
+        return _again(request, version, at, error.problems)
+    messages.success(request, _thanks(version, len(rows)))
+    return redirect("frameworks:signing_manifest", slug=version.framework.slug, number=version.number)
+
+
+def _thanks(version: FrameworkVersion, count: int) -> str:
+    signed = f"{count} decision{'' if count == 1 else 's'} signed." if count else "You had signed all of this already."
+    if version.state == FrameworkVersion.State.APPROVED:
+        return f"{signed} Yours was the last one needed: v{version.number} is approved."
+    return signed
+
+
+def _answers(request: HttpRequest) -> dict[int, Answer]:
+    """What the form says, by requirement id: only points that were answered."""
+    found = {}
+    for name, value in request.POST.items():
+        prefix, _, number = name.partition("-")
+        if prefix != "answer" or not number.isdecimal() or value not in DECISIONS:
+            continue
+        digest, reason = request.POST.get(f"digest-{number}", ""), request.POST.get(f"reason-{number}", "")
+        found[int(number)] = Answer(int(number), digest, DECISIONS[value], reason if value == "no" else "")
+    return found
+
+
+def _again(request: HttpRequest, version: FrameworkVersion, at: datetime, problems: list[str]) -> HttpResponse:
+    page = SigningPage(version, person(request), at)
+    _keep_answers(request, page)
+    return _show(request, page, problems=problems, status=422)
+
+
+def _stale(request: HttpRequest, version: FrameworkVersion, error: StaleSignoffError) -> HttpResponse:
+    """409: what changed since the page was opened, with the other answers kept in the form, not signed."""
+    page = SigningPage(version, person(request), timezone.now())
+    current = _keep_answers(request, page)
+    seen = {
+        item.pk: request.POST.get(f"seen-{posted}", "")
+        for posted, item in current.items()
+        if item.pk in error.requirement_ids
+    }
+    page.mark_stale(seen)
+    return _show(request, page, conflict=error, status=409)
+
+
+def _keep_answers(request: HttpRequest, page: SigningPage) -> Mapping[int, Item]:
+    """Put the posted answers back into the form; the items of today by the id that was posted."""
+    posted = _answers(request)
+    asked = Requirement.objects.filter(version=page.version).in_bulk(list(posted))
+    today = {(each.requirement.code, each.path): each for each in page.items}
+    current = {}
+    for pk, requirement in asked.items():
+        path = f"{requirement.part_kind}/{requirement.part_key}" if requirement.part_key else ""
+        item = today.get((requirement.code, path))
+        if item is not None:
+            item.answer = "no" if posted[pk].decision == Signoff.Decision.REJECT else "yes"
+            item.reason = posted[pk].reason
+            current[pk] = item
+    return current
+
+
+def _show(
+    request: HttpRequest,
+    page: SigningPage,
+    *,
+    problems: list[str] | None = None,
+    conflict: StaleSignoffError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    has_impact = any(item.requirement.includes_impact for item in page.items)
+    context = {
+        "page": page,
+        "version": page.version,
+        "framework": page.version.framework,
+        "problems": problems or [],
+        "conflict": conflict,
+        "needs_password": fresh_proof(request, timezone.now()) is None,
+        "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if has_impact else [],
+        "minutes": max(1, round(len(page.items) * 0.5)),
+    }
+    return render(request, "frameworks/signing.html", context, status=status)
+
+
+@act
+def signing_withdraw(request: HttpRequest, slug: str, number: int, requirement: int) -> HttpResponse:
+    """Take one's own decision back."""
+    version, at = version_or_404(slug, number), timezone.now()
+    asked = get_object_or_404(Requirement.objects.select_related("version__framework"), pk=requirement, version=version)
+    proven = proof(request, request.POST.get("password", ""), at)
+    if proven is None:
+        raise NotAllowedError("Taking a decision back needs your password, as signing does.")
+    method, moment = proven
+    withdraw_signoff(
+        requirement=asked,
+        signer=person(request),
+        reason=request.POST.get("reason", ""),
+        authentication=method,
+        authenticated_at=moment,
+        at=at,
+    )
+    messages.success(request, "Your decision is taken back. It stays in the history.")
+    return redirect("frameworks:signing", slug=slug, number=number)
+
+
+@login_required
+@require_GET
+def signing_manifest(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Every sign-off on this version, for paper: who said what, on which digest, proven how."""
+    version = version_or_404(slug, number)
+    signoffs = Signoff.objects.filter(version=version).order_by("pk")
+    context = {
+        "version": version,
+        "framework": version.framework,
+        "signoffs": signoffs,
+        "waits": SigningPage(version, person(request), timezone.now()).waiting,
+    }
+    return render(request, "frameworks/signing_manifest.html", context)

@@ -1,0 +1,243 @@
+"""One version: what changed, what it says, who signed, and what comes next."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from frameworks import panels
+from frameworks.errors import InvalidError
+from frameworks.forms import EvidenceForm, ReasonForm
+from frameworks.models import Confirmation, Contribution, FrameworkVersion, Kind, Part, Signoff
+from frameworks.parts.wording import humanise
+from frameworks.services import review
+from frameworks.services.drafting import confirm_parts
+from frameworks.version_page import VersionPage
+from frameworks.views.answers import act, person
+from frameworks.yaml_text import write_yaml
+
+TABS = (
+    ("version_detail", "Changes", None),
+    ("version_definitions", "Definitions", Kind.TERM),
+    ("version_dimensions", "Dimensions", Kind.DIMENSION),
+    ("version_playbooks", "Playbooks", Kind.PLAYBOOK),
+    ("version_data_sources", "Data sources", Kind.DATA_SOURCE),
+    ("version_checks", "Checks", None),
+    ("version_history", "History", None),
+)
+HISTORY_ROWS = 100
+
+
+def version_or_404(slug: str, number: int) -> FrameworkVersion:
+    versions = FrameworkVersion.objects.select_related("framework__active_version", "base_version", "author")
+    return get_object_or_404(versions, framework__slug=slug, number=number)
+
+
+def _page(request: HttpRequest, slug: str, number: int) -> VersionPage:
+    return VersionPage(version_or_404(slug, number), person(request), timezone.now())
+
+
+def _render(request: HttpRequest, page: VersionPage, tab: str, **context: Any) -> HttpResponse:
+    tabs = [
+        {
+            "label": label if tab_name != "version_detail" or page.version.base_version_id else "Overview",
+            "url": page.url(tab_name),
+            "count": page.counts[kind] if kind else None,
+            "is_current": tab_name == tab,
+        }
+        for tab_name, label, kind in TABS
+    ]
+    state = FrameworkVersion.State
+    common = {
+        "page": page,
+        "version": page.version,
+        "framework": page.version.framework,
+        "tabs": tabs,
+        "is_draft": page.version.state == state.DRAFT,
+        "may_edit": page.version.state == state.DRAFT and page.may("edit_draft"),
+    }
+    return render(request, f"frameworks/{tab}.html", {**common, **context})
+
+
+@login_required
+@require_GET
+def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Changes since the base version, or everything for a first version; one part with `?part=kind/key`."""
+    page = _page(request, slug, number)
+    kind, _, key = request.GET.get("part", "").partition("/")
+    part = page.document.part(kind, key) if kind else None
+    if kind and part is None:
+        raise Http404("There is no such part in this version.")
+    groups = page.rail(part.id if part else None)
+    changes = [each for each in page.changes if not part or (each.change.kind, each.change.key) == part.id]
+    context = {
+        "part": part,
+        "rail": groups,
+        "changes": changes,
+        "plain_body": write_yaml(page.document.bodies[part.id]) if part else "",
+        "part_standings": page.standings_about(part.id) if part else [],
+        "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if not part else [],
+        "side": panels.rendered(panels.VERSION_SIDE, request, page.version),
+        "activate_url": _activate_url(page.version),
+        "evidence_form": EvidenceForm(),
+        "reason_form": ReasonForm(),
+        "versions": page.version.framework.versions.order_by("-number")[:6],
+    }
+    return _render(request, page, "version_detail", **context)
+
+
+def _activate_url(version: FrameworkVersion) -> str:
+    """Activation evaluates accounts, so it is a page of an app above; empty where that app is not installed."""
+    try:
+        place = {"slug": version.framework.slug, "number": version.number}
+        return reverse("governance:activate_version", kwargs=place)
+    except NoReverseMatch:
+        return ""
+
+
+@login_required
+@require_GET
+def version_definitions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    page = _page(request, slug, number)
+    return _render(request, page, "version_definitions", terms=page.document.of_kind(Kind.TERM))
+
+
+@login_required
+@require_GET
+def version_dimensions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    page = _page(request, slug, number)
+    dimensions = [(part, page.document.segments_of(part.key)) for part in page.document.of_kind(Kind.DIMENSION)]
+    return _render(request, page, "version_dimensions", dimensions=dimensions)
+
+
+@login_required
+@require_GET
+def version_playbooks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    page = _page(request, slug, number)
+    playbooks = [(part, page.document.label_of(part.kind, part.key)) for part in page.document.of_kind(Kind.PLAYBOOK)]
+    return _render(request, page, "version_playbooks", playbooks=playbooks)
+
+
+@login_required
+@require_GET
+def version_data_sources(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    page = _page(request, slug, number)
+    return _render(request, page, "version_data_sources", sources=page.document.of_kind(Kind.DATA_SOURCE))
+
+
+@login_required
+@require_GET
+def version_checks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    page = _page(request, slug, number)
+    return _render(request, page, "version_checks", findings=page.problems or page.blockers)
+
+
+@login_required
+@require_GET
+def version_history(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    page = _page(request, slug, number)
+    return _render(request, page, "version_history", events=_events(page.version))
+
+
+def _events(version: FrameworkVersion) -> list[dict[str, Any]]:
+    """Who did what to this version, newest first."""
+    contributions = Contribution.objects.filter(version=version).select_related("contributed_by").order_by("-pk")
+    signoffs = Signoff.objects.filter(version=version).order_by("-pk")
+    confirmations = Confirmation.objects.filter(framework=version.framework).order_by("-pk")
+    events: list[dict[str, Any]] = [
+        {
+            "title": each.contributed_by.name,
+            "text": f"{'saved' if each.body_id else 'deleted'} {_part_words(each.kind, each.key)}"
+            f" ({each.get_source_display().lower()})",
+            "at": each.contributed_at,
+        }
+        for each in contributions[:HISTORY_ROWS]
+    ]
+    events += [
+        {"title": each.printed_name, "text": _signed_words(each), "at": each.signed_at}
+        for each in signoffs[:HISTORY_ROWS]
+    ]
+    events += [
+        {
+            "title": each.printed_name,
+            "text": f"confirmed {_part_words(each.kind, each.key)}: {each.evidence}",
+            "at": each.confirmed_at,
+        }
+        for each in confirmations[:HISTORY_ROWS]
+    ]
+    events.sort(key=lambda event: event["at"], reverse=True)
+    return events[:HISTORY_ROWS]
+
+
+def _signed_words(signoff: Signoff) -> str:
+    reason = f" “{signoff.reason}”" if signoff.reason else ""
+    return f"{signoff.get_decision_display()}: {signoff.statement}{reason}"
+
+
+def _part_words(kind: str, key: str) -> str:
+    return f"{Kind(kind).label.lower()} {' / '.join(humanise(piece) for piece in key.split('/'))}"
+
+
+# What changes a version
+
+
+@act
+def parts_confirm(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Bulk: each ticked part is posted as kind/key with the digest that the page showed."""
+    form = EvidenceForm(request.POST)
+    if not form.is_valid():
+        raise InvalidError(["Say how you know, in 10 characters at least."])
+    version = version_or_404(slug, number)
+    confirmed = confirm_parts(
+        version=version,
+        parts=_ticked(request, version),
+        evidence=form.cleaned_data["evidence"],
+        actor=person(request),
+        at=timezone.now(),
+    )
+    messages.success(request, f"{len(confirmed)} part{'' if len(confirmed) == 1 else 's'} CONFIRMED.")
+    return redirect("frameworks:version_detail", slug=slug, number=number)
+
+
+def _ticked(request: HttpRequest, version: FrameworkVersion) -> list[Part]:
+    parts = []
+    for value in request.POST.getlist("part"):
+        kind, _, rest = value.partition("/")
+        key, _, digest = rest.rpartition("@")
+        parts.append(Part(version=version, kind=kind, key=key, body_id=digest))
+    if not parts:
+        raise InvalidError(["Tick at least one part."])
+    return parts
+
+
+@act
+def version_submit(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    version = review.submit_version(version=version_or_404(slug, number), actor=person(request), at=timezone.now())
+    messages.success(request, f"v{version.number} is frozen and in review, round {version.round}.")
+    return redirect("frameworks:version_detail", slug=slug, number=number)
+
+
+@act
+def version_reopen(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    review.reopen_version(version=version_or_404(slug, number), actor=person(request), at=timezone.now())
+    messages.success(request, "This version is a draft again.")
+    return redirect("frameworks:version_detail", slug=slug, number=number)
+
+
+@act
+def version_return(request: HttpRequest, slug: str, number: int, to: str) -> HttpResponse:
+    """Out of review, with a reason: changes requested, withdrawn or rejected."""
+    services = {"changes": review.request_changes, "withdraw": review.withdraw_version, "reject": review.reject}
+    version = services[to](
+        version=version_or_404(slug, number),
+        actor=person(request),
+        at=timezone.now(),
+        reason=request.POST.get("reason", ""),
+    )
+    messages.success(request, f"v{version.number} is {version.standing.lower()} now.")
+    return redirect("frameworks:version_detail", slug=slug, number=number)

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from segmentation_site import health
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -32,6 +34,18 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class ProbeMiddleware:
+    """Answer probes before anything else looks at them: they come from inside, by address and over plain HTTP."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self._probes = {"/healthz": health.healthz, "/readyz": health.readyz}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = self._probes.get(request.path_info, self.get_response)
+        return probe(request)
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):

@@ -68,6 +68,13 @@ def test_probes_change_nothing(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
 
 
+def test_probe_by_address_is_answered_whatever_hosts_are_allowed(client: Client) -> None:
+    with override_settings(ALLOWED_HOSTS=["cutline.example.com"], SECURE_SSL_REDIRECT=True):
+        probe, page = (client.get(path, headers={"Host": "10.0.0.7:8000"}) for path in ("/healthz", "/login/"))
+
+    assert (probe.status_code, page.status_code) == (200, 400)
+
+
 def test_request_id_of_the_caller_is_kept_when_it_is_one_word() -> None:
     request = RequestFactory().get("/", headers={"X-Request-ID": "crm-42.a_b"})
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,6 +117,8 @@ INSTALLED_APPS = [
     "governance",
     "segmentation_site",
 ]
+if not PRODUCTION and find_spec("django_migration_linter"):
+    INSTALLED_APPS.append("django_migration_linter")
 
 MIDDLEWARE = [
     "segmentation_site.middleware.RequestIdMiddleware",

@@ -1,7 +1,5 @@
 """The table of addresses."""
 
-from importlib.util import find_spec
-
 from allauth.account import views as account_views
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
@@ -23,5 +21,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("segmentation_site.api")),
     path("api/", include(api.outer_urlpatterns)),
-    *(path("", include(f"{app}.urls")) for app in ("frameworks", "accounts", "governance") if find_spec(f"{app}.urls")),
+    path("", include("frameworks.urls")),
+    path("", include("accounts.urls")),
+    path("", include("governance.urls")),
 ]

@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.models import Account, Assignment, AssignmentRun, Reason, RunMove, Transition
+from accounts.models.account import LISTED
 from accounts.querysets import in_segment, with_current_segment
 from frameworks.models import Dimension, Segment
 from frameworks.templatetags.cutline import swatch
@@ -168,7 +169,7 @@ def distribution(dimension: ListedDimension) -> list[tuple[Segment | None, int]]
     """
     rows = Assignment.objects.filter(dimension=dimension.dimension).order_by()
     counts = dict(rows.values_list("effective_id").annotate(accounts=Count("account_id")))
-    hidden = rows.filter(Q(account__deleted_at__isnull=False) | Q(account__merged_into__isnull=False))
+    hidden = rows.filter(account_id__in=Account.objects.filter(~LISTED).values("pk"))
     for segment, count in hidden.values_list("effective_id").annotate(accounts=Count("account_id")):
         counts[segment] -= count
     placed: list[tuple[Segment | None, int]] = [(segment, counts.get(segment.pk, 0)) for segment in dimension.live]

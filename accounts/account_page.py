@@ -190,6 +190,13 @@ class AccountPage:
         return wanted[0] if wanted else None
 
     @property
+    def is_override_explained(self) -> bool:
+        """What is explained is only what the rules say: an override counts instead."""
+        return self.explanation is not None and self.explanation.dimension_id in {
+            override.dimension_id for override in self.overrides
+        }
+
+    @property
     def is_ahead(self) -> bool:
         """The rules say something else now than when the stored segment was computed."""
         if self.explanation is None:
@@ -217,19 +224,22 @@ class AccountPage:
     def figures(self) -> list[dict[str, Any]]:
         account = self.account
         return [
-            {"label": "ARR", "value": money(account.arr, account.currency), "detail": self._origin("arr")},
-            {"label": "Employees", "value": number(account.employee_count), "detail": self._growth("employee_count")},
-            {"label": "Health", "value": number(account.health_score), "detail": self._origin("health_score")},
+            {"label": "ARR", "value": money(account.arr, account.currency), **self._origin("arr")},
+            {"label": "Employees", "value": number(account.employee_count), **self._growth("employee_count")},
+            {"label": "Health", "value": number(account.health_score), **self._origin("health_score")},
             {"label": "Renewal", **renewal(account.contract_end_on, timezone.localdate(self.at))},
         ]
 
-    def _origin(self, key: str) -> str:
+    def _origin(self, key: str) -> dict[str, str]:
+        """Detail and tone of a figure: where it comes from, or that there is none."""
+        if getattr(self.account, key) is None:
+            return {"detail": "No value known", "tone": "warn"}
         source = source_words(_provenance(self.account, key)[0])
-        return source[:1].upper() + source[1:]
+        return {"detail": source[:1].upper() + source[1:]}
 
-    def _growth(self, key: str) -> str:
+    def _growth(self, key: str) -> dict[str, str]:
         history = next((found for found in self.histories if found.metric == key), None)
-        return (history.growth if history else "") or self._origin(key)
+        return {"detail": history.growth} if history and history.growth else self._origin(key)
 
     @cached_property
     def values(self) -> list[ValueRow]:
@@ -294,13 +304,13 @@ def _rules_say(row: Any, computed: Segment | None) -> str:
 
 
 def _rule_words(plan: FrameworkPlan, row: Any) -> str:
-    """The rule that decided: its note, or its criteria in English."""
+    """The rule that decided, in English. Its note is no reason: authors explain there why the rule is as it is."""
     d = next(each for each in plan.dimensions if each.dimension_id == row.dimension_id)
     candidate = next((each for each in d.candidates if each.key == row.rule_key), None)
     if candidate is None:
         return str(Reason(row.reason).label)
     definition = plan.definition
-    said = candidate.rule.note or sentence(candidate.criteria.root, definition.attributes, definition.labels)
+    said = sentence(candidate.criteria.root, definition.attributes, definition.labels)
     return Truncator(said[:1].upper() + said[1:]).chars(BECAUSE_CHARACTERS)
 
 

@@ -89,7 +89,10 @@ class AccountFilter(django_filters.FilterSet):
         key = matching_key(value, missing_tokens=())
         if key is None:
             return accounts
-        found = Q(name_key__contains=key) | Q(domain__contains=key)
+        # Names alone are searched in an index; other columns are looked at when the text looks like theirs.
+        found = Q(name_key__contains=key)
+        if "." in key:
+            found |= Q(domain__contains=key)
         if " " not in key and any(character.isdigit() for character in key):
             identified = AccountIdentifier.objects.filter(external_id=value.strip()).values("account_id")
             found |= Q(pk__in=identified)

@@ -14,7 +14,7 @@ from frameworks.templatetags.cutline import money, money_short, number
 PERIODS = 12
 METRICS = 4
 _READ = 400
-FAR = 4
+FAR = 2
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,10 @@ class MetricHistory:
 
     @property
     def cutline(self) -> tuple[Decimal, str] | None:
-        """The cutline to draw: the next one above the newest value, else the last one it has passed.
-
-        One that is far away would squeeze the values into a line; it is left out.
-        """
+        """The cutline nearest to the newest value. A far one would squeeze the values into a line; it is left out."""
         now = self.points[-1][1]
-        above = sorted(cut for cut in self.cutlines if cut[0] > now)
-        below = sorted(cut for cut in self.cutlines if cut[0] <= now)
-        nearest = above[0] if above else below[-1] if below else None
-        return nearest if nearest and now / FAR <= nearest[0] <= now * FAR else None
+        near = [cut for cut in self.cutlines if now / FAR <= cut[0] <= now * FAR]
+        return min(near, key=lambda cut: abs(cut[0] - now), default=None)
 
     @property
     def chart(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Case, F, Q, QuerySet, When
 
 from accounts.models import Account, AccountIdentifier, Assignment
+from accounts.models.account import LISTED
 from frameworks.models import Segment, User
 
 
@@ -47,7 +48,7 @@ def visible_accounts(user: User) -> QuerySet[Account]:
     """Accounts the user may see: everyone who may log in sees all but the deleted and the merged ones."""
     if not user.is_active:
         return Account.objects.none()
-    return Account.objects.filter(deleted_at__isnull=True, merged_into__isnull=True)
+    return Account.objects.filter(LISTED)
 
 
 def external_ids(account_ids: Iterable[int]) -> dict[int, dict[str, str]]:

@@ -58,6 +58,11 @@ class Matrix:
     moved: int
     kept: int
 
+    @property
+    def css(self) -> str:
+        """Wide ones scroll in themselves on a phone."""
+        return "mx mw" if len(self.targets) > 2 else "mx"
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -94,7 +99,7 @@ class RunPage:
         words: dict[str, str] = {
             State.PLANNED: "Evaluating what would move. Nothing changes yet; the guard looks at the outcome next.",
             State.EVALUATED: "Evaluated. The guard compares the outcome with the policy now.",
-            State.HELD: f"Held: nothing has changed. RevOps or CS Ops releases or cancels it next, but not {asked}.",
+            State.HELD: f"RevOps or CS Ops releases it next (not {asked}, who asked for it), or RevOps cancels it.",
             State.APPLYING: "Writing what differs. Leaving this page does not stop it.",
             State.APPLIED: "Applied. Nobody has to do anything.",
             State.CANCELLED: "Cancelled before anything changed.",
@@ -118,11 +123,15 @@ class RunPage:
     @property
     def time_left(self) -> str:
         seconds = self.progress["seconds_left"]
+        if self.stuck:
+            return "waits for a person"
         return "not known yet" if seconds is None else duration_words(seconds)
 
     @property
     def duration(self) -> str:
-        return duration_words(((self.run.finished_at or self.at) - self.run.created_at).total_seconds())
+        """How long the run took, or how long it has been held."""
+        since = self.run.evaluated_at if self.run.state == State.HELD else self.run.created_at
+        return duration_words(((self.run.finished_at or self.at) - (since or self.run.created_at)).total_seconds())
 
     @cached_property
     def stuck(self) -> list[RunChunk]:

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django_tables2.data import TableQuerysetData
 
 from accounts.account_list import ListedDimension, Standing, ordered
 from accounts.models import Account, AssignmentRun
@@ -61,6 +62,17 @@ def _ordering(column: str) -> Any:
     return order
 
 
+class AccountData(TableQuerysetData):
+    """Finds the accounts of a page by their ids first: sorting and skipping need not carry whole rows."""
+
+    def __getitem__(self, key: slice | int) -> Any:
+        if isinstance(key, int):
+            return self.data[key]
+        ids = list(self.data.values_list("pk", flat=True)[key])
+        rows = Account.objects.select_related("csm").defer("attributes", "provenance").in_bulk(ids)
+        return [rows[pk] for pk in ids if pk in rows]
+
+
 class AccountTable(tables.Table):
     """Give it `dimensions` for its columns; set `standings` of the page's accounts before it is rendered."""
 
@@ -85,7 +97,7 @@ class AccountTable(tables.Table):
         columns = [(f"dimension_{listed.dimension.pk}", StandingColumn(listed)) for listed in dimensions]
         names = [name for name, _ in columns]
         sequence = ["name", *names, "arr", "employee_count", "health_score", "csm"]
-        super().__init__(accounts, extra_columns=columns, sequence=sequence, order_by="name", **kwargs)
+        super().__init__(AccountData(accounts), extra_columns=columns, sequence=sequence, order_by="name", **kwargs)
 
     def render_name(self, record: Account) -> SafeString:
         chips = SafeString()

@@ -5,6 +5,9 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+LISTED = models.Q(deleted_at__isnull=True, merged_into__isnull=True)
+"""Neither deleted nor merged into another account."""
+
 
 class Account(models.Model):
     """A customer or prospect company. Never a login, never deleted: `deleted_at` and `merged_into` are tombstones.
@@ -76,7 +79,9 @@ class Account(models.Model):
     class Meta:
         ordering = ["name", "pk"]
         indexes = [
-            models.Index(fields=["name", "id"], name="account_by_name"),
+            models.Index(fields=["name_key", "id"], name="account_listed", condition=LISTED),
+            # The few that are not listed, to be subtracted from counts that an index of assignments gives.
+            models.Index(fields=["id"], name="account_hidden", condition=~LISTED),
             models.Index(fields=["csm"], name="account_book", condition=models.Q(csm__isnull=False)),
         ]
         constraints = [

@@ -24,8 +24,9 @@ PER_PAGE = 50
 
 def _filtered(request: HttpRequest) -> AccountFilter:
     user = cast(User, request.user)
-    accounts = visible_accounts(user).select_related("csm").defer("attributes", "provenance")
-    return AccountFilter(request.GET, accounts, user=user, dimensions=listing.listed_dimensions(), at=timezone.now())
+    return AccountFilter(
+        request.GET, visible_accounts(user), user=user, dimensions=listing.listed_dimensions(), at=timezone.now()
+    )
 
 
 @login_required

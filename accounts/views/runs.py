@@ -12,7 +12,8 @@ from django_tables2 import RequestConfig
 
 from accounts.filters import RunFilter
 from accounts.forms import ReasonForm, StartForm
-from accounts.models import Account, AssignmentRun
+from accounts.models import AssignmentRun
+from accounts.querysets import visible_accounts
 from accounts.run_page import RunPage, start_refusals, states_of, with_changed
 from accounts.services.runs import cancel_run, release_run, retry_stuck, start_reevaluation
 from accounts.tables import RunTable
@@ -43,7 +44,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "is_filtered": not is_valid or any(filters.form.cleaned_data.values()),
         "states": states_of(AssignmentRun.objects.all()),
         "frameworks": list(frameworks),
-        "accounts": Account.objects.filter(deleted_at__isnull=True).count(),
+        "accounts": visible_accounts(person(request)).count(),
         "start_refusals": start_refusals(person(request), "start a run"),
     }
     return render(request, "accounts/run_list.html", context)

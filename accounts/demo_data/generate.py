@@ -53,7 +53,8 @@ def generate_demo_values(*, csms: list[User], aes: list[User], as_of: date, at: 
 
 def _chance(name: str) -> str:
     """SQL of a number in [0, 1) that depends on seed, `name` and the account. md5 is the same on every server."""
-    return f"(('x' || left(md5(%(seed)s || ':{name}:' || i.external_id), 12))::bit(48)::bigint ::numeric / 281474976710656)"
+    digits = f"left(md5(%(seed)s || ':{name}:' || i.external_id), 12)"
+    return f"(('x' || {digits})::bit(48)::bigint::numeric / 281474976710656)"
 
 
 def _normal(name: str) -> str:
@@ -91,7 +92,8 @@ WITH chances AS (
             exp(ln(55000.0) + 0.35 * (ln(greatest(coalesce(annual_revenue, 6e9), 1e6)) - ln(6e9)) + 1.15 * size)
         )), -2) AS arr,
         least(100, greatest(0, round(48 + 22 * usage, 1))) AS share,
-        (%(as_of)s - (30 + floor(2900 * tenure * tenure))::int - CASE WHEN stage = 'churned' THEN 400 ELSE 0 END) AS since
+        (%(as_of)s - (30 + floor(2900 * tenure * tenure))::int
+            - CASE WHEN stage = 'churned' THEN 400 ELSE 0 END) AS since
     FROM chances
 ), contracts AS (
     SELECT *,

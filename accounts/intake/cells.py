@@ -20,7 +20,7 @@ CLEAR: Final = "<clear>"
 """A cell that says: take the stored value away."""
 
 _DEFAULT_TOKENS = frozenset(matching_key(token, missing_tokens=()) for token in DEFAULT_MISSING_TOKENS)
-_SPACE_CONTROLS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x85\u2028\u2029", " "))
+_SPACE_CONTROLS = re.compile("[\t\n\r\v\f\x85\u2028\u2029]+")
 _PERIODS = {
     "fiscal_year": re.compile(r"(?:FY)?((?:19|20|21)[0-9]{2})()\Z"),
     "fiscal_quarter": re.compile(r"((?:19|20|21)[0-9]{2})-?Q([1-4])\Z"),
@@ -39,7 +39,7 @@ class CellError(ValueError):
 def clean_cell(text: str) -> str:
     """NFC, trimmed, line ends and tabs as spaces. Raises CellError: control_character, encoding."""
     if not text.isprintable():
-        text = text.translate(_SPACE_CONTROLS)
+        text = _SPACE_CONTROLS.sub(" ", text)
         _refuse_unstorable(text)
     return unicodedata.normalize("NFC", text).strip()
 

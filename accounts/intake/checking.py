@@ -184,7 +184,9 @@ def _checked_rows(plan: ImportPlan, *, has_clear: bool) -> str:
     )
     judged = [*carried, "account_id", *raws, *(f"c{c.number}" for c in plan.columns)]
     judged += [f"{_bad(plan, clears)} AS bad", f"{_cleared(clears, plan)} AS cleared"]
-    final = [*carried, "account_id", "bad", "cleared"]
+    final = ["line", "external_id", *period, "account_id", "bad", "cleared"]
+    # A cell that says "missing" or asks to clear has a text, and so a key, but no value.
+    final += [f"CASE WHEN c{c.number} IS NOT NULL THEN k{c.number} END AS k{c.number}" for c in plan.key_columns]
     final.append(f"CASE WHEN bad IS NOT NULL THEN ARRAY[{', '.join(raws)}]::text[] END AS received")
     final += [f"{_stored(f'c{c.number}', c.target)} AS v{c.number}" for c in plan.columns]
     final += [f"{_constant(part)} AS v{part.number}" for part in plan.constants]

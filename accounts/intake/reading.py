@@ -131,7 +131,8 @@ def _refuse_other_kinds(start: bytes, mark: str) -> None:
 
 
 def _refuse_other_encoding(start: bytes, mark: str, encoding: str) -> None:
-    looks_wide = mark == "utf-16" or (len(start) > 3 and start[1::2].count(0) > len(start) // 4)
+    zeros = max(start[0::2].count(0), start[1::2].count(0))
+    looks_wide = mark == "utf-16" or (len(start) > 3 and zeros > len(start) // 4)
     if looks_wide and encoding != "utf-16":
         offset = 0 if mark == "utf-16" else start.index(0)
         raise FileRefusedError(_encoding_problem(offset, 1, encoding, "It looks like UTF-16."))
@@ -334,9 +335,11 @@ class FileReader:
             for number, text in enumerate(file, start=1):
                 if number > end:
                     break
-                if number >= start and text.count('"') % 2:
-                    opened = opened if is_open else number
-                    is_open = not is_open
+                quotes = text.replace('""', "").count('"') if number >= start else 0
+                reopened = is_open and quotes > 1
+                is_open ^= bool(quotes % 2)
+                if quotes and is_open and (reopened or quotes % 2):
+                    opened = number
         return opened
 
 

@@ -212,3 +212,4 @@ reregister(Group, RoleAdmin)
 # Addresses are the persons' own, and an authenticator's row holds its secret: neither is anybody else's to see.
 reregister(EmailAddress)
 reregister(Authenticator)
+admin.site.index_title = "Administration"

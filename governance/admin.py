@@ -33,7 +33,7 @@ from frameworks.admin_base import (
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import User
 from governance.models import ApiToken, AuditEntry, Decision, Heartbeat, OverrideRequest, Scope
-from governance.services.eligibility import awaited_role, decision_refusals, request_warnings
+from governance.services.eligibility import awaited_role, decision_refusals, reason_label, request_warnings
 from governance.services.explanation import explanation_lines, explanation_of
 from governance.services.requests import decide_override, revoke_override
 from governance.services.tokens import DAYS_DEFAULT, DAYS_MOST, issue_token, revoke_token
@@ -93,10 +93,18 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
     search_fields = ("account__name", "=uuid")
     actions = ("approve_selected", "reject_selected")
     actions_detail = ("approve", "reject")
-    readonly_fields = ("account_facts", "rule_result", "why", "earlier_overrides", "decided", "standing")
+    readonly_fields = (
+        "kind_of_reason",
+        "account_facts",
+        "rule_result",
+        "why",
+        "earlier_overrides",
+        "decided",
+        "standing",
+    )
     fieldsets = (
         (None, {"fields": ("state", "standing", "account", "dimension", "segment", "rule_result")}),
-        ("Reason", {"fields": ("reason_code", "reason", "evidence", "valid_from", "valid_until")}),
+        ("Reason", {"fields": ("kind_of_reason", "reason", "evidence", "valid_from", "valid_until")}),
         ("Asked", {"fields": ("requested_by", "requested_at", "uuid")}),
         ("Account", {"fields": ("account_facts", "earlier_overrides", "why")}),
         ("Decisions", {"fields": ("decided", "override")}),
@@ -116,6 +124,10 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
     def awaits(self, asked: OverrideRequest) -> str:
         role = awaited_role(asked)
         return role.label if role else "–"
+
+    @admin.display(description="Kind of reason")
+    def kind_of_reason(self, asked: OverrideRequest) -> str:
+        return reason_label(asked.reason_code)
 
     @admin.display(description="Standing")
     def standing(self, asked: OverrideRequest) -> SafeString:

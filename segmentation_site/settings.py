@@ -450,6 +450,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "SIDEBAR": {"navigation": "governance.navigation.admin_sections"},
     "COLORS": {
         "primary": _shades("#eef7f9 #e4f1f4 #c5e2e9 #a3ccd6 #5aa3b6 #14738c #0b6179 #084c60 #0a3d4d #12323b #06222a"),
         "base": _shades("#f7f8f9 #f1f3f5 #e3e6ea #cbd1d8 #8d9aa6 #5b6773 #475462 #3a4751 #263038 #151b20 #0e1317"),

@@ -31,11 +31,15 @@ def overrides_policy(framework: Framework) -> OverridesPolicy | None:
 
 def reason_codes(framework: Framework) -> dict[str, str]:
     """The reason codes a request may carry, with their labels: the policy's, else all that we know."""
-    labels = {str(code): str(label) for code, label in OverrideRequest.ReasonCode.choices}
     policy = overrides_policy(framework)
-    if policy is None:
-        return labels
-    return {code: labels.get(code, code.replace("_", " ").capitalize()) for code in policy.max_days_by_reason}
+    codes = list(policy.max_days_by_reason) if policy else list(OverrideRequest.ReasonCode.values)
+    return {code: reason_label(code) for code in codes}
+
+
+def reason_label(code: str) -> str:
+    """A reason code in words; a policy may have codes of its own."""
+    labels = {str(known): str(label) for known, label in OverrideRequest.ReasonCode.choices}
+    return labels.get(code, code.replace("_", " ").capitalize())
 
 
 def person_facts(user: User, permission: str) -> approval.Person:

@@ -1,6 +1,6 @@
 """Requests: asking for an override, the list, and the page on which one is decided, withdrawn or revoked."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import Account, Override
 from accounts.querysets import visible_accounts
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.templatetags.cutline import day, money, number
 from governance.forms import AGES, DecisionForm, OverrideForm, ReasonForm, RequestFilter
 from governance.models import Decision, OverrideRequest
 from governance.querysets import OverrideRequestQuerySet
@@ -25,6 +26,7 @@ from governance.services.eligibility import (
     decision_refusals,
     eligible_deciders,
     overrides_policy,
+    reason_label,
     request_refusals,
     request_warnings,
 )
@@ -87,6 +89,7 @@ def _detail(request: HttpRequest, asked: OverrideRequest, *, problem: str = "", 
     context = {
         "asked": asked,
         "problem": problem,
+        "reason_label": reason_label(asked.reason_code),
         "awaited": role,
         "deciders": eligible_deciders(asked),
         "warnings": request_warnings(asked),
@@ -94,10 +97,7 @@ def _detail(request: HttpRequest, asked: OverrideRequest, *, problem: str = "", 
         "may_approve": bool(role) and not refusals[Verdict.APPROVE],
         "may_reject": bool(role) and not refusals[Verdict.REJECT],
         "may_withdraw": bool(role) and asked.requested_by_id == user.pk,
-        "may_revoke": bool(override)
-        and override.ended_at is None
-        and override.valid_until > now
-        and user.has_perm("governance.decide_override"),
+        "may_revoke": _is_running(override, now) and user.has_perm("governance.decide_override"),
         "explanation": explanation_of(asked.account, asked.dimension, now),
         "assignment": asked.account.assignments.filter(dimension=asked.dimension).select_related("computed").first(),
         "earlier": earlier.select_related("segment")[:10],
@@ -107,13 +107,17 @@ def _detail(request: HttpRequest, asked: OverrideRequest, *, problem: str = "", 
     return render(request, "governance/request_detail.html", context, status=status)
 
 
+def _is_running(override: Override | None, now: datetime) -> bool:
+    """Not over yet; it may also be one that has not begun."""
+    return override is not None and override.ended_at is None and override.valid_until > now
+
+
 def _figures(account: Account) -> list[dict[str, Any]]:
-    employees = account.employee_count
     return [
-        {"label": "ARR", "value": "–" if account.arr is None else f"{account.arr:,.0f} {account.currency}"},
-        {"label": "Employees", "value": "–" if employees is None else f"{employees:,}"},
-        {"label": "Health", "value": "–" if account.health_score is None else account.health_score},
-        {"label": "Contract ends", "value": account.contract_end_on or "–"},
+        {"label": "ARR", "value": money(account.arr, account.currency)},
+        {"label": "Employees", "value": number(account.employee_count)},
+        {"label": "Health", "value": number(account.health_score)},
+        {"label": "Contract ends", "value": day(account.contract_end_on)},
     ]
 
 
@@ -127,7 +131,7 @@ def _events(asked: OverrideRequest) -> list[dict[str, Any]]:
         }
         for decision in asked.decisions.all()
     ]
-    first = {"title": f"{asked.requested_by} asked", "text": asked.get_reason_code_display(), "at": asked.requested_at}
+    first = {"title": f"{asked.requested_by} asked", "text": reason_label(asked.reason_code), "at": asked.requested_at}
     events = [first, *decided]
     if asked.override and asked.override.ended_at:
         ending = asked.override.get_ending_display()

@@ -16,6 +16,7 @@ from frameworks.admin_base import BaseAdmin
 from frameworks.models import User
 from frameworks.roles import Role
 from governance.models import ApiToken, AuditEntry, Decision, OverrideRequest
+from governance.navigation import ADMIN_SECTIONS, admin_sections
 from governance.services.tokens import issue_token
 from tests.governance.makers import AT, ask, make_account
 
@@ -57,6 +58,23 @@ def test_every_model_of_the_admin_stands_on_our_base():
     strangers = [model for model, model_admin in admin.site._registry.items() if not isinstance(model_admin, BaseAdmin)]
 
     assert strangers == []
+
+
+def test_every_model_of_the_admin_has_its_place_in_the_sidebar():
+    placed = [label for icons in ADMIN_SECTIONS.values() for label in icons]
+
+    assert sorted(placed) == sorted(model._meta.label_lower for model in admin.site._registry)
+
+
+def test_sidebar_of_the_admin_shows_what_the_person_may_see(rf, people, request_by_leah):
+    request = rf.get("/admin/")
+    request.user = people.dana
+
+    sections = {section["title"]: section["items"] for section in admin_sections(request)}
+
+    assert list(sections) == ["Decide", "Frameworks", "Accounts", "Watch"]
+    assert (sections["Decide"][0]["title"], sections["Decide"][0]["badge"]) == ("Override requests", "1")
+    assert [item["title"] for item in sections["Watch"]] == ["Heartbeats"]
 
 
 def test_nobody_deletes_anything(rf, people):

@@ -100,7 +100,7 @@ class ItemReader:
                 raise self._unknown(key)
         except RefusedValueError as refusal:
             received = NOTHING if refusal.code in ("unknown_field", "read_only") else value
-            item.errors.append(ItemError(f"/{escaped(key)}", refusal.code, refusal.detail, received))
+            item.errors.append(ItemError(f"/{values.pointer_piece(key)}", refusal.code, refusal.detail, received))
 
     def _unknown(self, key: str) -> RefusedValueError:
         if key in READ_ONLY:
@@ -117,7 +117,7 @@ class ItemReader:
                 item.own[key] = self._own(key, value)
             except RefusedValueError as refusal:
                 received = NOTHING if refusal.code == "unknown_field" else value
-                pointer = f"/attributes/{escaped(key)}"
+                pointer = f"/attributes/{values.pointer_piece(key)}"
                 item.errors.append(ItemError(pointer, refusal.code, refusal.detail, received))
 
     def _own(self, key: str, value: Any) -> Any:
@@ -219,11 +219,6 @@ def as_json(value: Any) -> Any:
 
 def instant(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
-
-
-def escaped(key: str) -> str:
-    """A key as a piece of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")[:255]
 
 
 def repeated(items: list[Item]) -> Iterator[Item]:

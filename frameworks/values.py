@@ -114,6 +114,23 @@ def line(value: Any, *, most: int, may_be_blank: bool = False) -> str:
     return trimmed
 
 
+def text(value: Any, *, most: int) -> str:
+    """Text of several lines, trimmed and composed (NFC); may be blank, which whoever asks for it judges."""
+    if not isinstance(value, str):
+        raise RefusedValueError("wrong_type", "Must be a string.")
+    if any(has_control_character(line) for line in value.replace("\t", " ").splitlines()):
+        raise RefusedValueError("control_character", "Control characters are not accepted.")
+    trimmed = unicodedata.normalize("NFC", value).strip()
+    if len(trimmed) > most:
+        raise RefusedValueError("too_long", f"{most:,} characters at most.")
+    return trimmed
+
+
+def pointer_piece(key: str) -> str:
+    """A key as a piece of a JSON pointer, of bearable length."""
+    return key.replace("~", "~0").replace("/", "~1")[:255]
+
+
 def _is_visible(character: str) -> bool:
     return unicodedata.category(character) not in {"Cf", "Zs", "Zl", "Zp", "Mn", "Cn"}
 

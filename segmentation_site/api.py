@@ -16,6 +16,7 @@ from accounts.api import views as accounts
 from frameworks.api import views as frameworks
 from frameworks.api.views import ApiView
 from governance.api import problems
+from governance.api import views as governance
 from governance.api.authentication import TokenAuthentication
 from governance.api.idempotency import idempotent
 from governance.api.scopes import TokenMay
@@ -44,6 +45,8 @@ urlpatterns = [
     path("assignments", guarded(accounts.AssignmentList), name="api-assignments"),
     path("assignments/changes", guarded(accounts.Changes), name="api-changes"),
     path("assignments/changes/head", guarded(accounts.ChangesHead), name="api-changes-head"),
+    path("override-requests", guarded(governance.OverrideRequestList), name="api-override-requests"),
+    path("override-requests/<uuid:uuid>", guarded(governance.OverrideRequestDetail), name="api-override-request"),
     path("frameworks", guarded(frameworks.FrameworkList), name="api-frameworks"),
     path("framework-versions/<uuid:uuid>", guarded(frameworks.FrameworkVersionDetail), name="api-framework-version"),
     path("schema", SpectacularAPIView.as_view(**_open), name="api-schema"),

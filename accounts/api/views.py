@@ -25,6 +25,7 @@ from accounts.querysets import external_ids, segment_keys, visible_accounts, wat
 from accounts.services.pushing import ITEMS_MOST, ItemResult, PushResult, push_accounts
 from frameworks import values
 from frameworks.api import parameters
+from frameworks.api.bodies import read_body
 from frameworks.api.errors import Cause, ProblemError, refused
 from frameworks.api.pagination import expired, read_cursor, read_page, write_cursor
 from frameworks.api.schema import page_of, parameter
@@ -155,26 +156,18 @@ class AccountUpsert(ApiView):
 
 
 def _read_batch(body: dict[str, Any]) -> tuple[list[Any], bool]:
-    known = frozenset({"items", "all_or_none"})
-    causes = [
-        Cause("unknown_field", values.suggestion(key, known) or "There is no such field.", f"/{pushed.escaped(key)}")
-        for key in body
-        if key not in known
-    ]
-    items, all_or_none = body.get("items"), body.get("all_or_none", False)
-    if "items" not in body:
-        causes.append(Cause("missing", "Send the accounts as a list.", "/items"))
-    elif not isinstance(items, list):
-        causes.append(Cause("wrong_type", "Must be a list.", "/items", received=items))
-    elif not items:
-        causes.append(Cause("empty", "Send at least one item.", "/items"))
-    if not isinstance(all_or_none, bool):
-        causes.append(Cause("wrong_type", "Must be true or false.", "/all_or_none", received=all_or_none))
-    if causes:
-        raise ProblemError("validation", causes=causes)
-    if len(items or ()) > ITEMS_MOST:
+    batch = read_body(body, {"items": _items, "all_or_none": values.boolean}, needed=["items"])
+    if len(batch["items"]) > ITEMS_MOST:
         raise refused("too_many_items", f"{ITEMS_MOST:,} items at most.", place="/items", kind="payload-too-large")
-    return items or [], bool(all_or_none)
+    return batch["items"], batch.get("all_or_none", False)
+
+
+def _items(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise values.RefusedValueError("wrong_type", "Must be a list.")
+    if not value:
+        raise values.RefusedValueError("empty", "Send at least one item.")
+    return value
 
 
 def _causes(result: PushResult) -> list[Cause]:

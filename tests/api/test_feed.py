@@ -1,6 +1,7 @@
 """The feed: complete, in order, never behind a reader; cursors of another time are refused."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection, transaction
+from django.db.models import Max
 from django.test import Client
 from django.utils import timezone
 
@@ -15,17 +17,31 @@ from accounts import feed
 from accounts.models import FeedEpoch, PendingEvaluation, Transition
 from tests.api.making import Api, Model, make_account, make_model, make_service, make_token, move
 
-# Rows are seen by the feed when nobody on the server writes any more: these tests commit, and are alone.
-pytestmark = pytest.mark.serial
-
 CHANGES = "/api/v1/assignments/changes"
 
 
-def read(api: Api, cursor: str | None, limit: int = 500, path: str = CHANGES) -> Any:
-    return api.get(f"{path}?limit={limit}" + (f"&cursor={cursor}" if cursor else "")).json()
+def settle() -> None:
+    """Wait until everything committed is visible: other databases' transactions on this server hold it back too."""
+    for _ in range(600):
+        newest = Transition.objects.aggregate(xid=Max("xid"))["xid"]
+        if newest is None or int(newest) < feed.head().xid:
+            return
+        time.sleep(0.05)
+    raise AssertionError("Somebody keeps a transaction open on this server.")
+
+
+def read(api: Api, cursor: str | None, limit: int = 500) -> Any:
+    """One page, as it is now."""
+    return api.get(f"{CHANGES}?limit={limit}" + (f"&cursor={cursor}" if cursor else "")).json()
 
 
 def read_all(api: Api, cursor: str | None = None, limit: int = 500) -> tuple[list[Any], str]:
+    """Every page, once everything is visible."""
+    settle()
+    return read_visible(api, cursor, limit)
+
+
+def read_visible(api: Api, cursor: str | None, limit: int = 500) -> tuple[list[Any], str]:
     found: list[Any] = []
     for _ in range(1000):
         answer = read(api, cursor, limit)
@@ -46,6 +62,7 @@ def test_change_in_full(live: tuple[Api, Model]) -> None:
     account = make_account()
     move(account, model, "enterprise", from_segment=model.segments["mid_market"], version=18)
 
+    settle()
     answer = read(api, None)
 
     assert answer["data"] == [
@@ -63,7 +80,8 @@ def test_change_in_full(live: tuple[Api, Model]) -> None:
         }
     ]
     assert set(answer) == {"data", "next_cursor", "has_more", "lag_seconds"}
-    assert (answer["has_more"], answer["lag_seconds"]) == (False, 0.0)
+    assert answer["has_more"] is False
+    assert 0 <= answer["lag_seconds"] < 60
 
 
 @pytest.mark.parametrize("gone", ["deleted", "merged"])
@@ -77,7 +95,7 @@ def test_change_of_an_account_that_is_gone_is_a_delete(live: tuple[Api, Model], 
         account.merged_into = into
     account.save()
 
-    (change,) = read(api, None)["data"]
+    ((change,), _) = read_all(api)
 
     more = {"merged_into": str(into.uuid)} if gone == "merged" else {}
     assert change == {"op": "delete", "account": {"id": str(account.uuid)}, "reason": gone, **more}
@@ -114,7 +132,7 @@ def test_feed_empty_gives_a_cursor_that_works_later(live: tuple[Api, Model]) -> 
     assert (first["data"], first["has_more"]) == ([], False)
     move(make_account(), model, "smb")
 
-    assert len(read(api, first["next_cursor"])["data"]) == 1
+    assert len(read_all(api, first["next_cursor"])[0]) == 1
 
 
 def _elsewhere(work: Callable[[], Any]) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -144,10 +162,12 @@ def _elsewhere(work: Callable[[], Any]) -> tuple[Callable[[], None], Callable[[]
     return lambda: end(keep=True), lambda: end(keep=False)
 
 
+@pytest.mark.serial
 def test_slow_transaction_never_slips_in_behind_a_cursor(live: tuple[Api, Model]) -> None:
     api, model = live
     account = make_account()
     move(account, model, "smb", version=1)
+    settle()
     # Writes first, commits last: its rows have the lower ids, and would be behind a cursor of ids or of time.
     commit, _ = _elsewhere(lambda: [move(account, model, "smb", version=version) for version in (2, 3)])
     move(account, model, "smb", version=4)
@@ -161,6 +181,7 @@ def test_slow_transaction_never_slips_in_behind_a_cursor(live: tuple[Api, Model]
     assert [change["version"] for change in after] == [2, 3, 4]
 
 
+@pytest.mark.serial
 def test_slow_transaction_rolled_back_leaves_no_trace_and_no_hole(live: tuple[Api, Model]) -> None:
     api, model = live
     account = make_account()
@@ -174,10 +195,12 @@ def test_slow_transaction_rolled_back_leaves_no_trace_and_no_hole(live: tuple[Ap
     assert [change["version"] for change in found] == [3]
 
 
+@pytest.mark.serial
 def test_head_then_full_reading_then_changes_misses_nothing(live: tuple[Api, Model]) -> None:
     api, model = live
     account = make_account()
     move(account, model, "smb", version=1)
+    settle()
     commit, _ = _elsewhere(lambda: move(account, model, "smb", version=2))
 
     head = api.get(f"{CHANGES}/head").json()["cursor"]
@@ -188,6 +211,7 @@ def test_head_then_full_reading_then_changes_misses_nothing(live: tuple[Api, Mod
     assert [change["version"] for change in found] == [2, 3]
 
 
+@pytest.mark.serial
 def test_pollers_see_every_row_of_concurrent_writers_exactly_in_order(live: tuple[Api, Model]) -> None:
     api, model = live
     account = make_account()
@@ -208,7 +232,7 @@ def test_pollers_see_every_row_of_concurrent_writers_exactly_in_order(live: tupl
     seen: list[int] = []
     cursor: str | None = None
     while any(thread.is_alive() for thread in threads):
-        found, cursor = read_all(api, cursor, limit=7)
+        found, cursor = read_visible(api, cursor, limit=7)
         seen += [change["version"] for change in found]
     for thread in threads:
         thread.join()
@@ -224,7 +248,7 @@ def test_cursor_of_before_a_restore_is_410_with_the_way_back(live: tuple[Api, Mo
     api, model = live
     account = make_account()
     move(account, model, "smb", version=1)
-    cursor = read(api, None)["next_cursor"]
+    _, cursor = read_all(api)
     FeedEpoch.objects.update(epoch=2)
     # Transaction ids of the restored server may be lower than those of before.
     move(account, model, "enterprise", version=2)
@@ -266,6 +290,7 @@ def test_lag_counts_evaluations_that_are_owed(live: tuple[Api, Model]) -> None:
 def test_feed_narrowed_to_a_dimension(live: tuple[Api, Model]) -> None:
     api, model = live
     move(make_account(), model, "smb")
+    settle()
 
     assert len(api.get(f"{CHANGES}?dimension=tier&framework=customers").json()["data"]) == 1
     assert api.get(f"{CHANGES}?dimension=industry").json()["data"] == []

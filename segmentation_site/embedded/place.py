@@ -82,7 +82,8 @@ def find_place() -> Place:
     # PostgreSQL refuses to run as root, and its user may not be able to reach the project's directory:
     # so data and binaries go to a directory of their own, and no existing directory's mode is touched.
     name = f"cutline-{hashlib.sha256(str(PROJECT).encode()).hexdigest()[:12]}"
-    home = Path("/var/tmp") / name  # noqa: S108 - owner and mode are checked below
+    # Resolved: on macOS /var is a link, and the servers tell where they really are.
+    home = Path("/var/tmp").resolve() / name  # noqa: S108 - owner and mode are checked below
     home.mkdir(mode=0o711, exist_ok=True)
     facts = home.lstat()
     if home.is_symlink() or facts.st_uid != 0 or facts.st_mode & 0o022:

@@ -10,6 +10,7 @@ import csv
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -329,16 +330,17 @@ class FileReader:
         return FileRefusedError(FileProblem("unclosed_quote", message, line=line))
 
     def _line_of_quote(self, start: int, end: int) -> int:
-        """The line in which the last quote opened, counting quotes from line `start` on."""
+        """The line in which the last quote opened, following the quotes from line `start` on."""
         opened, is_open = start, False
         with open_text(self.path, self.facts) as file:
-            for number, text in enumerate(file, start=1):
-                if number > end:
-                    break
-                quotes = text.replace('""', "").count('"') if number >= start else 0
-                reopened = is_open and quotes > 1
-                is_open ^= bool(quotes % 2)
-                if quotes and is_open and (reopened or quotes % 2):
+            for number, text in enumerate(islice(file, end), start=1):
+                if number < start:
+                    continue
+                _, *rest = text.replace('""', "").split('"')
+                if is_open and rest and not rest[0].startswith((self.delimiter, "\r", "\n")):
+                    break  # what closes here is the quote that opens this line's cell: the other one never did
+                was_open, is_open = is_open, is_open ^ bool(len(rest) % 2)
+                if is_open and (not was_open or len(rest) > 1):
                     opened = number
         return opened
 

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.demo_data import PANEL, PANEL_MAPPING
 from accounts.models import Account, Import, MetricObservation, PendingEvaluation
-from accounts.services.intake import Watch, import_file
+from accounts.services.intake import ImportReport, Watch, import_file
 from frameworks.models import Attribute
 from governance.models import AuditEntry
 from tests.accounts.importing import AT, HEADER, ROW, do_import, last_import, mapping, stored, write
@@ -174,8 +174,13 @@ def test_import_is_one_governed_act(tmp_path: Path) -> None:
 
 
 def test_import_preview_refused_changes_nothing(tmp_path: Path) -> None:
-    seen = []
-    watch = Watch(confirm=lambda report: bool(seen.append(report)))
+    seen: list[ImportReport] = []
+
+    def decline(report: ImportReport) -> bool:
+        seen.append(report)
+        return False
+
+    watch = Watch(confirm=decline)
 
     report = import_file(path=write(tmp_path / "a.csv", ROW), mapping=mapping(), actor=None, at=AT, watch=watch)
 
@@ -201,7 +206,7 @@ def test_import_account_edited_after_the_comparison_is_compared_again(tmp_path: 
     assert set(account.provenance) >= {"employee_count"}
 
 
-def _panel(*periods: str) -> object:
+def _panel(*periods: str) -> ImportReport:
     return import_file(path=PANEL, mapping=PANEL_MAPPING, actor=None, at=AT, periods=periods)
 
 

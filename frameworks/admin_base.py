@@ -6,11 +6,13 @@ scanner opens must not approve anything.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.admin import site
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
@@ -36,7 +38,10 @@ __all__ = [
     "dialog_action",
     "leave_dialog",
     "reregister",
+    "row_or_404",
 ]
+
+RowT = TypeVar("RowT", bound=Model)
 
 Checkboxes = UnfoldAdminCheckboxSelectMultipleWidget
 IntegerInput = UnfoldAdminIntegerFieldWidget
@@ -127,6 +132,14 @@ def dialog_action(
         dialog={"title": title, "description": text, "form_class": form_class, "form_submit_text": submit},
     )
     return made
+
+
+def row_or_404(rows: QuerySet[RowT], object_id: object) -> RowT:
+    """The row that an admin address names; 404 for one that names none, whatever stands there."""
+    try:
+        return get_object_or_404(rows, pk=object_id)
+    except (ValueError, ValidationError) as error:
+        raise Http404 from error
 
 
 def leave_dialog(request: HttpRequest, url: str) -> HttpResponse:

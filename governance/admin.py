@@ -9,7 +9,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -29,6 +28,7 @@ from frameworks.admin_base import (
     dialog_action,
     leave_dialog,
     reregister,
+    row_or_404,
 )
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import User
@@ -69,7 +69,7 @@ class DecisionForm(DialogForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.asked = get_object_or_404(OverrideRequest.objects.with_people(), pk=self.object_id)
+        self.asked = row_or_404(OverrideRequest.objects.with_people(), self.object_id)
         self.fields["expected_version"].initial = self.asked.version
 
     def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
@@ -191,8 +191,8 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
         return super().changeform_view(request, *args, **kwargs)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        is_open = OverrideRequest.objects.open().filter(pk=object_id).exists()
-        return super().get_actions_detail(request, object_id) if is_open else []
+        asked = row_or_404(OverrideRequest.objects.all(), object_id)
+        return super().get_actions_detail(request, object_id) if asked.state in OverrideRequest.OPEN else []
 
     @dialog_action(
         title="Approve",
@@ -309,7 +309,7 @@ class OverrideAdmin(ReadOnlyAdmin):
         icon="undo",
     )
     def revoke(self, request: HttpRequest, form: RevocationForm, object_id: str) -> HttpResponse:
-        override = get_object_or_404(Override, pk=object_id)
+        override = row_or_404(Override.objects.all(), object_id)
         try:
             revoke_override(
                 override=override, reason=form.cleaned_data["reason"], actor=visitor(request), at=timezone.now()
@@ -375,7 +375,14 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             messages.error(request, str(refusal))
             return leave_dialog(request, self._list_url())
         context = {**self.admin_site.each_context(request), "title": "A new token", "token": token, "text": text}
-        return TemplateResponse(request, "governance/admin/token_issued.html", context)
+        response = TemplateResponse(request, "governance/admin/token_issued.html", context)
+        # In place of the whole dialog: its form must not stay there to issue a second one.
+        response["HX-Retarget"], response["HX-Reselect"], response["HX-Reswap"] = (
+            "#dialog",
+            "#token-issued",
+            "outerHTML",
+        )
+        return response
 
     @dialog_action(
         title="Revoke",
@@ -386,7 +393,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         icon="block",
     )
     def revoke(self, request: HttpRequest, form: RevocationForm, object_id: str) -> HttpResponse:
-        token = get_object_or_404(ApiToken, pk=object_id)
+        token = row_or_404(ApiToken.objects.all(), object_id)
         revoke_token(token=token, reason=form.cleaned_data["reason"], actor=visitor(request), at=timezone.now())
         messages.success(request, f"{token.name} is revoked.")
         return leave_dialog(request, change_url(token))

@@ -43,62 +43,62 @@ def register() -> None:
     )
 
 
-ADMIN_SECTIONS: dict[str, dict[str, str]] = {
+ADMIN_SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Decide": {
-        "governance.overriderequest": "rule",
-        "accounts.override": "alt_route",
-        "governance.decision": "gavel",
+        "governance.overriderequest": ("rule", "Override requests"),
+        "accounts.override": ("alt_route", "Overrides"),
+        "governance.decision": ("gavel", "Decisions"),
     },
     "People and programs": {
-        "frameworks.user": "group",
-        "auth.group": "badge",
-        "governance.apitoken": "key",
+        "frameworks.user": ("group", "People"),
+        "auth.group": ("badge", "Roles"),
+        "governance.apitoken": ("key", "API tokens"),
     },
     "Frameworks": {
-        "frameworks.framework": "account_tree",
-        "frameworks.frameworkversion": "history",
-        "frameworks.part": "extension",
-        "frameworks.attribute": "data_object",
-        "frameworks.requirement": "checklist",
-        "frameworks.signoff": "draw",
-        "frameworks.contribution": "edit_note",
+        "frameworks.framework": ("account_tree", "Frameworks"),
+        "frameworks.frameworkversion": ("history", "Versions"),
+        "frameworks.part": ("extension", "Parts"),
+        "frameworks.attribute": ("data_object", "Attributes"),
+        "frameworks.requirement": ("checklist", "Requirements"),
+        "frameworks.signoff": ("draw", "Sign-offs"),
+        "frameworks.contribution": ("edit_note", "Contributions"),
     },
     "Accounts": {
-        "accounts.account": "apartment",
-        "accounts.assignmentrun": "play_circle",
-        "accounts.transition": "swap_vert",
+        "accounts.account": ("apartment", "Accounts"),
+        "accounts.assignmentrun": ("play_circle", "Runs"),
+        "accounts.transition": ("swap_vert", "Transitions"),
     },
     "Watch": {
-        "governance.auditentry": "verified_user",
-        "governance.heartbeat": "monitor_heart",
-        "django_celery_beat.periodictask": "schedule",
-        "django_celery_beat.intervalschedule": "timelapse",
-        "django_celery_beat.crontabschedule": "event_repeat",
+        "governance.auditentry": ("verified_user", "Audit log"),
+        "governance.heartbeat": ("monitor_heart", "Heartbeats"),
+        "django_celery_beat.periodictask": ("schedule", "Schedule"),
+        "django_celery_beat.intervalschedule": ("timelapse", "Intervals"),
+        "django_celery_beat.crontabschedule": ("event_repeat", "Times of day"),
     },
 }
-"""Section → model ("app.name") → icon. A test finds a model of the admin that is missing here."""
+"""Section → model ("app.name") → icon and title. A test finds a model of the admin that is missing here."""
 
 
 def admin_sections(request: HttpRequest) -> list[dict[str, Any]]:
     """The admin's sidebar: what is decided first, and only what the person may see."""
     models = {model._meta.label_lower: model_admin for model, model_admin in admin.site._registry.items()}
     sections = []
-    for title, icons in ADMIN_SECTIONS.items():
+    for section, entries in ADMIN_SECTIONS.items():
         items = [
-            _admin_item(label, icon)
-            for label, icon in icons.items()
+            _admin_item(label, icon, title)
+            for label, (icon, title) in entries.items()
             if label in models and models[label].has_module_permission(request)
         ]
         if items:
-            sections.append({"title": title, "separator": True, "items": items})
+            sections.append({"title": section, "separator": True, "items": items})
     return sections
 
 
-def _admin_item(label: str, icon: str) -> dict[str, Any]:
-    model = next(model for model in admin.site._registry if model._meta.label_lower == label)
-    meta = model._meta
-    link = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-    item: dict[str, Any] = {"title": str(meta.verbose_name_plural).capitalize(), "icon": icon, "link": link}
-    if model is OverrideRequest:
-        item["badge"] = str(OverrideRequest.objects.open().count())
-    return item
+def _admin_item(label: str, icon: str, title: str) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{label.replace('.', '_')}_changelist"),
+    }
+    waiting = OverrideRequest.objects.open().count() if label == OverrideRequest._meta.label_lower else 0
+    return item | ({"badge": str(waiting)} if waiting else {})

@@ -5,25 +5,35 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts.account_page import BANNER, SIDE
 from accounts.models import Account
 from accounts.services.overrides import overrides_in_force
 from frameworks import panels
 from governance.models import OverrideRequest
-from governance.services.eligibility import awaited_roles, request_refusals
+from governance.services.eligibility import awaited_roles, computed_segment, request_refusals
 from governance.visitor import visitor
 
 
-def account_requests(request: HttpRequest, subject: object) -> SafeString | str:
-    """On an account's page: overrides in force with who decided them, open requests, and the way to ask."""
+def override_banner(request: HttpRequest, subject: object) -> SafeString | str:
+    """Under an account's name: each override in force, what the rules would say, who asked and who decided."""
     if not isinstance(subject, Account):
         return ""
-    now = timezone.now()
+    overrides = overrides_in_force(timezone.now()).filter(account=subject).order_by("dimension__position")
+    rows = overrides.select_related("segment", "dimension", "request__requested_by")
+    found = [(row, computed_segment(subject, row.dimension)) for row in rows.prefetch_related("request__decisions")]
+    if not found:
+        return ""
+    return render_to_string("governance/_override_banner.html", {"overrides": found}, request)
+
+
+def account_requests(request: HttpRequest, subject: object) -> SafeString | str:
+    """Beside an account: its open requests with whoever decides next, and the way to ask or why not."""
+    if not isinstance(subject, Account):
+        return ""
     rows = list(OverrideRequest.objects.filter(account=subject).open().with_people())
     awaited = awaited_roles(rows)
-    overrides = overrides_in_force(now).filter(account=subject).select_related("segment", "dimension", "request")
     context = {
         "account": subject,
-        "overrides": overrides.prefetch_related("request__decisions"),
         "rows": [(row, awaited.get(row.pk)) for row in rows],
         "refusals": request_refusals(visitor(request), subject),
     }
@@ -32,4 +42,5 @@ def account_requests(request: HttpRequest, subject: object) -> SafeString | str:
 
 def register() -> None:
     """Called once from `ready()`."""
-    panels.register("account.side", account_requests)
+    panels.register(BANNER, override_banner)
+    panels.register(SIDE, account_requests)

@@ -61,7 +61,7 @@ def test_every_model_of_the_admin_stands_on_our_base():
 
 
 def test_every_model_of_the_admin_has_its_place_in_the_sidebar():
-    placed = [label for icons in ADMIN_SECTIONS.values() for label in icons]
+    placed = [label for entries in ADMIN_SECTIONS.values() for label in entries]
 
     assert sorted(placed) == sorted(model._meta.label_lower for model in admin.site._registry)
 
@@ -140,6 +140,13 @@ def test_person_who_is_not_staff_is_sent_to_the_log_in(sign_in, people):
 )
 def test_staff_without_the_permission_see_nothing_there(sign_in, people, path):
     assert sign_in(people.dana).get(path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["overriderequest/x/change/", "overriderequest/x/approve/", "overriderequest/0/reject/"]
+)
+def test_address_that_names_no_row_is_not_found(sign_in, people, path):
+    assert sign_in(people.dana).get(f"/admin/governance/overriderequest/{path}").status_code in (302, 404)
 
 
 # Deciding
@@ -328,7 +335,7 @@ def test_token_is_shown_once_when_issued(sign_in, people):
     )
 
     token = ApiToken.objects.get()
-    text = answer.content.decode().split("<code data-token>")[1].split("</code>")[0]
+    text = answer.content.decode().split('data-token value="')[1].split('"')[0]
     assert text.startswith("cut_")
     assert "no-store" in answer.headers["Cache-Control"]
     assert (token.user, token.cidrs, token.created_by) == (people.sync, ["10.0.0.0/8"], people.ravi)

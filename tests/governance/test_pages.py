@@ -289,6 +289,26 @@ def test_request_for_a_deleted_account_is_404(sign_in, people, account, model):
     assert sign_in(people.leah).post(form_of(account), asked(model)).status_code == 404
 
 
+# On the account's page
+
+
+def test_account_page_shows_the_open_request(sign_in, people, account, request_by_leah):
+    text = sign_in(people.leah).get(reverse("accounts:account_detail", args=[account.uuid])).content.decode()
+
+    assert "CS Ops decides next" in text
+    assert page(request_by_leah) in text
+
+
+def test_account_page_shows_the_override_beside_the_rules(sign_in, people, account, request_by_leah):
+    decide_override(request=request_by_leah, verdict="approve", reason="", actor=people.dana, at=AT)
+
+    text = sign_in(people.leah).get(reverse("accounts:account_detail", args=[account.uuid])).content.decode()
+
+    assert "Mid_Market by override until 30 Jan 2027" in text
+    assert "By the rules it would be Smb." in text
+    assert "Asked by Leah Kim, approved by Dana Whitfield (CS Ops)." in text
+
+
 # Audit
 
 

@@ -16,7 +16,7 @@ SETTLED_SECONDS = 60.0
 LONGEST_PAUSE = 30.0
 # After Ctrl-C: how long children may finish what they do, before their process groups are killed. What is
 # cut off then is work that a row in the database still owes.
-STOP_SECONDS = 4.5
+STOP_SECONDS = 3.5
 
 
 @dataclass

@@ -37,7 +37,7 @@ from segmentation_site.embedded.place import (
 __all__ = ["PROJECT", "EmbeddedServerError", "ensure", "keep", "provide_environment", "release", "reset", "stop"]
 
 # Ctrl-C has to be over soon. A shutdown that takes longer (a checkpoint after a bulk load) ends by itself.
-STOP_SECONDS = 4
+STOP_SECONDS = 3
 
 _held: IO[str] | None = None
 _held_by: int | None = None

@@ -28,7 +28,8 @@ test: install-dev chromium
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: install-dev
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/djlint --lint --quiet templates && $(BIN)/lint-imports
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/djlint --lint --quiet templates && $(BIN)/lint-imports && \
+	$(BIN)/deptry . --config .ci/deptry.toml
 
 types: install-dev
 	$(BIN)/mypy $(APPS) tests

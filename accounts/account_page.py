@@ -35,7 +35,7 @@ SIDE = "account.side"
 """Slot in the right column: requests and tasks. Subject: Account."""
 
 SOURCES = {"generated": "generated for the demo"}
-BECAUSE_CHARACTERS = 90
+BECAUSE_CHARACTERS = 72
 
 
 def source_words(source: str) -> str:

@@ -216,7 +216,9 @@ class RunPage:
 
     @property
     def moves_title(self) -> str:
-        return "What moved" if self.run.state in (State.APPLYING, State.APPLIED) else "What would move"
+        if self.run.state in (State.APPLYING, State.APPLIED):
+            return "What moved"
+        return "What would move" if self.run.state in AssignmentRun.LIVE else "What would have moved"
 
     # --- afterwards
 

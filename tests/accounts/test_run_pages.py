@@ -1,0 +1,265 @@
+"""The pages of runs, and what people decide on them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import Assignment, AssignmentRun, RunChunk
+from accounts.services import runs
+from frameworks.models import Framework, User
+from governance.models import AuditEntry
+from tests.accounts.activating import AT, account, activate, signed_version, work_off
+from tests.accounts.test_account_pages import words
+from tests.accounts.test_runs import spread
+from tests.frameworks.making import person
+
+pytestmark = pytest.mark.django_db
+
+REASON = {"reason": "It is as we expect."}
+
+
+@pytest.fixture(autouse=True)
+def _clock():
+    with time_machine.travel(AT + timedelta(minutes=1), tick=False):
+        yield
+
+
+@pytest.fixture
+def tomas() -> User:
+    return person("tomas", "revops")
+
+
+@pytest.fixture
+def visitor(client: Client, tomas: User) -> Client:
+    client.force_login(tomas)
+    return client
+
+
+@pytest.fixture
+def held() -> AssignmentRun:
+    for n in range(10):
+        account(f"Same {n}")
+    run = activate(signed_version())
+    assert run.state == AssignmentRun.State.HELD
+    return run
+
+
+def url(name: str, run: AssignmentRun) -> str:
+    return reverse(f"accounts:{name}", args=[run.uuid])
+
+
+def state_of(run: AssignmentRun) -> str:
+    run.refresh_from_db()
+    return run.state
+
+
+def test_run_list_names_kind_state_figures_and_who(visitor: Client) -> None:
+    spread()
+    activate(signed_version())
+
+    said = words(visitor.get("/runs/"))
+
+    assert "Activation v0 Applied 8 32" in said
+    assert "Ravi" in said
+
+
+def test_run_list_is_filtered_by_its_address(visitor: Client, held: AssignmentRun) -> None:
+    def shown(**query: str) -> list[Any]:
+        return [row.record.pk for row in visitor.get("/runs/", query).context["table"].page.object_list]
+
+    assert (shown(state="held"), shown(state="applied"), shown(kind="nightly")) == ([held.pk], [], [])
+    assert "No run like this" in words(visitor.get("/runs/", {"state": "nonsense"}))
+
+
+def test_run_list_takes_as_many_queries_for_three_rows_as_for_one(visitor: Client, tomas: User) -> None:
+    spread()
+    activate(signed_version())
+    visitor.get("/runs/")
+
+    with CaptureQueriesContext(connection) as one:
+        visitor.get("/runs/")
+    for _ in range(2):
+        work_off(runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT))
+    with CaptureQueriesContext(connection) as three:
+        visitor.get("/runs/")
+
+    assert len(one) == len(three)
+
+
+def test_run_list_without_runs_says_where_they_come_from(visitor: Client) -> None:
+    said = words(visitor.get("/runs/"))
+
+    assert "No runs yet" in said
+    assert "No version is active yet." in said
+
+
+def test_reevaluation_is_started_by_revops(visitor: Client, tomas: User) -> None:
+    spread()
+    activate(signed_version())
+
+    response = visitor.post("/runs/start/", {"framework": "main"})
+
+    run = AssignmentRun.objects.latest("pk")
+    assert (run.kind, run.state, run.requested_by) == ("reevaluation", "applying", tomas)
+    assert response["Location"] == url("run_detail", run)
+
+
+def test_reevaluation_asked_for_by_a_csm_is_refused_and_nothing_starts(client: Client) -> None:
+    spread()
+    activate(signed_version())
+    client.force_login(person("leah", "csm"))
+    before = (AssignmentRun.objects.count(), AuditEntry.objects.count())
+
+    seen = words(client.get("/runs/"))
+    response = client.post("/runs/start/", {"framework": "main"})
+
+    assert response.status_code == 403
+    assert "Only RevOps may start a run." in words(response)
+    assert "Only RevOps may start a run." in seen
+    assert (AssignmentRun.objects.count(), AuditEntry.objects.count()) == before
+
+
+@pytest.mark.parametrize("framework", ["", "nowhere"])
+def test_reevaluation_of_an_unknown_framework_is_refused(visitor: Client, framework: str) -> None:
+    response = visitor.post("/runs/start/", {"framework": framework})
+
+    assert (response.status_code, AssignmentRun.objects.count()) == (422, 0)
+
+
+def test_acts_on_runs_are_post_only(visitor: Client, held: AssignmentRun) -> None:
+    addresses = ["/runs/start/", *(url(name, held) for name in ("run_release", "run_cancel", "run_retry"))]
+
+    assert [visitor.get(address).status_code for address in addresses] == [405] * 4
+    assert state_of(held) == "held"
+
+
+def test_held_run_shows_what_the_guard_found_and_who_decides(visitor: Client, held: AssignmentRun) -> None:
+    said = words(visitor.get(url("run_detail", held)))
+
+    assert all(reason in said for reason in held.held_because)
+    assert "RevOps or CS Ops releases it next (not Ravi, who asked for it)" in said
+    assert "v0 becomes the active version, and 40 assignments of 10 accounts are written" in said
+
+
+def test_held_run_is_released_by_another_with_a_reason(visitor: Client, held: AssignmentRun, tomas: User) -> None:
+    response = visitor.post(url("run_release", held), REASON)
+
+    assert response["Location"] == url("run_detail", held)
+    assert work_off(held).state == "applied"
+    assert held.released_by == tomas
+    assert Assignment.objects.count() == 40
+
+
+@pytest.mark.parametrize(("given", "problem"), [({}, "required"), ({"reason": "ok"}, "at least 5")])
+def test_held_run_is_not_released_without_a_reason(
+    visitor: Client, held: AssignmentRun, given: dict[str, str], problem: str
+) -> None:
+    response = visitor.post(url("run_release", held), given)
+
+    assert response.status_code == 422
+    assert problem in words(response)
+    assert state_of(held) == "held"
+
+
+def test_held_run_is_not_released_by_who_asked_for_it(client: Client, held: AssignmentRun) -> None:
+    assert held.requested_by is not None
+    client.force_login(held.requested_by)
+
+    seen = words(client.get(url("run_detail", held)))
+    response = client.post(url("run_release", held), REASON)
+
+    assert (response.status_code, state_of(held)) == (403, "held")
+    assert "You asked for this run: another person must release it." in words(response)
+    assert "You asked for this run: another person must release it." in seen
+
+
+def test_held_run_is_cancelled_and_nothing_has_changed(visitor: Client, held: AssignmentRun) -> None:
+    visitor.post(url("run_cancel", held), REASON)
+
+    assert state_of(held) == "cancelled"
+    assert not Assignment.objects.exists()
+    assert REASON["reason"] in words(visitor.get(url("run_detail", held)))
+
+
+def test_cancelling_by_a_csm_is_refused_and_the_run_stays_held(client: Client, held: AssignmentRun) -> None:
+    client.force_login(person("leah", "csm"))
+
+    response = client.post(url("run_cancel", held), REASON)
+
+    assert (response.status_code, state_of(held)) == (403, "held")
+
+
+def test_applied_run_cannot_be_cancelled(visitor: Client) -> None:
+    spread()
+    run = activate(signed_version())
+
+    response = visitor.post(url("run_cancel", run), REASON)
+
+    assert (response.status_code, state_of(run)) == (409, "applied")
+
+
+def test_run_page_shows_what_moved_with_links_and_the_distribution(visitor: Client) -> None:
+    spread()
+    run = activate(signed_version())
+
+    response = visitor.get(url("run_detail", run))
+
+    matrix = response.context["page"].matrices[0]
+    assert (matrix.label, matrix.targets) == ("Customer Tier", ["Strategic", "Enterprise", "Mid-Market", "SMB"])
+    ((label, cells, total),) = matrix.rows
+    assert (label, total, sum(cell.count for cell in cells)) == ("New", 8, 8)
+    for cell in cells:
+        shown = visitor.get(cell.url).context["table"].page.object_list
+        assert len(list(shown)) == cell.count
+    assert "Customers after the run" in words(response)
+
+
+def test_progress_asks_again_while_the_run_works_and_reloads_the_page_when_its_state_changed(
+    visitor: Client, tomas: User
+) -> None:
+    spread()
+    activate(signed_version())
+    run = runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT)
+    fragment = url("run_progress", run)
+
+    working = visitor.get(fragment, {"state": "applying"}).content.decode()
+    work_off(run)
+    changed = visitor.get(fragment, {"state": "applying"})
+    over = visitor.get(fragment, {"state": "applied"}).content.decode()
+
+    assert 'hx-trigger="every 1s"' in working
+    assert "0 of 8" in working
+    assert changed["HX-Refresh"] == "true"
+    assert "hx-trigger" not in over
+    assert "8 of 8" in over
+
+
+def test_run_page_offers_to_try_stuck_work_again(visitor: Client, tomas: User) -> None:
+    spread()
+    activate(signed_version())
+    run = runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT)
+    run.chunks.update(state=RunChunk.State.STUCK, attempts=3)
+
+    said = words(visitor.get(url("run_detail", run)))
+    visitor.post(url("run_retry", run))
+
+    assert "1 part of the work failed three times." in said
+    assert work_off(run).state == "applied"
+
+
+def test_run_page_says_how_many_accounts_were_set_aside(visitor: Client) -> None:
+    spread()
+    account("Broken", attributes={"expansion_opportunity": "perhaps"})
+    run = activate(signed_version())
+
+    response = visitor.get(url("run_detail", run))
+
+    aside = visitor.get(response.context["page"].set_aside_url).context["table"].page.object_list
+    assert "Set aside 1" in words(response)
+    assert [row.record.name for row in aside] == ["Broken"]

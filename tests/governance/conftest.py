@@ -1,7 +1,9 @@
 """Fixtures of the governance tests."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,13 @@ from frameworks.models import User
 from frameworks.roles import Role
 from governance.models import OverrideRequest
 from tests.governance.makers import ask, make_account, make_framework, make_person
+
+
+@pytest.fixture(autouse=True)
+def anchor_file(settings: Any, tmp_path: Path) -> Path:
+    """Each test has an audit log of its own, so no anchor of another may be near."""
+    settings.AUDIT_ANCHOR_FILE = tmp_path / "anchors.jsonl"
+    return tmp_path / "anchors.jsonl"
 
 
 @pytest.fixture

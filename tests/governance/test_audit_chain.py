@@ -4,7 +4,6 @@ import json
 import threading
 from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +14,6 @@ from frameworks.governed import governed
 from governance.models import AuditEntry, AuditHead
 from governance.services.audit import anchor_chain, entry_hash, verify_chain
 from tests.governance.makers import AT, make_person
-
-
-@pytest.fixture(autouse=True)
-def anchor_file(settings: Any, tmp_path: Path) -> Path:
-    settings.AUDIT_ANCHOR_FILE = tmp_path / "anchors.jsonl"
-    return settings.AUDIT_ANCHOR_FILE
 
 
 def act(user: Any, number: int) -> None:

@@ -8,7 +8,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.services import evaluation, runs
+from accounts.services import evaluation, runs, uploads
 from frameworks.doorbell import ring
 
 SLICE_SECONDS = 20
@@ -36,11 +36,18 @@ def work_run_task(run_id: int) -> None:
 
 @shared_task(name="accounts.sweep")
 def sweep_task() -> None:
-    """Every 30 seconds: work whose doorbell was lost, and overrides whose time has come."""
+    """Every 30 seconds: work whose doorbell was lost, imports included, and overrides whose time has come."""
     evaluation.sweep(at=timezone.now())
+    uploads.resume_imports(at=timezone.now())
 
 
 @shared_task(name="accounts.nightly_run")
 def nightly_run_task() -> None:
     """Once a night: what time alone has moved."""
     evaluation.start_nightly_runs(at=timezone.now())
+
+
+@shared_task(name="accounts.apply_import", soft_time_limit=3500, time_limit=3600)
+def apply_import_task(import_id: int) -> None:
+    """Check or apply one import. A long one is not sliced: it is one transaction, and its lease keeps others away."""
+    uploads.work_import(import_id=import_id)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, runs
+from accounts.views import accounts, imports, runs
 
 app_name = "accounts"
 
@@ -11,6 +11,14 @@ urlpatterns = [
     path("accounts/export.csv", accounts.account_export, name="account_export"),
     path("accounts/<uuid:uuid>/", accounts.account_detail, name="account_detail"),
     path("accounts/<uuid:uuid>/evaluation/", accounts.account_evaluation, name="account_evaluation"),
+    path("imports/", imports.import_list, name="import_list"),
+    path("imports/upload/", imports.import_upload, name="import_upload"),
+    path("imports/<uuid:uuid>/", imports.import_detail, name="import_detail"),
+    path("imports/<uuid:uuid>/mapping/", imports.import_mapping, name="import_mapping"),
+    path("imports/<uuid:uuid>/progress/", imports.import_progress, name="import_progress"),
+    path("imports/<uuid:uuid>/rejected.csv", imports.import_rejected, name="import_rejected"),
+    path("imports/<uuid:uuid>/confirm/", imports.import_confirm, name="import_confirm"),
+    path("imports/<uuid:uuid>/cancel/", imports.import_cancel, name="import_cancel"),
     path("runs/", runs.run_list, name="run_list"),
     path("runs/start/", runs.run_start, name="run_start"),
     path("runs/<uuid:uuid>/", runs.run_detail, name="run_detail"),

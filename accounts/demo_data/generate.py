@@ -6,6 +6,7 @@ the same demo. About one value in twenty is left missing, as in any CRM. Provena
 
 import json
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -33,7 +34,7 @@ def generate_demo_values(*, csms: list[User], aes: list[User], as_of: date, at: 
         defaults={"data_type": Attribute.DataType.BOOLEAN, "storage": Attribute.Storage.JSON},
     )
     provenance = {key: {"source": "generated", "at": at.isoformat()} for key in GENERATED}
-    parameters = {
+    parameters: dict[str, Any] = {
         "seed": SEED,
         "source": SOURCE,
         "as_of": as_of,

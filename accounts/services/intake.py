@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.errors import LeaseLostError
 from accounts.intake.applying import Stamp
-from accounts.intake.errors import FileRefusedError
+from accounts.intake.errors import FileProblem, FileRefusedError
 from accounts.intake.mapping import ImportMapping, dump_mapping, load_mapping, parse_mapping
 from accounts.intake.reading import RowProblem
 from accounts.intake.work import FileWork, Outcome, bulk_session, open_file
@@ -123,10 +123,10 @@ def import_file(
     try:
         return _import_now(batch, path, chosen, actor, at, watch)
     except InvalidError as error:
-        _fail(batch, problems_of(error), at)
+        fail(batch, problems_of(error), at)
         raise
     except Exception:
-        _fail(batch, [{"code": "error", "message": "The import stopped with an error; nothing was changed."}], at)
+        fail(batch, [{"code": "error", "message": "The import stopped with an error; nothing was changed."}], at)
         raise
 
 
@@ -141,14 +141,13 @@ def _import_now(
 ) -> ImportReport:
     started = timezone.now()
     with bulk_session() as cursor:
-        work = _staged_work(cursor, batch, path, mapping, at, watch)
-        if watch.confirm:
-            _keep_outcome(batch, work.compare())
-            if not watch.confirm(_report(batch, started)):
-                _finish(batch, State.CANCELLED, at)
-                return _report(batch, started)
+        work, outcome = staged_work(cursor, batch, path, mapping, at, watch)
+        keep_outcome(batch, outcome)
+        if watch.confirm and not watch.confirm(_report(batch, started)):
+            finish(batch, State.CANCELLED, at)
+            return _report(batch, started)
         watch.progress("applying", work.staged.rows, batch.lines)
-        _apply(batch, work, actor, at)
+        apply_work(batch, work, actor, at)
     return _report(batch, started)
 
 
@@ -168,11 +167,13 @@ def _report(batch: Import, started: datetime) -> ImportReport:
 # What both ways share
 
 
-def _staged_work(
+def staged_work(
     cursor: Any, batch: Import, path: Path, mapping: ImportMapping, at: datetime, watch: Watch
-) -> FileWork:
-    """Open, stage and check the file, and keep the rejected rows; the lease is renewed with every block."""
+) -> tuple[FileWork, Outcome]:
+    """Open, stage, check and compare the file, and keep the rejected rows; every block renews the lease."""
     opened = open_file(path, mapping)
+    if batch.sha256 and batch.sha256 != opened.facts.sha256:
+        raise FileRefusedError(FileProblem("file_changed", "The stored file is not the one that was uploaded."))
     batch.lines, batch.size_bytes, batch.sha256 = opened.facts.lines, opened.facts.size, opened.facts.sha256
     batch.save(update_fields=["lines", "size_bytes", "sha256"])
     stamp = Stamp(source=mapping.source, import_id=str(batch.uuid), at=at)
@@ -183,9 +184,10 @@ def _staged_work(
         watch.progress("reading", rows, batch.lines)
 
     work.stage(periods=frozenset(batch.periods), on_block=on_block)
+    outcome = work.compare()
     _keep_rejected(cursor, batch, work.rejected())
     batch.preview = {"notes": _notes(work)}
-    return work
+    return work, outcome
 
 
 def _renew(batch: Import, rows: int) -> None:
@@ -221,7 +223,7 @@ def _keep_rejected(cursor: Any, batch: Import, problems: Iterable[RowProblem]) -
             )
 
 
-def _keep_outcome(batch: Import, outcome: Outcome) -> None:
+def keep_outcome(batch: Import, outcome: Outcome) -> None:
     staged, checked, effect = outcome.staged, outcome.checked, outcome.effect
     batch.rows, batch.skipped = staged.rows, staged.skipped
     batch.rejected, batch.collapsed = checked.rejected, checked.collapsed
@@ -239,7 +241,7 @@ class StalePreviewError(Exception):
         self.outcome = outcome
 
 
-def _apply(batch: Import, work: FileWork, actor: User | None, at: datetime, *, promised: str = "") -> None:
+def apply_work(batch: Import, work: FileWork, actor: User | None, at: datetime, *, promised: str = "") -> None:
     """The governed act: accounts, marks and the record of it, all or nothing.
 
     `promised` is the fingerprint of the preview a person confirmed. Raises LeaseLostError, StalePreviewError.
@@ -251,22 +253,22 @@ def _apply(batch: Import, work: FileWork, actor: User | None, at: datetime, *, p
         outcome = work.apply()
         if promised and outcome.effect.fingerprint != promised:
             raise StalePreviewError(outcome)
-        _keep_outcome(batch, outcome)
+        keep_outcome(batch, outcome)
         batch.confirmed_by, batch.confirmed_at = batch.confirmed_by or actor, batch.confirmed_at or at
-        _finish(batch, State.APPLIED, at)
+        finish(batch, State.APPLIED, at)
         act.after = {"source": batch.source, **{name: str(count) for name, count in batch.counts().items()}}
         ring_doorbell()
 
 
-def _finish(batch: Import, state: str, at: datetime) -> None:
+def finish(batch: Import, state: str, at: datetime) -> None:
     batch.state, batch.finished_at = state, at
     batch.lease = batch.leased_until = None
     batch.save()
 
 
-def _fail(batch: Import, problems: list[dict[str, Any]], at: datetime) -> None:
+def fail(batch: Import, problems: list[dict[str, Any]], at: datetime) -> None:
     batch.problems = problems
-    _finish(batch, State.FAILED, at)
+    finish(batch, State.FAILED, at)
 
 
 def problems_of(error: InvalidError) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Files that are refused as a whole, rows that are rejected one by one; nothing is half-written."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def assert_nothing_written() -> None:
         assert not model.objects.exists(), model
 
 
-def refusal(path: Path, **changes: object) -> FileRefusedError:
+def refusal(path: Path, **changes: Any) -> FileRefusedError:
     with pytest.raises(FileRefusedError) as caught:
         do_import(path, **changes)
     assert_nothing_written()
@@ -455,7 +456,7 @@ def test_every_row_wrong_lists_every_row(tmp_path: Path) -> None:
         ({"delimiter": "!"}, "delimiter"),
     ],
 )
-def test_mapping_that_is_wrong_is_refused_by_name(changes: dict, words: str) -> None:
+def test_mapping_that_is_wrong_is_refused_by_name(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(MappingError) as caught:
         parse_mapping(mapping(**changes))
 

@@ -16,6 +16,7 @@ from accounts.api import views as accounts
 from frameworks.api import views as frameworks
 from frameworks.api.views import ApiView
 from governance.api import problems
+from governance.api import schema as _token_schema  # noqa: F401 - registers itself
 from governance.api import views as governance
 from governance.api.authentication import TokenAuthentication
 from governance.api.idempotency import idempotent

@@ -1,4 +1,9 @@
-"""What accounts and assignments look like from outside; decimals are strings, moments UTC with Z."""
+"""What accounts and assignments look like from outside; decimals are strings, moments UTC with Z.
+
+They need context: `external_ids`, account id → source → id; assignments and changes also `segment_keys`, segment id
+→ key with None → None; assignments `at`, the moment of the reading (accounts.querysets makes the first two).
+Docstrings of serializers are printed in the API's description.
+"""
 
 from typing import Any
 
@@ -12,11 +17,10 @@ _STATE = ["attributes", "provenance", "source_version", "source_updated_at", "ve
 
 
 class AccountSerializer(serializers.ModelSerializer[Account]):
-    """Context `external_ids`: account id → source → id (accounts.querysets.external_ids)."""
-
     id = serializers.UUIDField(source="uuid")
     external_ids = serializers.SerializerMethodField(help_text="Source → id there.")
     parent = serializers.UUIDField(source="parent.uuid", default=None, allow_null=True)  # type: ignore[assignment]
+    exclusion = serializers.CharField(help_text="test, internal or merged; empty: it counts.")
     attributes = serializers.DictField(help_text="This company's own attributes; decimals as strings.")
     provenance = serializers.DictField(help_text="Attribute → source and moment of its value.")
 
@@ -40,7 +44,7 @@ class AccountReferenceSerializer(serializers.Serializer[Account]):
 
 
 class AssignmentSerializer(serializers.Serializer[Assignment]):
-    """Context besides `external_ids`: `segment_keys`, segment id → key, with None → None."""
+    """Which segment an account is in, in one dimension."""
 
     account = AccountReferenceSerializer()
     dimension = serializers.CharField(source="dimension.key")
@@ -72,7 +76,7 @@ class AssignmentSerializer(serializers.Serializer[Assignment]):
 
 
 class ChangeSerializer(serializers.Serializer[Transition]):
-    """An `upsert`; deleted and merged accounts appear as `delete` instead (`represent_change`)."""
+    """An account came into a segment. Keep, per account and dimension, what has the higher `version`."""
 
     op = serializers.ChoiceField(choices=["upsert"], default="upsert")
     account = AccountReferenceSerializer()
@@ -99,9 +103,11 @@ class DeletedAccountSerializer(serializers.Serializer[Any]):
 
 
 class TombstoneSerializer(serializers.Serializer[Any]):
+    """An account is gone: deleted, or merged into another one."""
+
     op = serializers.ChoiceField(choices=["delete"])
     account = DeletedAccountSerializer()
-    reason = serializers.ChoiceField(choices=["deleted", "merged"])
+    reason = serializers.CharField(help_text="deleted or merged")
     merged_into = serializers.UUIDField(required=False)
 
 
@@ -138,7 +144,9 @@ class PushResultSerializer(serializers.Serializer[Any]):
 
 
 class PushItemSerializer(serializers.ModelSerializer[Account]):
-    """Describes an item in OpenAPI; accounts.pushed reads it. Absent fields are left alone, null clears."""
+    """Fields that are absent are left alone; null clears."""
+
+    # Only describes: accounts.pushed is what reads an item. A test compares the two.
 
     source = serializers.CharField(max_length=63, help_text="Which system calls the account so.")  # type: ignore[assignment]
     external_id = serializers.CharField(max_length=255)

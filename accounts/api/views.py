@@ -250,7 +250,7 @@ class Changes(ApiView):
             "Changes",
             {
                 "data": PolymorphicProxySerializer(
-                    "Change",
+                    "AnyChange",
                     {"upsert": ChangeSerializer, "delete": TombstoneSerializer},
                     resource_type_field_name="op",
                     many=True,

@@ -27,6 +27,14 @@ _PARAMETERS: Final = {
 }
 
 
+_IDEMPOTENCY_KEY: Final = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+    OpenApiParameter.HEADER,
+    description="Repeat the request with the same key and it is carried out once; kept for 24 hours.",
+)
+
+
 def parameter(name: str) -> OpenApiParameter:
     return _PARAMETERS[name]
 
@@ -67,7 +75,14 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> serializers.Serializ
 
 
 class ProblemSchema(AutoSchema):
-    """Every operation can also answer with a problem."""
+    """Every operation needs a scope and can answer with a problem; every change knows Idempotency-Key."""
+
+    def get_description(self) -> str:  # type: ignore[override]
+        scope = getattr(self.view, "required_scope", None)
+        return f"{super().get_description()}\n\nScope: `{scope}`." if scope else str(super().get_description())
+
+    def get_override_parameters(self) -> list[Any]:
+        return [_IDEMPOTENCY_KEY] if self.method in ("POST", "PUT", "PATCH", "DELETE") else []
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

@@ -11,6 +11,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from frameworks.api.errors import Cause, ProblemError, refused
+from frameworks.values import pointer_piece
 
 DEPTH: Final = 32
 # json.loads would run into Python's own limit of 4,300 digits, and no value of ours is that large.
@@ -131,8 +132,8 @@ def _items(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _escaped(key: str) -> str:
-    """A key as a piece of a JSON pointer; what cannot be sent is replaced."""
-    return key.encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
+    """A key as a piece of a JSON pointer; what can neither be sent nor stored is replaced."""
+    return pointer_piece(_CONTROL.sub("\ufffd", _SURROGATE.sub("\ufffd", key)))
 
 
 def _bad_characters(pointer: str, text: str) -> Iterator[Cause]:

@@ -1,4 +1,4 @@
-"""What requests for overrides look like from outside."""
+"""What requests for overrides look like from outside. Context: `external_ids`, account id → source → id."""
 
 from typing import Any
 
@@ -14,8 +14,6 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
 
 
 class OverrideRequestSerializer(serializers.ModelSerializer[OverrideRequest]):
-    """Context `external_ids`: account id → source → id."""
-
     id = serializers.UUIDField(source="uuid")
     account = serializers.SerializerMethodField()
     framework = serializers.CharField(source="dimension.framework.slug")
@@ -63,8 +61,7 @@ class AccountKeySerializer(serializers.Serializer[Any]):
 
 
 class OverrideAskedSerializer(serializers.Serializer[Any]):
-    """Describes the body in OpenAPI; `governance.api.views` reads it."""
-
+    # Only describes: governance.api.views is what reads it.
     account = AccountKeySerializer()
     framework = serializers.CharField(required=False, help_text="Slug; needed when dimension keys repeat.")
     dimension = serializers.CharField()

@@ -75,6 +75,14 @@ def test_key_keeps_a_problem_of_the_content(api: Api) -> None:
     assert not Account.objects.exists()
 
 
+def test_key_keeps_a_problem_whose_place_cannot_be_stored(api: Api) -> None:
+    wrong = '{"items":[{"source":"crm","external_id":"A","\\u0000":"\\u0000"}]}'
+
+    for _ in range(2):
+        answer = api.post(UPSERT, wrong, **{"Idempotency-Key": "abc"})
+        assert (answer.status_code, answer.json()["errors"][1]["pointer"]) == (422, "/items/0/\ufffd")
+
+
 def test_key_does_not_keep_a_problem_of_the_state(api: Api) -> None:
     nameless = {"items": [{"source": "crm", "external_id": "A", "arr": "6.00"}]}
     assert api.post(UPSERT, nameless, **{"Idempotency-Key": "abc"}).status_code == 422

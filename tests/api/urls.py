@@ -1,11 +1,6 @@
-"""The site's addresses with everything below /api/, as the root table has them."""
+"""The site's addresses, with the handlers that answer errors below /api/ as problems."""
 
-from django.urls import include, path
-
-from segmentation_site import api
-from segmentation_site.urls import urlpatterns as site_urlpatterns
-
-urlpatterns = [*site_urlpatterns, path("api/", include(api.outer_urlpatterns))]
+from segmentation_site.urls import urlpatterns as urlpatterns
 
 handler400 = "governance.api.problems.bad_request"
 handler403 = "governance.api.problems.permission_denied"

@@ -89,6 +89,7 @@ def find_place() -> Place:
     if home.is_symlink() or facts.st_uid != 0 or facts.st_mode & 0o022:
         raise EmbeddedServerError(f"{home} is not a directory that only root can write. Remove it and try again.")
     home.chmod(0o711)
+    (home / "project").write_text(f"{PROJECT}\n")  # whose this is, for whoever finds it
     _point(visible, home)
     return Place(home, _system_account())
 

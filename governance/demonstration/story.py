@@ -116,7 +116,7 @@ def ask_for_overrides(people: People, at: datetime, say: Say) -> None:
         assignments__dimension=dimension,
         assignments__effective__key="mid_market",
     )
-    first, second = candidates.order_by("-arr", "pk")[:2]
+    first, second = candidates.filter(arr__isnull=False).order_by("-arr", "pk")[:2]
     reason = "Signed a group-wide rollout to four sister companies; the order forms close in January."
     approved = _ask(first, dimension, enterprise, reason, people["leah"], at)
     decide_override(

@@ -39,7 +39,7 @@ def site(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 def push(site: Site, token: str, external_ids: list[str], arr: str) -> float:
     """Push a new ARR for the accounts in one request; returns the seconds it took."""
-    items = [{"source": "fortune1000", "external_id": each, "attributes": {"arr": arr}} for each in external_ids]
+    items = [{"source": "fortune1000", "external_id": each, "arr": arr} for each in external_ids]
     request = urllib.request.Request(
         f"{site.address}/api/v1/accounts/batch/upsert",
         data=json.dumps({"items": items}).encode(),

@@ -1,9 +1,9 @@
 """The same work by hand: what an engineer would write in SQL for exactly the rules of `framework.yaml`.
 
 The same semantics as the engine's: every candidate as a boolean, unknown kept apart from false, provisional and
-missing data with the attributes that are missing, conflict and losers, exclusion before override before rule. But
-for one framework only: thresholds and segments are written into the text, and nothing is looked up that these rules
-do not need. Parameters are the ids of dimensions and segments, the day, and the cutline that the bench moves.
+missing data with the attributes that could still decide, conflict and losers, exclusion before override before rule.
+But for one framework only: thresholds and segments are written into the text, and nothing is looked up that these
+rules do not need. Parameters are the ids of dimensions and segments, the day, and the cutline that the bench moves.
 """
 
 _EVALUATED = """
@@ -112,7 +112,7 @@ outcome AS (
         CASE WHEN l_reason = 'missing_data' THEN array_remove(ARRAY[
             CASE WHEN l2 IS NULL THEN 'contract_end_on' END,
             CASE WHEN (l1 IS NULL OR l3 IS NULL) AND customer_since_on IS NULL THEN 'customer_since_on' END,
-            CASE WHEN l3 IS NULL AND opportunity IS NULL THEN 'expansion_opportunity' END], NULL)
+            CASE WHEN l3 IS NULL AND l2 IS NOT TRUE AND opportunity IS NULL THEN 'expansion_opportunity' END], NULL)
             ELSE '{}' END AS l_missing,
         CASE WHEN l = 1 AND (l2 OR l3) OR l = 2 AND l3 THEN array_remove(ARRAY[
             CASE WHEN l2 AND l < 2 THEN 'renewal' END, CASE WHEN l3 AND l < 3 THEN 'growth' END], NULL)
@@ -139,8 +139,9 @@ outcome AS (
                     OR t = 5 AND (t1 IS NULL OR t3 IS NULL OR t4 IS NULL)
                     OR t = 6 AND (t1 IS NULL OR t2 IS NULL OR t4 IS NULL OR t5 IS NULL)
                 THEN array_remove(ARRAY[CASE WHEN arr IS NULL THEN 'arr' END,
-                    CASE WHEN employee_count IS NULL THEN 'employee_count' END,
-                    CASE WHEN t2 IS NULL AND e_effective IS NULL THEN 'engagement' END], NULL) ELSE '{}' END
+                    CASE WHEN employee_count IS NULL AND t IS NULL THEN 'employee_count' END,
+                    CASE WHEN t2 IS NULL AND e_effective IS NULL AND t IS DISTINCT FROM 5 THEN 'engagement' END], NULL)
+                ELSE '{}' END
             ELSE '{}' END AS t_missing,
         CASE WHEN t = 1 AND (t2 OR t3 OR t4 OR t5 OR t6) OR t = 2 AND (t3 OR t4 OR t6) OR t = 3 AND (t4 OR t5)
                 OR t = 4 AND (t5 OR t6) OR t = 5 AND t6 THEN array_remove(ARRAY[

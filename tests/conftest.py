@@ -15,9 +15,18 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection, transaction
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from tests.servers import VAR
+
+
+hypothesis_settings.register_profile("quick", max_examples=20, deadline=None)
+hypothesis_settings.register_profile("long", max_examples=2_500, deadline=None)
+# Says quickly whether anything is wrong, with an example nobody would want to read.
+hypothesis_settings.register_profile("scan", max_examples=300, deadline=None, phases=[Phase.generate])
+hypothesis_settings.load_profile("quick")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,165 @@
+"""Frameworks and accounts of `strategies.py` and `oracle.py` as rows, and what the engine says about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from django.db import connection
+
+from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
+from accounts.evaluation import engine
+from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
+from accounts.evaluation.stages import FrameworkPlan
+from accounts.models import Account, Assignment, Cause, Override
+from frameworks.criteria.ast import walk
+from frameworks.criteria.text_keys import matching_key
+from frameworks.models import Dimension, Framework, FrameworkVersion, Part, PartBody, Segment, User
+from tests.oracle import Facts, Outcome, Verdict
+
+_numbers = count(1)
+
+
+def store_framework(bodies: Mapping[tuple[str, str], Mapping[str, Any]], author: User) -> FrameworkVersion:
+    """The parts as the active version of a framework of their own. Its parts may change no more."""
+    framework = Framework.objects.create(slug=f"random-{next(_numbers)}", name="Random")
+    version = FrameworkVersion.objects.create(framework=framework, number=1, author=author)
+    _store_identities(framework, bodies)
+    texts = {part: json.dumps([part, body], sort_keys=True) for part, body in bodies.items()}
+    digests = {part: hashlib.sha256(text.encode()).hexdigest() for part, text in texts.items()}
+    PartBody.objects.bulk_create(
+        [PartBody(digest=digests[part], kind=part[0], body=body) for part, body in bodies.items()],
+        ignore_conflicts=True,
+    )
+    Part.objects.bulk_create(
+        [Part(version=version, kind=kind, key=key, body_id=digests[kind, key]) for kind, key in bodies]
+    )
+    version.state = FrameworkVersion.State.ACTIVATED
+    version.save(update_fields=["state"])
+    Framework.objects.update(active_version=None)
+    framework.active_version = version
+    framework.save(update_fields=["active_version"])
+    return version
+
+
+def _store_identities(framework: Framework, bodies: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+    dimensions = [key for kind, key in bodies if kind == "dimension"]
+    rows = Dimension.objects.bulk_create([Dimension(framework=framework, key=key, name=key) for key in dimensions])
+    by_key = {row.key: row for row in rows}
+    Segment.objects.bulk_create(
+        [
+            Segment(dimension=by_key[dimension], key=short, name=short, rank=rank)
+            for dimension in dimensions
+            for rank, short in enumerate(bodies["dimension", dimension]["segments"], 1)
+        ]
+    )
+
+
+def store_accounts(facts: Sequence[Facts], framework: Framework, author: User, at: datetime) -> list[Account]:
+    """One row per account, and its overrides. Values go where the engine looks for them."""
+    rows = Account.objects.bulk_create([_account(each) for each in facts])
+    dimensions = {row.key: row for row in Dimension.objects.filter(framework=framework).prefetch_related("segments")}
+    segments = {(row.key, each.key): each for row in dimensions.values() for each in row.segments.all()}
+    Override.objects.bulk_create(
+        [
+            Override(
+                account=row,
+                dimension=dimensions[override.dimension],
+                segment=segments[override.dimension, override.segment],
+                valid_from=override.start,
+                valid_until=override.end,
+                reason="Agreed with the customer.",
+                created_by=author,
+                created_at=at,
+            )
+            for row, each in zip(rows, facts, strict=True)
+            for override in each.overrides
+        ]
+    )
+    return rows
+
+
+def _account(facts: Facts) -> Account:
+    name = f"Company {next(_numbers)}"
+    row = Account(name=name, name_key=name.casefold(), exclusion="test" if facts.is_excluded else "")
+    for key, value in facts.values.items():
+        if key in CORE_ATTRIBUTES:
+            setattr(row, key, value)
+            if CORE_ATTRIBUTES[key] == "text":
+                setattr(row, f"{key}_key", matching_key(value))
+        else:
+            row.attributes[key] = value
+    for key, moment in facts.observed.items():
+        if key in OBSERVED:
+            setattr(row, f"{key}_observed_at", moment)
+        else:
+            row.provenance[key] = {"source": "crm", "at": moment.isoformat()}
+    return row
+
+
+# --- what the engine says
+
+
+def apply(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> engine.Outcome:
+    """One statement for all accounts."""
+    scope = engine.Scope(ids=tuple(sorted(ids)))
+    return engine.apply(plan=engine.plan_of(version), scope=scope, as_of=at, cause=Cause.DATA)
+
+
+def assigned(ids: Sequence[int]) -> dict[int, dict[str, Outcome]]:
+    """The stored outcomes by account and dimension, without traces."""
+    rows = Assignment.objects.filter(account_id__in=ids).select_related("dimension", "computed", "effective")
+    found: dict[int, dict[str, Outcome]] = {}
+    for row in rows:
+        found.setdefault(row.account_id, {})[row.dimension.key] = Outcome(
+            segment=row.computed.key if row.computed else None,
+            effective=row.effective.key if row.effective else None,
+            until=row.override_until,
+            reason=row.reason,
+            rule=row.rule_key,
+            missing=row.missing,
+            losers=row.conflict,
+        )
+    return found
+
+
+def traced(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> dict[int, dict[str, Any]]:
+    """Verdicts of every node by account, dimension, rule key and node id: the query of explanations, for many."""
+    plan = engine.plan_of(version)
+    text, parameters = plan.explaining
+    scope = engine.Scope(ids=tuple(ids))
+    query = scope.narrow(text, plan).replace("SELECT ", 'SELECT "accounts_account".id, ', 1)
+    with connection.cursor() as cursor:
+        cursor.execute(query, {**parameters, **scope.parameters, "as_of": at})
+        return {row[0]: _traces(plan, row[1:]) for row in cursor.fetchall()}
+
+
+def _traces(plan: FrameworkPlan, row: Sequence[Any]) -> dict[str, Any]:
+    columns = iter(row)
+    traces: dict[str, Any] = {}
+    for dimension in plan.dimensions:
+        for _ in range(6):
+            next(columns)
+        traces[dimension.key] = {
+            candidate.key: dict(zip((n.id for n in walk(candidate.criteria.root)), next(columns), strict=True))
+            for candidate in dimension.candidates
+        }
+    return traces
+
+
+def explained(row: Account, at: datetime) -> dict[str, tuple[DimensionExplanation, dict[str, dict[str, Verdict]]]]:
+    """The explanation people see, with its verdicts in the form of an oracle's trace."""
+    words = {"true": True, "false": False, "unknown": None}
+    found = {}
+    for explanation in explain_account(account=row, at=at):
+        rules = {rule.id: {node.id: words[node.verdict] for node in _under(rule)} for rule in explanation.rules}
+        found[explanation.key] = (explanation, rules)
+    return found
+
+
+def _under(node: VerdictNode) -> list[VerdictNode]:
+    return [each for child in node.children for each in (child, *_under(child))]

@@ -6,7 +6,10 @@ expression reads a real row, a hypothetical one, or the outcome of the level bel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import (
@@ -24,7 +27,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Case, RawSQL, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, NullIf
+from django.db.models.functions import Cast, Lower, NullIf
 from django.db.models.lookups import In
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
@@ -33,13 +36,26 @@ from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
 from frameworks.criteria.types import AttributeType
 
 TEXT_KEYS = frozenset({"industry", "country", "state", "city"})
-_JSON_FIELDS: dict[str, Field[Any, Any]] = {
+
+# What Python's strip and the matching keys take away at both ends, as far as people's data has it.
+_BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000\u200b\ufeff"
+
+
+class _AnyNumeric(DecimalField):  # type: ignore[type-arg]
+    """A numeric of any precision: one with a scale would round 24999.995 up to the threshold."""
+
+    def cast_db_type(self, connection: Any) -> str:
+        return "numeric"
+
+
+_STORED: dict[str, Field[Any, Any]] = {
+    "integer": _AnyNumeric(),
+    "decimal": _AnyNumeric(),
+    "money": _AnyNumeric(),
     "date": DateField(),
     "datetime": DateTimeField(),
     "boolean": BooleanField(),
 }
-# Of any precision: a numeric with a scale would round 24999.995 up to the threshold.
-_NUMERIC = DecimalField()
 
 
 class AccountResolver:
@@ -51,9 +67,24 @@ class AccountResolver:
         self.segment_columns = segment_columns
 
     def value(self, key: str) -> Expression:
-        if key in CORE_ATTRIBUTES:
-            return NullIf(F(key), Value("")) if self.attributes[key].data_type in ("text", "choice") else F(key)  # type: ignore[return-value]
-        return self._json(self.attributes[key])
+        attribute = self.attributes[key]
+        if attribute.data_type in ("text", "choice"):
+            return self._words(attribute)
+        value: Any = F(key) if key in CORE_ATTRIBUTES else _from_json(attribute)
+        for token in _typed_tokens(attribute):
+            value = NullIf(value, Value(token), output_field=_STORED[attribute.data_type])
+        return value  # type: ignore[no-any-return]
+
+    def _words(self, attribute: AttributeType) -> Expression:
+        """A text or a choice as it is stored; blanks are missing, and for a choice its missing tokens are."""
+        is_column = attribute.key in CORE_ATTRIBUTES
+        stored = F(attribute.key) if is_column else _trimmed(_json_text(attribute.key))
+        value = NullIf(stored, Value("", output_field=TextField()), output_field=TextField())
+        # Columns of choices have been checked on their way in: the usual tokens cannot be there.
+        tokens = _token_keys(attribute, known=DEFAULT_MISSING_TOKENS if is_column else ())
+        if attribute.data_type == "text" or not tokens:
+            return value
+        return Case(When(In(Lower(stored), tokens), then=Value(None)), default=value, output_field=TextField())
 
     def text_key(self, key: str) -> Expression:
         """The stored matching key. It knows the usual missing tokens; the attribute's own are taken out here."""
@@ -62,8 +93,7 @@ class AccountResolver:
                 f"{key} is text, and company-specific attributes hold no text that rules compare."
             )
         column = F(f"{key}_key")
-        own = [token for token in self.attributes[key].missing_tokens if token not in DEFAULT_MISSING_TOKENS]
-        tokens = [folded for folded in (matching_key(token, missing_tokens=()) for token in own) if folded]
+        tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
         if not tokens:
             return column  # type: ignore[return-value]
         return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=CharField())
@@ -80,8 +110,56 @@ class AccountResolver:
             f'"accounts_account"."{column}"', (), output_field=TextField()
         )
 
-    def _json(self, attribute: AttributeType) -> Expression:
-        text = KeyTextTransform(attribute.key, "attributes")
-        if attribute.data_type in ("text", "choice"):
-            return NullIf(Func(text, function="btrim", output_field=TextField()), Value(""))
-        return Cast(NullIf(text, Value("")), _JSON_FIELDS.get(attribute.data_type, _NUMERIC))
+
+def _json_text(key: str) -> Expression:
+    return KeyTextTransform(key, "attributes")
+
+
+def _trimmed(text: Expression) -> Expression:
+    return Func(text, Value(_BLANKS), function="btrim", output_field=TextField())
+
+
+def _from_json(attribute: AttributeType) -> Expression:
+    """A number, date, moment or boolean of the account's JSON. Blanks and missing tokens never reach the cast."""
+    text: Expression = Lower(_trimmed(_json_text(attribute.key)), output_field=TextField())
+    for token in ("", *_token_keys(attribute, known=())):
+        text = NullIf(text, Value(token, output_field=TextField()), output_field=TextField())
+    return Cast(text, _STORED[attribute.data_type])
+
+
+def _token_keys(attribute: AttributeType, *, known: Iterable[str]) -> list[str]:
+    """Matching keys of the attribute's missing tokens, but for those the place of the value already knows.
+
+    A choice that the framework declares is a value: a token that reads like its id is none.
+    """
+    declared = {matching_key(choice_id, missing_tokens=()) for choice_id, _ in attribute.choices}
+    keys = [matching_key(token, missing_tokens=()) for token in attribute.missing_tokens if token not in known]
+    return [key for key in keys if key and key not in declared]
+
+
+def _typed_tokens(attribute: AttributeType) -> list[Decimal | date]:
+    """Missing tokens that are values of the attribute's type, such as -1 or 9999-12-31."""
+    read = _TOKEN_READERS.get(attribute.data_type)
+    if read is None:
+        return []
+    found = (read(token) for token in attribute.missing_tokens if token not in DEFAULT_MISSING_TOKENS)
+    return [token for token in found if token is not None]
+
+
+def _number(token: str) -> Decimal | None:
+    return Decimal(token) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", token) else None
+
+
+def _day(token: str) -> date | None:
+    try:
+        return date.fromisoformat(token)
+    except ValueError:
+        return None
+
+
+_TOKEN_READERS: dict[str, Callable[[str], Decimal | date | None]] = {
+    "integer": _number,
+    "decimal": _number,
+    "money": _number,
+    "date": _day,
+}

@@ -6,7 +6,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db.models import BooleanField, DateField, DateTimeField, Expression, Func, IntegerField, TextField, Value
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Least
 
 MONTHS_PER: Final = {"months": 1, "quarters": 3}
 DAYS_PER: Final = {"days": 1, "weeks": 7}
@@ -107,13 +107,15 @@ def local_day(instant: Expression, zone: ZoneInfo) -> Expression:
 
 
 def start_of_day(day: Expression, zone: ZoneInfo) -> Expression:
-    """The instant a calendar day begins in a time zone, also on days of 23 and 25 hours."""
-    return Func(
-        Value(zone.key, output_field=TextField()),
-        _Timestamp(day),
-        function="timezone",
-        output_field=DateTimeField(),
-    )
+    """The instant a calendar day begins in a time zone, also on days of 23 and 25 hours.
+
+    Where clocks go back from 1:00 to 0:00 midnight comes twice and PostgreSQL takes the second; the microsecond
+    before it came once, and leads to the first. Where the evening before was skipped, midnight itself is right.
+    """
+    midnight = _instant_at(_Timestamp(day), zone)
+    before = _instant_at(_Timestamp(day, template="((%(expressions)s)::timestamp - interval '1 microsecond')"), zone)
+    after_it = Func(before, template="(%(expressions)s + interval '1 microsecond')", output_field=DateTimeField())
+    return Least(midnight, after_it, output_field=DateTimeField())
 
 
 def shifted_day(day: Expression, count: int, unit: str) -> Expression:
@@ -129,6 +131,11 @@ class _Timestamp(Func):
 
     template = "(%(expressions)s)::timestamp"
     output_field = DateTimeField()
+
+
+def _instant_at(clock: Expression, zone: ZoneInfo) -> Expression:
+    name = Value(zone.key, output_field=TextField())
+    return Func(name, clock, function="timezone", output_field=DateTimeField())
 
 
 def _at_time_zone(instant: Expression, zone: ZoneInfo) -> Expression:

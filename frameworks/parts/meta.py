@@ -25,7 +25,8 @@ META_KEY = "meta"
 
 @functools.cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    # Not CET, WET and the like: PostgreSQL reads them as abbreviations, which know no daylight saving.
+    return frozenset(name for name in zoneinfo.available_timezones() if "/" in name) | {"UTC"}
 
 
 def _known_time_zone(name: str) -> str:

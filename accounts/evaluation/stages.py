@@ -238,16 +238,18 @@ class Writer:
         for d in dimensions:
             n = d.index
             computed = f"({self.parameters.add(d.segments_by_code())}::int[])[o{n}]"
+            end = f"COALESCE(v{n}.ended_at, v{n}.valid_until)"
             # An override in force counts before the rules, an exclusion before the override.
             joins += (
                 f' LEFT JOIN accounts_override v{n} ON v{n}.account_id = "accounts_account".id'
                 f" AND v{n}.dimension_id = {d.dimension_id} AND v{n}.valid_from <= %(as_of)s"
-                f" AND %(as_of)s < COALESCE(v{n}.ended_at, v{n}.valid_until) AND {{overrides:v{n}}}"
+                f" AND %(as_of)s < {end} AND {{overrides:v{n}}}"
             )
             columns += [
                 f"{computed} AS s{n}",
                 f'CASE WHEN NOT "accounts_account".is_excluded THEN COALESCE(v{n}.segment_id, {computed}) END AS e{n}',
-                f'CASE WHEN NOT "accounts_account".is_excluded THEN v{n}.valid_until END AS u{n}',
+                # One that ends early, while an evaluation with an older `as_of` still counts it, ends then.
+                f'CASE WHEN NOT "accounts_account".is_excluded THEN {end} END AS u{n}',
             ]
         query = _over(query, columns, joins)
         keys = [f"{self._key_of_effective(d)} AS k{d.index}" for d in dimensions if d.is_read]
@@ -255,7 +257,8 @@ class Writer:
 
     def _key_of_effective(self, d: DimensionPlan) -> str:
         cases = " ".join(f"WHEN {pk} THEN {self.parameters.add(key)}" for key, pk in d.segment_ids.items())
-        return f"CASE e{d.index} {cases} END"
+        # An override may still name a segment this version has retired: none of the listed, but not Unassigned.
+        return f"CASE e{d.index} {cases} WHEN e{d.index} THEN '' END"
 
     # --- what is said about an outcome
 
@@ -266,12 +269,12 @@ class Writer:
         return [f"({rules})[o{d.index}]", f"({reasons})[o{d.index}]", self._missing(d), self._losers(d)]
 
     def _missing(self, d: DimensionPlan) -> str:
-        """Attributes (and dimensions) whose absence leaves a candidate open, as a text array."""
+        """Attributes (and dimensions) that would decide: read by a candidate that could still win, and missing."""
         readers: dict[str, list[str]] = {}
         for place, candidate in enumerate(d.candidates, 1):
             root = candidate.criteria.root
             for key in (*attributes_used(root), *dimensions_used(root)):
-                readers.setdefault(key, []).append(f"c{d.index}_{place} IS NULL")
+                readers.setdefault(key, []).append(_could_win(d, place))
         if not readers:
             return "'{}'::text[]"
         items = ", ".join(
@@ -332,6 +335,23 @@ def _unknown_rivals(d: DimensionPlan, place: int) -> str:
     reach = range(1, d.size + 1) if d.hit_policy == "unique" else range(1, place)
     own = d.candidates[place - 1].segment_key
     return " OR ".join(f"c{d.index}_{other} IS NULL" for other in reach if d.candidates[other - 1].segment_key != own)
+
+
+def _could_win(d: DimensionPlan, place: int) -> str:
+    """The candidate at `place` is unknown, and nothing that is true keeps it from winning, as SQL."""
+    own, is_unique = d.candidates[place - 1].segment_key, d.hit_policy == "unique"
+    places = [
+        (other, candidate.segment_key != own and (is_unique or other > place))
+        for other, candidate in enumerate(d.candidates, 1)
+        if other != place
+    ]
+    while places and places[-1][1]:
+        places.pop()
+    if not places:
+        return f"c{d.index}_{place} IS NULL"
+    # The first that is true would be the winner.
+    cases = " ".join(f"WHEN c{d.index}_{other} THEN {could}" for other, could in places)
+    return f"(c{d.index}_{place} IS NULL AND CASE {cases} ELSE true END)"
 
 
 def _true_pairs(d: DimensionPlan) -> list[str]:

@@ -11,8 +11,12 @@ APPS = ("frameworks", "accounts", "governance")
 WHO = {"actor", "signer"}
 STEPS = {"frameworks.services.drafting.write_contents"}
 """Steps that several governed services share; nothing outside services may call them."""
-DATA = {"accounts.services.pushing.push_accounts"}
-"""Account data that programs send all day is no governed act: its provenance is kept value by value."""
+DATA = {
+    "accounts.services.pushing.push_accounts",
+    "accounts.services.uploads.choose_mapping",
+    "accounts.services.uploads.upload_import",
+}
+"""Account data on its way in is no governed act: provenance is kept value by value, and applying an import is one."""
 
 OUTSIDE = {"services", "benchmark"}
 """The benchmark builds its framework in a schema of its own, where nobody governs."""

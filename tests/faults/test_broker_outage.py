@@ -58,8 +58,9 @@ def test_broker_outage_people_keep_working_and_the_work_is_done_afterwards(site:
     ids = [
         str(row[0])
         for row in site.query(
-            "SELECT i.external_id FROM accounts_accountidentifier i JOIN accounts_account a ON a.id = i.account_id"
-            " WHERE i.source = 'fortune1000' AND a.stage = 'customer' AND a.arr < 400000 ORDER BY a.id LIMIT %s",
+            "SELECT i.external_id FROM accounts_accountidentifier i JOIN accounts_assignment x USING (account_id)"
+            " JOIN frameworks_segment s ON s.id = x.effective_id"
+            " WHERE i.source = 'fortune1000' AND s.key = 'mid_market' ORDER BY 1 LIMIT %s",
             ACCOUNTS,
         )
     ]

@@ -31,6 +31,7 @@ USUAL_PORT = 8000
 class Command(BaseCommand):
     help = "Run web, workers and beat in one terminal. PORT fixes the port; CUTLINE_DEMO=1 loads the demo."
     requires_system_checks = ()
+    _people_known = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 0))
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             command = [sys.executable, "manage.py", "demo"]
             if subprocess.run(command, check=False, cwd=settings.BASE_DIR, env=_environment()).returncode:
                 raise CommandError("The demo could not be loaded. Start over with: make reset")
+            self._people_known = True
 
     def _run(self, port: int) -> None:
         address = f"http://{HOST}:{port}"
@@ -66,11 +68,17 @@ class Command(BaseCommand):
 
     def announce(self, address: str) -> None:
         self.stdout.write(f"\nCutline is ready: {address}\n")
-        if settings.DEMO:
-            call_command("demo", people=True)
-            connections.close_all()
+        if not self._people_known:
+            self._introduce()
         self.stdout.write("\nCtrl-C stops it. The data stays.\n")
         self.stdout.flush()
+
+    def _introduce(self) -> None:
+        if settings.DEMO:
+            call_command("demo", people=True)
+        elif not get_user_model().objects.exists():
+            self.stdout.write("Nobody can log in yet. Make the first login with: manage.py createsuperuser")
+        connections.close_all()
 
 
 class _Rounds:

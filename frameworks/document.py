@@ -1,6 +1,6 @@
 """A version as people read it: terms, rules in plain English, playbooks, sources. Pure but for what it is given."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,16 @@ from frameworks.parts.segment import Segment
 from frameworks.parts.wording import humanise
 
 PartId = tuple[str, str]
+COUNTED = {
+    Kind.META: ("part about the framework", "parts about the framework"),
+    Kind.POLICY: ("policy", "policies"),
+    Kind.DIMENSION: ("dimension", "dimensions"),
+    Kind.SEGMENT: ("segment", "segments"),
+    Kind.PLAYBOOK: ("playbook", "playbooks"),
+    Kind.TERM: ("definition", "definitions"),
+    Kind.DATA_SOURCE: ("data source", "data sources"),
+}
+POLICIES = {"signoff": "Sign-off policy", "overrides": "Override policy"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class Document:
         if kind == Kind.META:
             label = "About the framework"
         elif kind == Kind.POLICY:
-            label = f"{humanise(key)} policy"
+            label = POLICIES.get(key, f"{humanise(key)} policy")
         elif kind == Kind.PLAYBOOK:
             segment = self.bodies.get((Kind.SEGMENT.value, key))
             label = segment["label"] if segment else humanise(key.partition("/")[2])
@@ -103,3 +113,8 @@ class Document:
                 yield RuleText(rule.key, rule.basis, words, rule.note)
             except (CriteriaError, PartError) as error:
                 yield RuleText(rule.key, rule.basis, "This rule cannot be read.", rule.note, str(error))
+
+
+def count_words(counts: Mapping[str, int]) -> str:
+    """Parts by kind, counted: "4 dimensions, 18 segments"."""
+    return ", ".join(f"{count} {COUNTED[Kind(kind)][count != 1]}" for kind, count in counts.items())

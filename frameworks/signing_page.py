@@ -8,12 +8,13 @@ from typing import Any
 
 from frameworks.coverage import Manifest, PartDigests, covered_digest
 from frameworks.definition import bodies_of
-from frameworks.document import Document, PartId, RuleText
+from frameworks.document import Document, PartId, RuleText, count_words
 from frameworks.models import Contribution, FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
-from frameworks.parts.diff import diff_bodies
+from frameworks.parts.diff import PartChange, diff_bodies, diff_parts
 from frameworks.services.signing import labels_of, statement
 from frameworks.standing import Given, RequirementStanding, Standings
 
+CHANGES_SHOWN = 12
 ITEMS = 100
 """One page asks for so many at most; the rest follows after these are signed."""
 
@@ -35,7 +36,7 @@ class Item:
     is_stale: bool = False
     variants: Sequence[Any] = ()
     rules: Sequence[RuleText] = ()
-    covers: Sequence[str] = ()
+    covers: str = ""
     changes: Sequence[str] = ()
     answer: str = ""
     reason: str = ""
@@ -52,6 +53,10 @@ class Item:
     @property
     def digest(self) -> str:
         return self.standing.digest
+
+    @property
+    def is_set(self) -> bool:
+        return not self.requirement.part_key
 
     @property
     def is_term(self) -> bool:
@@ -117,7 +122,7 @@ class SigningPage:
         item.since = given.signed_at if given and given.decision == Signoff.Decision.APPROVE else None
         item.is_new = given is None
         if not requirement.part_key:
-            item.covers = self._covers(requirement)
+            item.covers, item.changes = self._covers(requirement), self._changes_under(requirement)
             return item
         self._add_content(item, part, earlier.get(requirement.pk))
         return item
@@ -131,11 +136,22 @@ class SigningPage:
         elif before:
             item.changes = [change.text for change in diff_bodies(*part, before, self.document.bodies[part])]
 
-    def _covers(self, requirement: Requirement) -> list[str]:
+    def _covers(self, requirement: Requirement) -> str:
         counts: dict[str, int] = {}
         for part in self.manifest.covered_by(requirement):
             counts[part.kind] = counts.get(part.kind, 0) + 1
-        return [f"{count} × {Kind(kind).label.lower()}" for kind, count in counts.items()]
+        return count_words(counts)
+
+    @cached_property
+    def _changes_since_base(self) -> list[PartChange]:
+        base = self.version.base_version
+        return diff_parts(bodies_of(base), self.document.bodies) if base else []
+
+    def _changes_under(self, requirement: Requirement) -> list[str]:
+        covered = {part.id for part in self.manifest.covered_by(requirement)}
+        found = [change.text for change in self._changes_since_base if (change.kind, change.key) in covered]
+        more = [f"and {len(found) - CHANGES_SHOWN} more"] if len(found) > CHANGES_SHOWN else []
+        return [*found[:CHANGES_SHOWN], *more]
 
     def _signed_bodies(self, standings: Sequence[RequirementStanding]) -> dict[int, Mapping[str, Any]]:
         """The body this person signed last, where it is another than today's: found by its covered digest."""

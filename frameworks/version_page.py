@@ -28,7 +28,8 @@ RAIL = (
     ("Policy", (Kind.META, Kind.POLICY)),
     ("Data sources", (Kind.DATA_SOURCE,)),
 )
-RAIL_ROWS = 12
+RAIL_ROWS = 6
+QUIET = ("", "signed")
 TERMS_SHOWN = 6
 
 
@@ -107,8 +108,9 @@ class VersionPage:
     @property
     def dimensions(self) -> list[dict[str, Any]]:
         return [
-            {"part": part, "url": self.part_url(part.id), "segments": self.document.segments_of(part.key)}
+            {"part": part, "url": self.part_url(part.id), "segments": segments, "count": len(segments)}
             for part in self.document.of_kind(Kind.DIMENSION)
+            for segments in [self.document.segments_of(part.key)]
         ]
 
     @property
@@ -136,7 +138,7 @@ class VersionPage:
 
     def _changed(self, change: PartChange) -> Changed:
         found = Changed(change, self.part_url((change.kind, change.key)))
-        found.rows = [_row(each) for each in change.fields]
+        found.rows = _rows(change.fields)
         if change.kind == Kind.SEGMENT and change.change == "changed":
             before, after = self.base_document.sentences(change.key), self.document.sentences(change.key)
             if before != after:
@@ -156,14 +158,27 @@ class VersionPage:
         groups = []
         for label, kinds in RAIL:
             parts = [part for kind in kinds for part in self.document.of_kind(kind)]
-            rows = [self._rail_row(part, current) for part in parts]
-            rows.sort(key=lambda row: not row["is_changed"])
-            if len(rows) > RAIL_ROWS:
-                rest = {"label": f"{len(rows) - RAIL_ROWS + 1} more", "url": self._tab_of(kinds[0]), "badge": ""}
-                rows = [*rows[: RAIL_ROWS - 1], rest]
+            rows = self._shortened([self._rail_row(part, current) for part in parts], self._tab_of(kinds[0]))
             if rows:
                 groups.append({"label": label, "parts": rows})
         return groups
+
+    def _shortened(self, rows: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
+        """What somebody has to look at first; the rest of a long group as one line."""
+        loud = [row for row in rows if row["is_changed"] or row["is_current"] or row["badge"] not in QUIET]
+        quiet = [row for row in rows if row not in loud]
+        if len(rows) <= RAIL_ROWS:
+            return [*loud, *quiet]
+        kept = loud[:RAIL_ROWS]
+        rest = rows[len(kept) :] if len(loud) > RAIL_ROWS or not self.version.base_version_id else quiet
+        badges = {row["badge"] for row in rest}
+        word = "unchanged" if rest is quiet else "more"
+        line = {
+            "label": f"{len(rows) - len(kept)} {word}",
+            "url": url,
+            "badge": badges.pop() if len(badges) == 1 else "",
+        }
+        return [*kept, line]
 
     def _rail_row(self, part: PartText, current: PartId | None) -> dict[str, Any]:
         own = [part.id]
@@ -191,10 +206,26 @@ class VersionPage:
             return "assumed" if len(parts) == 1 else f"{waiting} assumed"
         if open_ones:
             return f"{len(open_ones)} open" if len(parts) > 1 else "open"
-        return "signed" if standings else ""
+        return "signed" if standings or self._is_signed_in_sets(parts) else ""
+
+    def _is_signed_in_sets(self, parts: Sequence[PartId]) -> bool:
+        """Parts without a requirement of their own are signed when every set that covers them is."""
+        covering = [
+            standing
+            for standing in self.standings
+            if not standing.requirement.part_key
+            and any(kind in standing.requirement.kinds for kind, _ in parts)
+            and (not standing.requirement.keys or any(key in standing.requirement.keys for _, key in parts))
+        ]
+        return bool(covering) and all(standing.is_met for standing in covering)
 
     def _about(self, part: PartId) -> list[RequirementStanding]:
         return self._standings_by_part.get(part, [])
+
+    @property
+    def may_request_changes(self) -> bool:
+        asked = any(self.user.pk in pool for pool in self.standings_of.pools.values())
+        return self.version.state == State.IN_REVIEW and (asked or self.may("submit_version"))
 
     @cached_property
     def _standings_by_part(self) -> dict[PartId, list[RequirementStanding]]:
@@ -291,7 +322,15 @@ class VersionPage:
         if not open_lines:
             return self.blockers[0] if self.blockers else ""
         count = len(open_lines)
-        return f"Activation waits for {count} requirement{'' if count == 1 else 's'}. {open_lines[0]['detail']}"
+        return f"Activation waits for {count} requirement{'' if count == 1 else 's'}. {self._next_words()}"
+
+    def _next_words(self) -> str:
+        """Who acts next: whoever said No with the author, else the first whose answer is missing."""
+        for standing in self.standings:
+            for given in standing.rejections:
+                return f"Next: {given.printed_name} and {self.version.author} settle {self._about_label(standing)}."
+        missing = _names(person.name for each in self.standings if not each.is_met for person in each.missing)
+        return f"Next: {missing[0]}." if missing else ""
 
     def may(self, codename: str) -> bool:
         return self.user.has_perm(f"frameworks.{codename}")
@@ -314,10 +353,21 @@ class VersionPage:
         return self.url(tabs.get(Kind(kind), "version_dimensions"))
 
 
+def _rows(changes: Iterable[FieldChange]) -> list[Row]:
+    """One row per difference; a label that repeats is not said twice."""
+    rows, last = [], ""
+    for change in changes:
+        row = _row(change)
+        row.label, last = ("" if row.label == last else row.label), row.label
+        rows.append(row)
+    return rows
+
+
 def _row(change: FieldChange) -> Row:
-    name = change.pointer.strip("/").split("/")[0]
+    name, _, inner = change.pointer.strip("/").partition("/")
+    lead, _, _ = change.text.rpartition(" › ")
     if change.words:
-        return Row(humanise(name), str(change.old), str(change.new))
+        return Row(lead if inner and lead else humanise(name), str(change.old), str(change.new))
     return Row(humanise(name), text=change.text)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from frameworks.coverage import Manifest
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
@@ -19,6 +19,7 @@ from frameworks.transitions import UNDER_WAY, check_transition
 
 State = FrameworkVersion.State
 Decision = Signoff.Decision
+LOCK_TIMEOUT = "12s"
 MEANINGS = {Kind.PLAYBOOK.value: "accepts operational responsibility"}
 
 
@@ -50,8 +51,7 @@ def sign(
     _refuse_malformed(answers)
     _refuse_unproven(signer, authentication, authenticated_at, at)
     with transaction.atomic():
-        _lock(version)
-        standings = Standings(version, at)
+        standings = _lock(version, at)
         chosen = _chosen(version, standings, answers)
         _refuse_dependent(version, standings, [standing for standing, _ in chosen], signer)
         _refuse_stale(chosen)
@@ -64,7 +64,7 @@ def sign(
                 writer.rows(new, labels_of([standing.requirement for standing, _ in new], standings.manifest))
             )
             act.after = {"decisions": [f"{row.decision} {row.code} {row.part_key}".strip() for row in rows]}
-            settle(version=version, actor=signer, at=at)
+            _settle(standings, actor=signer, at=at)
     return rows
 
 
@@ -86,8 +86,7 @@ def withdraw_signoff(
     _refuse_unproven(signer, authentication, authenticated_at, at)
     version = requirement.version
     with transaction.atomic():
-        _lock(version)
-        standings = Standings(version, at)
+        standings = _lock(version, at)
         standing = next((each for each in standings.all() if each.requirement.pk == requirement.pk), None)
         given = standing.newest.get(signer.pk) if standing else None
         if standing is None or given is None or given.decision not in (Decision.APPROVE, Decision.REJECT):
@@ -97,7 +96,7 @@ def withdraw_signoff(
             row = writer.withdrawal(standing, given, reason.strip())
             row.save(force_insert=True)
             act.before, act.after = {"decision": given.decision}, {"requirement": str(requirement)}
-            settle(version=version, actor=signer, at=at)
+            _settle(standings, actor=signer, at=at)
     return row
 
 
@@ -106,9 +105,14 @@ def settle(*, version: FrameworkVersion, actor: User, at: datetime) -> None:
 
     A version that came to its end is left alone.
     """
+    _settle(Standings(version, at), actor=actor, at=at)
+
+
+def _settle(standings: Standings, *, actor: User, at: datetime) -> None:
+    version = standings.version
     if version.state not in UNDER_WAY:
         return
-    is_met = all(standing.is_met for standing in Standings(version, at).all())
+    is_met = all(standing.is_met for standing in standings.all())
     wanted = State.APPROVED if is_met else State.IN_REVIEW
     if is_met != (version.state == State.IN_REVIEW):
         return
@@ -149,13 +153,24 @@ def labels_of(requirements: Sequence[Requirement], manifest: Manifest) -> dict[i
 def _label(requirement: Requirement, name: str | None, manifest: Manifest) -> str:
     if not requirement.part_key:
         count = len(manifest.covered_by(requirement))
-        return f"“{requirement.label}” ({count} {'part' if count == 1 else 'parts'})"
+        return f"all {count} parts of “{requirement.label}”"
     kind = "definition of" if requirement.part_kind == Kind.TERM else requirement.get_part_kind_display().lower()
     return f"the {kind} {name or requirement.part_key}"
 
 
-def _lock(version: FrameworkVersion) -> None:
+def _lock(version: FrameworkVersion, at: datetime) -> Standings:
+    """Lock the version and answer what its requirements are; decisions are read later, under the lock.
+
+    Parts, requirements and pools of a round are frozen, so they are read before the lock: many people sign at
+    the same time, and each holds the others up for a few statements only. They wait longer than others may,
+    because a signature lost to a timeout is a person asked twice.
+    """
+    before = Standings(version, at)
+    seen = (version.state, version.round)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
     version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+    return before if (version.state, version.round) == seen else Standings(version, at)
 
 
 def _refuse_malformed(answers: Sequence[Answer]) -> None:

@@ -15,7 +15,12 @@ register = template.Library()
 @register.simple_tag
 def marked_words(agreed: str, wording: str) -> SafeString:
     """`wording` with what the agreed one does not say in `<mark>`."""
-    pieces = ((op, text) for op, text in word_diff(agreed, wording) if op != "delete")
+    pieces: list[tuple[str, str]] = []
+    for op, text in word_diff(agreed, wording):
+        # A space both have, between two words that only one has, does not end the mark.
+        if op != "delete":
+            joins = pieces and (op == pieces[-1][0] or (not text.strip() and pieces[-1][0] == "insert"))
+            pieces[-1:] = [(pieces[-1][0], pieces[-1][1] + text)] if joins else [*pieces[-1:], (op, text)]
     return format_html_join("", "{}", ((_marked(op, text),) for op, text in pieces))
 
 

@@ -145,33 +145,33 @@ def version_history(request: HttpRequest, slug: str, number: int) -> HttpRespons
 
 
 def _events(version: FrameworkVersion) -> list[dict[str, Any]]:
-    """Who did what to this version, newest first."""
+    """Who did what to this version, newest first; what one person did to many parts at once is one line."""
     contributions = Contribution.objects.filter(version=version).select_related("contributed_by").order_by("-pk")
     signoffs = Signoff.objects.filter(version=version).order_by("-pk")
-    confirmations = Confirmation.objects.filter(framework=version.framework).order_by("-pk")
-    events: list[dict[str, Any]] = [
-        {
-            "title": each.contributed_by.name,
-            "text": f"{'saved' if each.body_id else 'deleted'} {_part_words(each.kind, each.key)}"
-            f" ({each.get_source_display().lower()})",
-            "at": each.contributed_at,
-        }
-        for each in contributions[:HISTORY_ROWS]
+    confirmations = Confirmation.objects.filter(
+        framework=version.framework, confirmed_at__gte=version.created_at
+    ).order_by("-pk")
+    done: dict[tuple[Any, ...], list[str]] = {}
+    for each in contributions[:HISTORY_ROWS]:
+        act = (each.contributed_at, each.contributed_by.name, "saved" if each.body_id else "took out", "")
+        done.setdefault(act, []).append(_part_words(each.kind, each.key))
+    for said in confirmations[:HISTORY_ROWS]:
+        act = (said.confirmed_at, said.printed_name, "confirmed", f" “{said.evidence}”")
+        done.setdefault(act, []).append(_part_words(said.kind, said.key))
+    events = [
+        {"title": name, "text": f"{verb} {_counted(parts)}.{more}", "at": at}
+        for (at, name, verb, more), parts in done.items()
     ]
     events += [
         {"title": each.printed_name, "text": _signed_words(each), "at": each.signed_at}
         for each in signoffs[:HISTORY_ROWS]
     ]
-    events += [
-        {
-            "title": each.printed_name,
-            "text": f"confirmed {_part_words(each.kind, each.key)}: {each.evidence}",
-            "at": each.confirmed_at,
-        }
-        for each in confirmations[:HISTORY_ROWS]
-    ]
     events.sort(key=lambda event: event["at"], reverse=True)
-    return events[:HISTORY_ROWS]
+    return events
+
+
+def _counted(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{len(parts)} parts, such as {parts[-1]}"
 
 
 def _signed_words(signoff: Signoff) -> str:

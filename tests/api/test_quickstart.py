@@ -43,7 +43,8 @@ def assert_like(expected: Any, found: Any, place: str = "answer") -> None:
 def run(step: str, environment: dict[str, str], folder: Path) -> str:
     """The step in a shell that has what the steps before defined."""
     state = folder / "state"
-    script = f"set -euo pipefail; [ ! -f {state} ] || . {state}\n{step}\n{{ declare -f; declare -p next; }} > {state} 2>/dev/null || true"
+    keep = f"{{ declare -f; declare -p next; }} > {state} 2>/dev/null || true"
+    script = f"set -euo pipefail; [ ! -f {state} ] || . {state}\n{step}\n{keep}"
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=60
     )
@@ -51,6 +52,7 @@ def run(step: str, environment: dict[str, str], folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.serial
 @pytest.mark.skipif(shutil.which("curl") is None, reason="There is no curl on this machine.")
 def test_quickstart_does_what_it_says(live_server: Any, tmp_path: Path) -> None:
     activate(signed_version())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.urls import reverse
 
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
@@ -177,10 +177,13 @@ def latest_changes(user: User, limit: int = 8) -> list[dict[str, object]]:
 
 
 def _moves(user: User, limit: int) -> Iterator[dict[str, object]]:
-    rows = Transition.objects.filter(run__isnull=True).exclude(cause=Cause.INITIAL)
     if roles_of(user) == [Role.CSM]:
         book = Account.objects.filter(Q(csm=user) | Q(ae=user))
         rows = Transition.objects.exclude(cause=Cause.INITIAL).filter(account__in=book)
+    else:
+        # Runs append by the million: without the bound, finding single moves would read through all of them.
+        newest = Transition.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        rows = Transition.objects.filter(run__isnull=True, pk__gt=newest - 50_000).exclude(cause=Cause.INITIAL)
     for row in rows.select_related("account", "from_segment", "to_segment").order_by("-pk")[:limit]:
         yield {
             "title": row.account.name,

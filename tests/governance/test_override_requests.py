@@ -31,8 +31,18 @@ LATER = AT + timedelta(hours=1)
 
 
 def decide(request: OverrideRequest, actor: User, verdict: str = "approve", **changes: Any) -> Decision:
-    wanted = {"request": request, "verdict": verdict, "reason": "Fits the policy.", "actor": actor, "at": LATER}
-    return decide_override(**(wanted | changes))
+    wanted: dict[str, Any] = {"request": request, "verdict": verdict, "actor": actor, "at": LATER}
+    return decide_override(**({"reason": "Fits the policy."} | wanted | changes))
+
+
+def granted(request: OverrideRequest, actor: User) -> Override:
+    override = decide(request, actor).request.override
+    assert override is not None
+    return override
+
+
+def newest_entry() -> AuditEntry:
+    return AuditEntry.objects.latest("seq")
 
 
 def undecided(request: OverrideRequest) -> bool:
@@ -181,7 +191,7 @@ def test_approval_grants_the_override_and_marks_the_account(request_by_leah, peo
     assert (override.segment, override.valid_from, override.started_at) == (model.mid_market, LATER, LATER)
     assert PendingEvaluation.objects.get().cause == Cause.OVERRIDE_STARTED
     assert [entry.action for entry in AuditEntry.objects.order_by("seq")] == ["override.requested", "override.approved"]
-    assert AuditEntry.objects.first().after["joined"] == ["override.granted"]
+    assert newest_entry().after["joined"] == ["override.granted"]
 
 
 def test_rejection_needs_words(request_by_leah, people):
@@ -387,7 +397,7 @@ def test_withdrawal_by_another_is_refused(request_by_leah, people):
 
 
 def test_revocation_ends_the_override_and_marks_the_account(request_by_leah, people, account):
-    override = decide(request_by_leah, people.dana).request.override
+    override = granted(request_by_leah, people.dana)
     PendingEvaluation.objects.all().delete()
 
     ended = revoke_override(override=override, reason="The rollout was cancelled.", actor=people.owen, at=LATER)
@@ -399,7 +409,7 @@ def test_revocation_ends_the_override_and_marks_the_account(request_by_leah, peo
 
 
 def test_revocation_by_the_csm_is_refused(request_by_leah, people):
-    override = decide(request_by_leah, people.dana).request.override
+    override = granted(request_by_leah, people.dana)
 
     with pytest.raises(NotAllowedError):
         revoke_override(override=override, reason="The rollout was cancelled.", actor=people.leah, at=LATER)
@@ -411,7 +421,7 @@ def test_revocation_by_the_csm_is_refused(request_by_leah, people):
 def test_future_override_starts_and_ends_by_the_sweeper(account, model, people):
     start, end = AT + timedelta(days=1), AT + timedelta(days=2)
     request = ask(account, model, people.leah, valid_from=start, valid_until=end)
-    override = decide(request, people.dana).request.override
+    override = granted(request, people.dana)
     assert (override.started_at, PendingEvaluation.objects.count()) == (None, 0)
 
     assert sweep_overrides(AT) == (0, 0)
@@ -423,12 +433,12 @@ def test_future_override_starts_and_ends_by_the_sweeper(account, model, people):
     assert (override.started_at, override.ended_at, override.ending) == (start, end, Override.Ending.EXPIRED)
     causes = list(PendingEvaluation.objects.values_list("cause", flat=True))
     assert causes == [Cause.OVERRIDE_STARTED, Cause.OVERRIDE_EXPIRED]
-    assert AuditEntry.objects.first().action == "override.expired"
+    assert newest_entry().action == "override.expired"
 
 
 def test_override_that_never_began_can_be_revoked(account, model, people):
     request = ask(account, model, people.leah, valid_from=AT + timedelta(days=1))
-    override = decide(request, people.dana).request.override
+    override = granted(request, people.dana)
 
     revoke_override(override=override, reason="The rollout was cancelled.", actor=people.owen, at=LATER)
 
@@ -436,7 +446,7 @@ def test_override_that_never_began_can_be_revoked(account, model, people):
 
 
 def test_override_closes_as_moot_when_the_rule_agrees(request_by_leah, people, account, model):
-    override = decide(request_by_leah, people.dana).request.override
+    override = granted(request_by_leah, people.dana)
     assert close_moot_overrides([account.pk], LATER) == 0
     account.assignments.update(computed=model.mid_market)
 
@@ -444,7 +454,7 @@ def test_override_closes_as_moot_when_the_rule_agrees(request_by_leah, people, a
 
     override.refresh_from_db()
     assert (override.ending, override.ended_at) == (Override.Ending.MOOT, LATER)
-    assert AuditEntry.objects.first().action == "override.moot"
+    assert newest_entry().action == "override.moot"
 
 
 def test_open_request_times_out_when_its_time_is_over(request_by_leah):

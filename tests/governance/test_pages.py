@@ -364,7 +364,7 @@ def test_csv_keeps_words_from_becoming_formulas(sign_in, people, account, model)
 
     answer = sign_in(people.ines).get(reverse("governance:audit_csv"))
 
-    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    lines = b"".join(answer.streaming_content).decode().splitlines()
     assert lines[0].startswith("seq,at,actor_name")
     assert "'=HYPERLINK(1) is why we ask" in lines[1]
 

@@ -10,13 +10,13 @@ _EVALUATED = """
 WITH overridden AS (
     SELECT account_id,
         max(segment_id) FILTER (WHERE dimension_id = %(engagement)s) AS e_segment,
-        max(valid_until) FILTER (WHERE dimension_id = %(engagement)s) AS e_until,
+        max(COALESCE(ended_at, valid_until)) FILTER (WHERE dimension_id = %(engagement)s) AS e_until,
         max(segment_id) FILTER (WHERE dimension_id = %(industry)s) AS i_segment,
-        max(valid_until) FILTER (WHERE dimension_id = %(industry)s) AS i_until,
+        max(COALESCE(ended_at, valid_until)) FILTER (WHERE dimension_id = %(industry)s) AS i_until,
         max(segment_id) FILTER (WHERE dimension_id = %(lifecycle)s) AS l_segment,
-        max(valid_until) FILTER (WHERE dimension_id = %(lifecycle)s) AS l_until,
+        max(COALESCE(ended_at, valid_until)) FILTER (WHERE dimension_id = %(lifecycle)s) AS l_until,
         max(segment_id) FILTER (WHERE dimension_id = %(tier)s) AS t_segment,
-        max(valid_until) FILTER (WHERE dimension_id = %(tier)s) AS t_until
+        max(COALESCE(ended_at, valid_until)) FILTER (WHERE dimension_id = %(tier)s) AS t_until
     FROM accounts_override
     WHERE valid_from <= %(as_of)s AND %(as_of)s < COALESCE(ended_at, valid_until)
     GROUP BY account_id

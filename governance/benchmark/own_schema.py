@@ -1,4 +1,4 @@
-"""A schema of the bench's own: migrated, measured in, dropped. The installation's tables are not touched.
+"""A schema of the bench's own: made, migrated, measured in, dropped. The installation's tables are not touched.
 
 The search path is part of how the connection is opened, so every connection of this process, also one that is
 opened again or by another thread, sees the bench's tables and no others.
@@ -25,8 +25,6 @@ def own_schema(name: str, *, keep: bool = False) -> Iterator[None]:
     options["options"] = f"{before} -c search_path={name} -c statement_timeout=0 -c lock_timeout=0"
     _forget()
     try:
-        call_command("migrate", verbosity=0, interactive=False)
-        _allow_starting_over()
         yield
     finally:
         options["options"] = before
@@ -36,8 +34,9 @@ def own_schema(name: str, *, keep: bool = False) -> Iterator[None]:
             connection.close()
 
 
-def _allow_starting_over() -> None:
-    """TRUNCATE and DELETE bring tables back to where a round began; in the installation triggers refuse both."""
+def migrate_own_schema() -> None:
+    """The installation's tables, empty, without the triggers that refuse to bring them back to where a round began."""
+    call_command("migrate", verbosity=0, interactive=False)
     for trigger in ("append_only_truncate", "append_only"):
         for table in tables_with_trigger("default", trigger):
             named = {"table": sql.Identifier(table), "trigger": sql.Identifier(trigger)}

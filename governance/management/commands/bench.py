@@ -11,7 +11,7 @@ from django.db import connection
 from governance.benchmark.evaluating import Evaluating
 from governance.benchmark.framework import make_versions
 from governance.benchmark.importing import measure_import
-from governance.benchmark.own_schema import own_schema
+from governance.benchmark.own_schema import migrate_own_schema, own_schema
 from governance.benchmark.population import AS_OF, override_some, populate
 from governance.benchmark.report import Report, growth_exponent, machine, peak_memory_mb
 
@@ -44,6 +44,7 @@ class Command(BaseCommand):
         # Each doorbell would be a line. They do ring: ringing is part of what an edit costs.
         logging.getLogger("django_structlog").setLevel(logging.WARNING)
         with own_schema(schema, keep=options["keep"]):
+            migrate_own_schema()
             measure(report, count, with_scaling=options["scaling"])
             if options["keep"]:
                 report.add("schema", schema)

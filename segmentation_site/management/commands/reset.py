@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from segmentation_site import embedded
 
+KEPT = {"servers", "secret_key"}
+
 
 class Command(BaseCommand):
     help = "Stop the embedded servers and delete their data. Touches no database named by DATABASE_URL."

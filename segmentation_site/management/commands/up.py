@@ -64,6 +64,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stop())
         supervisor.run(each_round=_Rounds(self, supervisor, address))
+        _record().unlink(missing_ok=True)
         self.stdout.write("Stopped.")
 
     def announce(self, address: str) -> None:

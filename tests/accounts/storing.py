@@ -15,7 +15,7 @@ from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
 from accounts.evaluation import engine
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
 from accounts.evaluation.stages import FrameworkPlan
-from accounts.models import Account, Assignment, Cause, Override
+from accounts.models import Account, Assignment, AssignmentRun, Cause, Override
 from frameworks.criteria.ast import walk
 from frameworks.criteria.text_keys import matching_key
 from frameworks.models import Dimension, Framework, FrameworkVersion, Part, PartBody, Segment, User
@@ -108,6 +108,36 @@ def apply(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> engine
     """One statement for all accounts."""
     scope = engine.Scope(ids=tuple(sorted(ids)))
     return engine.apply(plan=engine.plan_of(version), scope=scope, as_of=at, cause=Cause.DATA)
+
+
+def apply_range(version: FrameworkVersion, low: int, high: int, at: datetime) -> engine.Outcome:
+    """As a run's chunk does it: accounts by their key range."""
+    scope = engine.Scope(low=low, high=high)
+    return engine.apply(plan=engine.plan_of(version), scope=scope, as_of=at, cause=Cause.VERSION)
+
+
+def preview(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> engine.Outcome:
+    """Pass 1 of a run over these accounts."""
+    run = AssignmentRun.objects.create(framework=version.framework, framework_version=version, as_of=at, created_at=at)
+    scope = engine.Scope(ids=tuple(sorted(ids)))
+    return engine.preview(plan=engine.plan_of(version), scope=scope, as_of=at, run_id=run.pk)
+
+
+def exchange_values(rows: Sequence[Account]) -> None:
+    """The first account takes what the last one has, and so on."""
+    taken = [{name: getattr(row, name) for name in _VALUES} for row in reversed(rows)]
+    for row, values in zip(rows, taken, strict=True):
+        for name, value in values.items():
+            setattr(row, name, value)
+    Account.objects.bulk_update(rows, _VALUES)
+
+
+_VALUES = [
+    *CORE_ATTRIBUTES,
+    *(f"{key}_key" for key, data_type in CORE_ATTRIBUTES.items() if data_type == "text"),
+    *(f"{key}_observed_at" for key in sorted(OBSERVED)),
+    *("attributes", "provenance", "exclusion"),
+]
 
 
 def assigned(ids: Sequence[int]) -> dict[int, dict[str, Outcome]]:

@@ -6,18 +6,21 @@ Few examples by default. `pytest tests/accounts/test_oracle.py --hypothesis-prof
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
+from frameworks.criteria.ast import MAX_DEPTH
 from frameworks.models import User
 from tests import oracle
 from tests.accounts import storing
-from tests.accounts.strategies import Example, examples
+from tests.accounts.strategies import Bodies, Example, examples
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +65,7 @@ def differing(example: Example, place: int, key: str, said: oracle.Outcome, expe
 @random_frameworks
 @given(example=examples())
 def test_engine_says_what_the_oracle_says(author: User, example: Example) -> None:
+    event(f"accounts: {len(example.accounts)}")
     expected = expected_of(example)
 
     with undone():
@@ -85,3 +89,109 @@ def test_engine_says_what_the_oracle_says(author: User, example: Example) -> Non
             outcome.reason,
             outcome.rule,
         )
+
+
+def _changed(node: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The tree with `change` applied to every node, from the leaves up."""
+    copy = dict(node)
+    if "item" in node:
+        copy["item"] = _changed(node["item"], change)
+    if "items" in node:
+        copy["items"] = [_changed(item, change) for item in node["items"]]
+    return change(copy)
+
+
+def _by_de_morgan(node: dict[str, Any]) -> dict[str, Any]:
+    if node["op"] not in ("all", "any"):
+        return node
+    other = "any" if node["op"] == "all" else "all"
+    items = [{"id": f"{item['id']}-", "op": "not", "item": item} for item in node["items"]]
+    return {"id": f"{node['id']}_", "op": "not", "item": {"id": node["id"], "op": other, "items": items}}
+
+
+def _doubly_negated(node: dict[str, Any]) -> dict[str, Any]:
+    return {"id": f"{node['id']}-", "op": "not", "item": {"id": f"{node['id']}_", "op": "not", "item": node}}
+
+
+def _reversed(node: dict[str, Any]) -> dict[str, Any]:
+    return {**node, "items": node["items"][::-1]} if "items" in node else node
+
+
+@pytest.mark.parametrize("change", [_by_de_morgan, _doubly_negated, _reversed])
+def test_rule_said_in_another_way_has_the_same_outcome(author: User, change: Any) -> None:
+    @settings(random_frameworks, max_examples=settings().max_examples // 4 + 1)
+    @given(example=examples(most_dimensions=2))
+    def compare(example: Example) -> None:
+        with undone():
+            said = outcomes_of(example, author)
+        with undone():
+            otherwise = outcomes_of(replace(example, bodies=_reworded(example, change)), author)
+        assert said == otherwise
+
+    compare()
+
+
+def _reworded(example: Example, change: Any) -> Bodies:
+    """The framework with every rule changed where that keeps it within eight levels."""
+    return {
+        part: {**body, "rules": [_rule_changed(rule, change) for rule in body["rules"]]} if "rules" in body else body
+        for part, body in example.bodies.items()
+    }
+
+
+def _rule_changed(rule: dict[str, Any], change: Any) -> dict[str, Any]:
+    root = _changed(rule["criteria"]["root"], change)
+    if _depth(root) > MAX_DEPTH:
+        root = change(rule["criteria"]["root"])
+    return {**rule, "criteria": {"schema": "criteria/1", "root": root}}
+
+
+def _depth(node: dict[str, Any]) -> int:
+    return 1 + max((_depth(each) for each in [*node.get("items", ()), *filter(None, [node.get("item")])]), default=0)
+
+
+def outcomes_of(example: Example, author: User) -> list[dict[str, oracle.Outcome]]:
+    version = storing.store_framework(example.bodies, author)
+    rows = storing.store_accounts(example.accounts, version.framework, author, example.as_of)
+    ids = [row.pk for row in rows]
+    storing.apply(version, ids, example.as_of)
+    assigned = storing.assigned(ids)
+    return [assigned[pk] for pk in ids]
+
+
+@settings(random_frameworks, max_examples=settings().max_examples // 2 + 1)
+@given(example=examples(), size=st.integers(1, 3))
+def test_bulk_single_preview_and_repetition_agree(author: User, example: Example, size: int) -> None:
+    """Chunks of any size write the same rows; a second pass previews and writes nothing."""
+    with undone():
+        version = storing.store_framework(example.bodies, author)
+        rows = storing.store_accounts(example.accounts, version.framework, author, example.as_of)
+        ids = [row.pk for row in rows]
+        for start in range(0, len(ids), size):
+            storing.apply(version, ids[start : start + size], example.as_of)
+        in_chunks = storing.assigned(ids)
+        previewed = storing.preview(version, ids, example.as_of)
+        again = storing.apply(version, ids, example.as_of)
+        by_range = storing.apply_range(version, min(ids), max(ids) + 1, example.as_of)
+
+        assert [in_chunks[pk] for pk in ids] == [
+            {key: replace(outcome, trace={}) for key, outcome in outcomes.items()} for outcomes in expected_of(example)
+        ]
+        assert (previewed.changed, again.changed, again.transitions, by_range.changed) == (0, 0, 0, 0)
+
+
+@settings(random_frameworks, max_examples=settings().max_examples // 2 + 1)
+@given(example=examples())
+def test_preview_of_changed_facts_names_the_moves_that_applying_makes(author: User, example: Example) -> None:
+    """Accounts take each other's values: what would move is what moves."""
+    with undone():
+        version = storing.store_framework(example.bodies, author)
+        rows = storing.store_accounts(example.accounts, version.framework, author, example.as_of)
+        ids = [row.pk for row in rows]
+        storing.apply(version, ids, example.as_of)
+        storing.exchange_values(rows)
+
+        planned = storing.preview(version, ids, example.as_of)
+        applied = storing.apply(version, ids, example.as_of)
+
+        assert planned.moves == applied.moves

@@ -66,6 +66,9 @@ class MappingForm(forms.Form):
     )
     external_id = forms.ChoiceField(label="Column with the account's id")
     allow_new = forms.BooleanField(label="Create accounts that are not known yet", required=False)
+    ignore_rest = forms.BooleanField(
+        label="Leave out all columns that are not chosen", required=False, help_text="They are listed in the preview."
+    )
     missing = forms.CharField(
         label="Cells that mean “missing”", required=False, max_length=200, help_text="Separated by commas."
     )
@@ -121,7 +124,7 @@ class MappingForm(forms.Form):
             "source": data["source"],
             "external_id": data["external_id"],
             "columns": columns,
-            "ignore": [header for number, header in enumerate(self.headers) if data[f"target_{number}"] == IGNORE],
+            "ignore": [header for header in self._left_out() if header not in (data["external_id"], period)],
             "constants": self._constants(),
             "period": self._period() if period else None,
             "observations": numbers if period else [],
@@ -131,6 +134,10 @@ class MappingForm(forms.Form):
             "encoding": encoding or "utf-8",
             "delimiter": delimiter,
         }
+
+    def _left_out(self) -> list[str]:
+        ways = (IGNORE, "") if self.cleaned_data["ignore_rest"] else (IGNORE,)
+        return [header for number, header in enumerate(self.headers) if self.cleaned_data[f"target_{number}"] in ways]
 
     def _is_observable(self, rule: Mapping[str, Any]) -> bool:
         return "attribute" in rule and self.targets[rule["attribute"]].is_number
@@ -176,7 +183,8 @@ def initial_values(headers: Sequence[str], guess: Guess, known: ImportMapping | 
     values: dict[str, Any] = {"external_id": guess.external_id, "period": guess.period, "allow_new": True}
     values |= {"missing": "-, N/A", "fiscal_year_end": "12-31"}
     for number, column in enumerate(guess.columns):
-        is_ignored = known is not None and (known.ignore_unknown or column.header in known.ignore)
+        is_ignored = column.header in (guess.external_id, guess.period)
+        is_ignored |= known is not None and (known.ignore_unknown or column.header in known.ignore)
         values[f"target_{number}"] = column.key or (IGNORE if is_ignored else "")
         values[f"form_{number}"] = "" if column.form in ("plain", "YYYY-MM-DD") else column.form
     if known is None:

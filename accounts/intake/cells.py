@@ -180,13 +180,18 @@ def _guess(text: str) -> str:
     """What the person may have meant, never used: "1k" may be 1,000."""
     bare = unicodedata.normalize("NFKC", text).strip().lower().strip("$€£¥ ")
     if suffix := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(k|mn?|bn?)", bare):
-        return f" It may mean {Decimal(suffix[1]) * _SUFFIXES[suffix[2]]:,f}."
+        return f" It may mean {_plainly(Decimal(suffix[1]) * _SUFFIXES[suffix[2]])}."
     if span := re.fullmatch(r"([0-9,.]+) ?[-–] ?([0-9,.]+)", bare):
         return f" It looks like a range from {span[1]} to {span[2]}."
     readings = {value for form in _GROUPED if (value := _read_number(bare, form)) is not None}
     if not readings:
         return ""
     return f" It may mean {' or '.join(f'{value:,f}' for value in sorted(readings))}."
+
+
+def _plainly(value: Decimal) -> str:
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _short(text: str) -> str:

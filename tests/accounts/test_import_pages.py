@@ -198,6 +198,15 @@ def test_mapping_with_an_unknown_column_left_open_is_refused(site: Client) -> No
     assert batch.state == Import.State.UPLOADED
 
 
+def test_mapping_leaves_out_the_rest_when_told(site: Client) -> None:
+    batch = uploaded(site, ROW)
+
+    site.post(address(batch, "mapping"), {**MAPPING, "target_4": "", "ignore_rest": "on"})
+
+    batch.refresh_from_db()
+    assert (batch.state, batch.mapping["ignore"]) == ("validating", ["industry"])
+
+
 def test_mapping_that_contradicts_itself_is_refused(site: Client) -> None:
     batch = uploaded(site, ROW)
 

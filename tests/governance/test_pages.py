@@ -110,6 +110,13 @@ def test_first_steps_lead_to_an_active_version(db, people):
     assert [step.is_done for step in first_steps()] == [False] * 5
 
 
+def test_inbox_of_an_empty_installation_leads_to_the_first_step(sign_in, people):
+    text = sign_in(people.ravi).get("/").content.decode()
+
+    assert "First steps" in text
+    assert reverse("accounts:import_list") in text
+
+
 def test_first_steps_end_with_an_active_version(model):
     assert first_steps() == []
 

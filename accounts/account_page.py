@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.db.utils import DataError
@@ -244,17 +245,17 @@ class AccountPage:
     @cached_property
     def values(self) -> list[ValueRow]:
         """Every attribute that the active versions know, by label."""
-        attributes = {key: kind for plan in self.plans for key, kind in plan.definition.attributes.items()}
-        rows = [self._value_row(attribute) for attribute in attributes.values()]
-        return sorted(rows, key=lambda row: row.label.casefold())
+        rows = {
+            attribute.key: self._value_row(attribute, plan.definition.zone)
+            for plan in self.plans
+            for attribute in plan.definition.attributes.values()
+        }
+        return sorted(rows.values(), key=lambda row: row.label.casefold())
 
-    def _value_row(self, attribute: AttributeType) -> ValueRow:
+    def _value_row(self, attribute: AttributeType, zone: ZoneInfo) -> ValueRow:
         value = value_words(self.account, attribute)
         source, observed_at = _provenance(self.account, attribute.key)
-        stale = ""
-        if value and observed_at and attribute.freshness_days is not None:
-            age = (self.at - observed_at).days
-            stale = f"older than {attribute.freshness_days} days" if age >= attribute.freshness_days else ""
+        stale = stale_words(attribute, observed_at, self.at.astimezone(zone)) if value else ""
         return ValueRow(attribute.label, value, source_words(source), observed_at, stale)
 
     @property
@@ -340,6 +341,17 @@ def _provenance(account: Account, key: str) -> tuple[str, datetime | None]:
     said: Mapping[str, Any] = account.provenance.get(key) or {}
     observed_at = getattr(account, f"{key}_observed_at", None) or parse_datetime(str(said.get("at") or ""))
     return str(said.get("source") or ""), observed_at
+
+
+def stale_words(attribute: AttributeType, observed_at: datetime | None, now: datetime) -> str:
+    """Why the rules take the value for missing although it is there, or "". `now` is in the framework's zone."""
+    days = attribute.freshness_days
+    if days is None:
+        return ""
+    if observed_at is None:
+        return "nobody knows how old"
+    first_day = now.date() - timedelta(days=days)
+    return f"older than {days} days" if observed_at.astimezone(now.tzinfo).date() < first_day else ""
 
 
 def renewal(ends_on: date | None, today: date) -> dict[str, str]:

@@ -17,4 +17,5 @@ class AccountsConfig(AppConfig):
         nav.register(
             nav.NavEntry(nav.MAIN, "Accounts", "building", "accounts:account_list", order=30, key="a", on_phone=True),
             nav.NavEntry(nav.OPERATE, "Runs", "player-play", "accounts:run_list", order=10, key="r"),
+            nav.NavEntry(nav.OPERATE, "Imports", "database-import", "accounts:import_list", order=20, key="d"),
         )

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.account_list import distribution, listed_dimensions, moved_url
+from accounts.account_page import renewal, stale_words
 from accounts.models import (
     Account,
     AccountIdentifier,
@@ -27,6 +28,7 @@ from accounts.models import (
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.overrides import grant_override
 from accounts.services.runs import release_run
+from frameworks.criteria.types import AttributeType
 from frameworks.models import Dimension, User
 from tests.accounts.activating import AT, account, activate, signed_version, work_off
 from tests.accounts.test_runs import spread
@@ -370,8 +372,6 @@ def test_account_page_names_sources_ages_and_generated_values(visitor: Client) -
     spread()
     given = account(
         "Acme",
-        weekly_active_share=Decimal("44.00"),
-        weekly_active_share_observed_at=AT - timedelta(days=400),
         provenance={
             "arr": {"source": "generated", "at": AT.isoformat()},
             "industry": {"source": "fortune.csv", "at": AT.isoformat()},
@@ -384,7 +384,29 @@ def test_account_page_names_sources_ages_and_generated_values(visitor: Client) -
     assert "ARR $60,000 generated for the demo" in said
     assert "Industry Technology fortune.csv 1 min ago" in said
     assert "made up" in said
-    assert re.search(r"Weekly active users 44% – older than \d+ days", said)
+
+
+@pytest.mark.parametrize(
+    ("freshness", "age", "said"),
+    [(30, 30, ""), (30, 31, "older than 30 days"), (None, 400, ""), (30, None, "nobody knows how old")],
+)
+def test_value_too_old_to_count_is_marked(freshness: int | None, age: int | None, said: str) -> None:
+    attribute = AttributeType("seats", "Seats", "integer", freshness_days=freshness)
+    observed_at = None if age is None else AT - timedelta(days=age)
+
+    assert stale_words(attribute, observed_at, AT) == said
+
+
+@pytest.mark.parametrize(
+    ("days", "value", "tone"),
+    [(113, "113 days", ""), (1, "1 day", ""), (0, "Today", ""), (-1, "1 day ago", "warn"), (None, "–", "")],
+)
+def test_renewal_says_how_many_days_are_left(days: int | None, value: str, tone: str) -> None:
+    ends_on = None if days is None else AT.date() + timedelta(days=days)
+
+    said = renewal(ends_on, AT.date())
+
+    assert (said["value"], said["tone"]) == (value, tone)
 
 
 def test_account_page_shows_the_newest_value_of_a_restated_period(visitor: Client) -> None:

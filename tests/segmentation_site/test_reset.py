@@ -13,6 +13,7 @@ from segmentation_site import embedded
 @pytest.fixture
 def var(settings, tmp_path: Path) -> Path:
     settings.VAR_DIR = tmp_path
+    settings.AUDIT_ANCHOR_FILE = str(tmp_path / "audit-anchors.jsonl")
     for name in ("servers", "media", "mail"):
         (tmp_path / name).mkdir()
     for name in ("secret_key", "audit-anchors.jsonl", "up.lock"):

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from segmentation_site import embedded
 
+# Everything else under var/ speaks of data that is gone by then.
 KEPT = {"servers", "secret_key"}
 
 
@@ -28,8 +29,9 @@ class Command(BaseCommand):
             embedded.reset()
         except embedded.EmbeddedServerError as error:
             raise CommandError(str(error)) from None
-        for name in ("media", "mail"):
-            shutil.rmtree(settings.VAR_DIR / name, ignore_errors=True)
+        for path in settings.VAR_DIR.iterdir():
+            if path.name not in KEPT and path.suffix != ".lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         if not os.environ.get("DATABASE_URL"):
             # It anchors the chain that was just deleted; a new chain would look cut off.
             Path(settings.AUDIT_ANCHOR_FILE).unlink(missing_ok=True)

@@ -153,6 +153,6 @@ def _demo_people() -> list[User]:
 
 register(
     NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="v", on_phone=True),
-    NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:signing", order=40, key="s"),
+    NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:my_signing", order=40, key="s"),
     NavEntry(FOOT, "Administration", "settings", "admin:index", order=20, staff_only=True),
 )

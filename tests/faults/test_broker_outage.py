@@ -13,8 +13,6 @@ import pytest
 from tests.faults.broker import Broker
 from tests.journeys.site import Site
 
-pytestmark = pytest.mark.serial
-
 ACCOUNTS = 20
 
 

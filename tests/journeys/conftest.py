@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.journeys.site import PASSWORD, Site
 
@@ -41,11 +40,7 @@ def login(site: Site, browser: Browser) -> Iterator[Login]:
         contexts[key].set_default_timeout(15_000)
         contexts[key].on("console", lambda message: _note(message.type, message.text, complaints))
         page = contexts[key].new_page()
-        page.goto("/login/")
-        page.locator("input[name=login]").fill(f"{name}@demo.cutline.example")
-        page.locator("input[name=password]").fill(PASSWORD)
-        page.locator("input[name=password]").press("Enter")
-        expect(page).not_to_have_url(f"{site.address}/login/")
+        log_in(page, name)
         return page
 
     yield open_page
@@ -54,15 +49,14 @@ def login(site: Site, browser: Browser) -> Iterator[Login]:
     assert complaints == []
 
 
+def log_in(page: Page, name: str) -> None:
+    page.goto("/login/")
+    page.locator("input[name=login]").fill(f"{name}@demo.cutline.example")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
 def _note(kind: str, text: str, complaints: list[str]) -> None:
     if kind == "error" and "Content Security Policy" in text:
         complaints.append(text)
-
-
-@pytest.fixture
-def pictures(request: pytest.FixtureRequest) -> Path:
-    """Where screenshots go when somebody wants to look at them: SCREENSHOTS=folder."""
-    folder = Path(os.environ.get("SCREENSHOTS", "/dev/null"))
-    if folder != Path("/dev/null"):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder

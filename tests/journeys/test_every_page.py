@@ -1,0 +1,105 @@
+"""Every page of the workspace over the whole demo: no serious axe finding, no sideways scrolling, no console error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tests.journeys.conftest import log_in
+from tests.journeys.site import Site
+
+pytestmark = pytest.mark.browser
+
+VERSION = "/frameworks/customer-segmentation/v1/"
+TABS = ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
+PAGES = {
+    "ravi": [
+        "/",
+        "/accounts/",
+        "/accounts/?q=walmart",
+        "/accounts/{account}/",
+        "/accounts/{overridden}/",
+        "/runs/",
+        "/runs/{run}/",
+        "/imports/",
+        "/imports/{import}/",
+        "/requests/",
+        "/requests/{request}/",
+        "/frameworks/",
+        "/frameworks/new/",
+        "/frameworks/customer-segmentation/",
+        VERSION,
+        *(
+            f"{VERSION}{tab}/"
+            for tab in ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
+        ),
+        "/audit/",
+        "/help/",
+    ],
+    "priya": ["/", f"{VERSION}sign/", "/sign-off/"],
+    "leah": ["/", "/accounts/{account}/override/"],
+    "": ["/login/"],
+}
+SUBJECTS = {
+    "account": "SELECT uuid FROM accounts_account WHERE name = 'Walmart'",
+    "overridden": "SELECT a.uuid FROM accounts_account a JOIN accounts_override o ON o.account_id = a.id LIMIT 1",
+    "run": "SELECT uuid FROM accounts_assignmentrun ORDER BY id DESC LIMIT 1",
+    "import": "SELECT uuid FROM accounts_import ORDER BY id DESC LIMIT 1",
+    "request": "SELECT uuid FROM governance_overriderequest ORDER BY id DESC LIMIT 1",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The whole demo."""
+    site = Site(f"cutline_pages_{os.getpid()}", tmp_path_factory.mktemp("pages"))
+    try:
+        site.start()
+        site.manage("demo")
+        yield site
+    finally:
+        site.stop()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])
+def test_every_page_is_accessible_and_fits(site: Site, browser: Browser, width: int, scheme: Any) -> None:
+    subjects = {key: str(site.query(statement)[0][0]) for key, statement in SUBJECTS.items()}
+    found: list[str] = []
+    for name, paths in PAGES.items():
+        context = browser.new_context(
+            base_url=site.address, viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        page = context.new_page()
+        page.on("console", partial(_note, found))
+        if name:
+            log_in(page, name)
+        for path in paths:
+            found += _faults(page, path.format(**subjects), width)
+        context.close()
+
+    assert found == []
+
+
+def _note(found: list[str], message: ConsoleMessage) -> None:
+    if message.type == "error":
+        found.append(f"{message.location['url']}: {message.text}")
+
+
+def _faults(page: Page, path: str, width: int) -> list[str]:
+    answer = page.goto(path)
+    if answer is None or answer.status != 200:
+        return [f"{path}: {answer and answer.status}"]
+    faults = []
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        faults.append(f"{path}: wider than {width} px")
+    if page.locator("h1").count() != 1:
+        faults.append(f"{path}: {page.locator('h1').count()} h1")
+    violations = Axe().run(page).response["violations"]
+    serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+    return faults + [f"{path}: {each['id']} {each['nodes'][0]['target']}" for each in serious]

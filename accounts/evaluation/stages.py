@@ -10,7 +10,7 @@ Every topological level of dimensions becomes three nested selects over the alia
 A level reads the one below like columns of the account. `OFFSET 0` keeps PostgreSQL from flattening the selects,
 which would evaluate every leaf again at each mention and grow exponentially over chained dimensions. Of the account
 itself only the columns that expressions name are read: carrying the others through every level cost a single account
-a third of its time and a run a tenth.
+a third of its time and a run 6 % of it.
 
 Outcome codes of a dimension with K candidates, in precedence order from 1:
 1…K matched · K+1…2K provisional · 2K+1 fallback · 2K+2 no match · 2K+3 missing data · 2K+4 conflict · 2K+5 excluded.

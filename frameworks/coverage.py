@@ -6,7 +6,7 @@ dimension, an attribute's definition or the calendar changes, so their semantic 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from frameworks.models import FrameworkVersion, Kind, Part, PartBody, Requirement
 from frameworks.parts import KINDS, combine_digests
@@ -83,7 +83,13 @@ def covered_digest(requirement: Requirement, manifest: Manifest) -> str:
     covered = manifest.covered_by(requirement)
     rows = [(part.kind, part.key, part.at(requirement.level)) for part in covered]
     context = [(f"context {part.kind}", part.key, part.semantic) for part in manifest.context_of(covered)]
-    return combine_digests([*rows, *context])
+    return _combined((*rows, *context))
+
+
+# A version of ten thousand parts is read again and again between two edits.
+@lru_cache(maxsize=65_536)
+def _combined(rows: tuple[tuple[str, str, str], ...]) -> str:
+    return combine_digests(rows)
 
 
 def manifest_of(version: FrameworkVersion) -> Manifest:

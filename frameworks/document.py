@@ -37,15 +37,14 @@ class RuleText:
     problem: str = ""
 
 
-@dataclass(frozen=True)
 class PartText:
-    """One part as it is shown: its typed body, and for segments the rules in words."""
+    """One part as it is shown. The body is parsed, and rules put in words, when somebody looks at them."""
 
-    kind: str
-    key: str
-    label: str
-    schema: Any
-    rules: tuple[RuleText, ...] = ()
+    def __init__(self, document: "Document", kind: str, key: str, label: str) -> None:
+        self._document = document
+        self.kind = kind
+        self.key = key
+        self.label = label
 
     @property
     def id(self) -> PartId:
@@ -54,6 +53,14 @@ class PartText:
     @property
     def path(self) -> str:
         return f"{self.kind}/{self.key}"
+
+    @cached_property
+    def schema(self) -> Any:
+        return parse_body(self.kind, self._document.bodies[self.id])
+
+    @cached_property
+    def rules(self) -> tuple[RuleText, ...]:
+        return tuple(self._document.rules_of(self.schema)) if isinstance(self.schema, Segment) else ()
 
 
 class Document:
@@ -93,19 +100,19 @@ class Document:
         return part.label if part else humanise(key)
 
     def _part(self, kind: str, key: str) -> PartText:
-        schema = parse_body(kind, self.bodies[kind, key])
-        label = getattr(schema, "label", "")
+        body = self.bodies[kind, key]
+        label = str(body.get("label", ""))
         if kind == Kind.META:
             label = "About the framework"
         elif kind == Kind.POLICY:
             label = POLICIES.get(key, f"{humanise(key)} policy")
         elif kind == Kind.PLAYBOOK:
             segment = self.bodies.get((Kind.SEGMENT.value, key))
-            label = segment["label"] if segment else humanise(key.partition("/")[2])
-        rules = tuple(self._rules(schema)) if isinstance(schema, Segment) else ()
-        return PartText(kind, key, label or humanise(key), schema, rules)
+            label = str(segment["label"]) if segment else humanise(key.partition("/")[2])
+        return PartText(self, kind, key, label or humanise(key))
 
-    def _rules(self, segment: Segment) -> Iterator[RuleText]:
+    def rules_of(self, segment: Segment) -> Iterator[RuleText]:
+        """The rules of a segment in words."""
         for rule in segment.rules:
             try:
                 root = self.definition.criteria_of(segment.dimension, rule.criteria).root

@@ -77,6 +77,11 @@ class SigningPage:
         return Document(bodies_of(self.version))
 
     @cached_property
+    def items_left(self) -> int:
+        """How many more wait than one page asks."""
+        return len(self.waiting) - len(self.items)
+
+    @cached_property
     def standings(self) -> list[RequirementStanding]:
         """Every requirement whose signers include this person."""
         pools = self.standings_of.pools
@@ -96,8 +101,9 @@ class SigningPage:
 
     @cached_property
     def answered(self) -> list[tuple[Item, Given]]:
-        """What this person answered and can take back."""
+        """What this person answered and can take back, the newest first."""
         pairs = [(each, given) for each in self.standings if (given := each.answer_of(self.user.pk))]
+        pairs = sorted(pairs, key=lambda pair: pair[1].pk, reverse=True)[:ITEMS]
         items = self._items([standing for standing, _ in pairs])
         return [(item, given) for item, (_, given) in zip(items, pairs, strict=True)]
 

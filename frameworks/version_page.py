@@ -16,7 +16,7 @@ from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.parts.diff import FieldChange, PartChange, diff_parts
 from frameworks.parts.wording import humanise
 from frameworks.querysets import assumed
-from frameworks.services.activation import activation_blockers
+from frameworks.services.activation import blockers_of
 from frameworks.services.review import plan_requirements, submission_problems
 from frameworks.standing import RequirementStanding, Standings
 
@@ -31,6 +31,7 @@ RAIL = (
 RAIL_ROWS = 6
 QUIET = ("", "signed")
 TERMS_SHOWN = 6
+CONFIRMED_AT_ONCE = 500
 
 
 @dataclass
@@ -59,6 +60,7 @@ class VersionPage:
     def __init__(self, version: FrameworkVersion, user: User, at: datetime) -> None:
         self.version = version
         self.user = user
+        self.user_id = user.pk
         self.at = at
 
     # What is there
@@ -95,14 +97,14 @@ class VersionPage:
 
     @property
     def confirm_choices(self) -> list[tuple[str, str]]:
-        """Every ASSUMED part in words, and what its tick posts: the digest that this page showed."""
+        """ASSUMED parts in words, and what each tick posts: the digest that this page showed."""
         digests = {part.id: part.digest for part in self.standings_of.manifest.parts.values()}
         return [
             (
                 f"{Kind(part.kind).label}: {self.document.label_of(*part.id)}",
                 f"{part.path}@{digests[part.id]}",
             )
-            for part in self.to_confirm
+            for part in self.to_confirm[:CONFIRMED_AT_ONCE]
         ]
 
     @property
@@ -147,7 +149,7 @@ class VersionPage:
             found.rows.append(Row("Wording", after=str(self.document.bodies[change.kind, change.key]["wording"])))
         found.noes = [
             (given.printed_name, given.reason)
-            for standing in self._about((change.kind, change.key))
+            for standing in self.standings_about((change.kind, change.key))
             for given in standing.rejections
         ]
         return found
@@ -165,8 +167,9 @@ class VersionPage:
 
     def _shortened(self, rows: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
         """What somebody has to look at first; the rest of a long group as one line."""
-        loud = [row for row in rows if row["is_changed"] or row["is_current"] or row["badge"] not in QUIET]
-        quiet = [row for row in rows if row not in loud]
+        is_loud = [row["is_changed"] or row["is_current"] or row["badge"] not in QUIET for row in rows]
+        loud = [row for row, is_it in zip(rows, is_loud, strict=True) if is_it]
+        quiet = [row for row, is_it in zip(rows, is_loud, strict=True) if not is_it]
         if len(rows) <= RAIL_ROWS:
             return [*loud, *quiet]
         kept = loud[:RAIL_ROWS]
@@ -208,13 +211,16 @@ class VersionPage:
             return f"{len(open_ones)} open" if len(parts) > 1 else "open"
         return "signed" if standings or self._is_signed_in_sets(parts) else ""
 
+    @cached_property
+    def _set_standings(self) -> list[RequirementStanding]:
+        return [standing for standing in self.standings if not standing.requirement.part_key]
+
     def _is_signed_in_sets(self, parts: Sequence[PartId]) -> bool:
         """Parts without a requirement of their own are signed when every set that covers them is."""
         covering = [
             standing
-            for standing in self.standings
-            if not standing.requirement.part_key
-            and any(kind in standing.requirement.kinds for kind, _ in parts)
+            for standing in self._set_standings
+            if any(kind in standing.requirement.kinds for kind, _ in parts)
             and (not standing.requirement.keys or any(key in standing.requirement.keys for _, key in parts))
         ]
         return bool(covering) and all(standing.is_met for standing in covering)
@@ -243,7 +249,7 @@ class VersionPage:
     # Requirements
 
     def is_asked(self, standing: RequirementStanding) -> bool:
-        return not standing.is_met and any(person.pk == self.user.pk for person in standing.missing)
+        return any(person.pk == self.user_id for person in standing.missing) and not standing.is_met
 
     @cached_property
     def my_open(self) -> list[RequirementStanding]:
@@ -309,7 +315,7 @@ class VersionPage:
         """Why a version under way cannot be activated yet."""
         if self.version.state not in (State.IN_REVIEW, State.APPROVED, State.SCHEDULED):
             return []
-        return activation_blockers(self.version, self.at)
+        return blockers_of(self.standings_of, self.standings)
 
     @property
     def met_count(self) -> int:
@@ -342,7 +348,11 @@ class VersionPage:
         return reverse(f"frameworks:{name}", kwargs={**place, **values})
 
     def part_url(self, part: PartId) -> str:
-        return f"{self.url('version_detail')}?part={part[0]}/{part[1]}"
+        return f"{self._address}?part={part[0]}/{part[1]}"
+
+    @cached_property
+    def _address(self) -> str:
+        return self.url("version_detail")
 
     def _tab_of(self, kind: str) -> str:
         tabs = {

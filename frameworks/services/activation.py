@@ -3,6 +3,7 @@
 The run over the accounts is planned and applied by the apps above, around `flip_active_version`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -24,6 +25,13 @@ def activation_blockers(version: FrameworkVersion, at: datetime) -> list[str]:
 
     Everything is derived again: digests, decisions, freshness, and whether each signer still has their role.
     """
+    standings = Standings(version, at)
+    return blockers_of(standings, standings.all())
+
+
+def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding]) -> list[str]:
+    """`activation_blockers` from what is read already."""
+    version = standings.version
     blockers = []
     if version.state not in (State.APPROVED, State.SCHEDULED):
         blockers.append(f"Version {version.number} is {version.standing.lower()}, not approved.")
@@ -31,10 +39,9 @@ def activation_blockers(version: FrameworkVersion, at: datetime) -> list[str]:
     if version.base_version_id != version.framework.active_version_id:
         base = f"version {version.base_version.number}" if version.base_version else "no version"
         blockers.append(f"It was drafted from {base}, but {active} is active now: start a new draft from {active}.")
-    standings = Standings(version, at)
     if version.manifest_digest and standings.manifest.digest != version.manifest_digest:
         blockers.append("Its parts are not the ones that were submitted.")
-    blockers += [requirement_words(standing) for standing in standings.all() if not standing.is_met]
+    blockers += [requirement_words(standing) for standing in requirements if not standing.is_met]
     return blockers
 
 

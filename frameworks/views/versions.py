@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from frameworks import panels
+from frameworks.document import PartText
 from frameworks.errors import InvalidError
 from frameworks.forms import EvidenceForm, ReasonForm
 from frameworks.models import Confirmation, Contribution, FrameworkVersion, Kind, Part, Signoff
@@ -31,6 +33,7 @@ TABS = (
     ("version_history", "History", None),
 )
 HISTORY_ROWS = 100
+PARTS_PER_SHEET = 60
 
 
 def version_or_404(slug: str, number: int) -> FrameworkVersion:
@@ -91,6 +94,11 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
     return _render(request, page, "version_detail", **context)
 
 
+def _sheet(request: HttpRequest, parts: list[PartText]) -> Page[PartText]:
+    """The sheet of a long list that `?page=` asks for."""
+    return Paginator(parts, PARTS_PER_SHEET).get_page(request.GET.get("page"))
+
+
 def _activate_url(version: FrameworkVersion) -> str:
     """Activation evaluates accounts, so it is a page of an app above; empty where that app is not installed."""
     try:
@@ -104,7 +112,8 @@ def _activate_url(version: FrameworkVersion) -> str:
 @require_GET
 def version_definitions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = _page(request, slug, number)
-    return _render(request, page, "version_definitions", terms=page.document.of_kind(Kind.TERM))
+    terms = _sheet(request, page.document.of_kind(Kind.TERM))
+    return _render(request, page, "version_definitions", terms=terms)
 
 
 @login_required
@@ -119,15 +128,17 @@ def version_dimensions(request: HttpRequest, slug: str, number: int) -> HttpResp
 @require_GET
 def version_playbooks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = _page(request, slug, number)
-    playbooks = [(part, page.document.label_of(part.kind, part.key)) for part in page.document.of_kind(Kind.PLAYBOOK)]
-    return _render(request, page, "version_playbooks", playbooks=playbooks)
+    sheet = _sheet(request, page.document.of_kind(Kind.PLAYBOOK))
+    playbooks = [(part, page.document.label_of(part.kind, part.key)) for part in sheet]
+    return _render(request, page, "version_playbooks", playbooks=playbooks, sheet=sheet)
 
 
 @login_required
 @require_GET
 def version_data_sources(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = _page(request, slug, number)
-    return _render(request, page, "version_data_sources", sources=page.document.of_kind(Kind.DATA_SOURCE))
+    sources = _sheet(request, page.document.of_kind(Kind.DATA_SOURCE))
+    return _render(request, page, "version_data_sources", sources=sources)
 
 
 @login_required

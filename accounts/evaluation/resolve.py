@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db.models import (
     BooleanField,
-    CharField,
     DateField,
     DateTimeField,
     DecimalField,
@@ -31,11 +30,8 @@ from django.db.models.functions import Cast, Lower, NullIf
 from django.db.models.lookups import In
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
-from accounts.errors import NoSuchAttributeError
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
 from frameworks.criteria.types import AttributeType
-
-TEXT_KEYS = frozenset({"industry", "country", "state", "city"})
 
 # What Python's strip and the matching keys take away at both ends, as far as people's data has it.
 _BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000\u200b\ufeff"
@@ -88,15 +84,11 @@ class AccountResolver:
 
     def text_key(self, key: str) -> Expression:
         """The stored matching key. It knows the usual missing tokens; the attribute's own are taken out here."""
-        if key not in TEXT_KEYS:
-            raise NoSuchAttributeError(
-                f"{key} is text, and company-specific attributes hold no text that rules compare."
-            )
-        column = F(f"{key}_key")
+        column: Any = F(f"{key}_key") if key in CORE_ATTRIBUTES else KeyTextTransform(key, "attribute_keys")
         tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
         if not tokens:
-            return column  # type: ignore[return-value]
-        return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=CharField())
+            return column  # type: ignore[no-any-return]
+        return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=TextField())
 
     def observed_at(self, key: str) -> Expression:
         if key in OBSERVED:

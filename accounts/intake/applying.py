@@ -6,7 +6,7 @@ are written, so that two imports, or an import and a person, never wait for each
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -233,7 +233,9 @@ def _update_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> N
     sets = [assignment for part in changed for assignment in _assignments(part, stamp)]
     own = [part for part in changed if not part.target.column]
     if own:
-        sets.append(f"attributes = {_merged_attributes(own)}")
+        sets.append(f"attributes = {_merged('attributes', own, _value)}")
+        if texts := [part for part in own if part.target.has_key]:
+            sets.append(f"attribute_keys = {_merged('attribute_keys', texts, _key)}")
     sets += [
         "provenance = a.provenance || p.provenance",
         "version = a.version + 1",
@@ -287,15 +289,24 @@ def _key(part: Part) -> str:
     return f"coalesce({key}, '')" if part.target.key == "name" else key
 
 
-def _merged_attributes(own: list[Part]) -> str:
-    """Changed values put in, cleared ones taken out; jsonb has no null left in it."""
+def _value(part: Part) -> str:
+    return f"c.v{part.number}"
+
+
+def _merged(column: str, own: list[Part], new: Callable[[Part], str]) -> str:
+    """The JSON with changed values put in and cleared ones taken out; no null is left in it."""
     pairs = ", ".join(
-        f"{literal(part.target.key)}, CASE WHEN {_is_changed(part)} THEN c.v{part.number}"
-        f" ELSE a.attributes->{literal(part.target.key)} END"
+        f"{literal(part.target.key)}, CASE WHEN {_is_changed(part)} THEN to_jsonb({new(part)})"
+        f" ELSE a.{column}->{literal(part.target.key)} END"
         for part in own
     )
     keys = text_array(part.target.key for part in own)
-    return f"(a.attributes - {keys}) || jsonb_strip_nulls(jsonb_build_object({pairs}))"
+    return f"(a.{column} - {keys}) || jsonb_strip_nulls(jsonb_build_object({pairs}))"
+
+
+def _built(own: list[Part], new: Callable[[Part], str]) -> str:
+    pairs = ", ".join(f"{literal(part.target.key)}, {new(part)}" for part in own)
+    return f"jsonb_strip_nulls(jsonb_build_object({pairs}))"
 
 
 # New accounts
@@ -343,6 +354,7 @@ def _new_values(plan: ImportPlan, stamp: Stamp) -> dict[str, str]:
         "exclusion": "''",
         "currency": "'USD'",
         "attributes": "'{}'::jsonb",
+        "attribute_keys": "'{}'::jsonb",
         "provenance": "p.provenance",
         "version": "1",
         "created_at": at,
@@ -352,8 +364,9 @@ def _new_values(plan: ImportPlan, stamp: Stamp) -> dict[str, str]:
         values |= _new_value(part, values, at)
     own = [part for part in plan.parts if not part.target.column]
     if own:
-        pairs = ", ".join(f"{literal(part.target.key)}, c.v{part.number}" for part in own)
-        values["attributes"] = f"jsonb_strip_nulls(jsonb_build_object({pairs}))"
+        values["attributes"] = _built(own, _value)
+        if texts := [part for part in own if part.target.has_key]:
+            values["attribute_keys"] = _built(texts, _key)
     return values
 
 

@@ -71,7 +71,9 @@ def text_key(text: str) -> str | None:
 def name_key(text: str) -> str | None:
     """A company may be called “Unknown”: names have no missing tokens."""
     if not (text.isascii() and text.isprintable()):
-        return matching_key(text, missing_tokens=())
+        key = matching_key(text, missing_tokens=())
+        # Folding can make a text longer. Names are searched and sorted by their keys, never told apart by them.
+        return key[:255] if key else None
     return " ".join(text.lower().split()) or None
 
 

@@ -236,7 +236,7 @@ class _Keys(dict[str, str]):
         self.function = name_key if key == "name" else text_key
 
     def __missing__(self, text: str) -> str:
-        key = (self.function(text) or "")[:255]
+        key = self.function(text) or ""
         if len(self) < _MEMO_SIZE:
             self[text] = key
         return key

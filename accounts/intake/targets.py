@@ -93,4 +93,9 @@ def _core_target(key: str, data_type: str) -> Target:
 
 def _own_target(attribute: Attribute) -> Target:
     scales = {"money": 2, "decimal": JSON_DECIMALS}
-    return Target(key=attribute.key, data_type=attribute.data_type, scale=scales.get(attribute.data_type, 0))
+    return Target(
+        key=attribute.key,
+        data_type=attribute.data_type,
+        scale=scales.get(attribute.data_type, 0),
+        has_key=attribute.data_type == "text",
+    )

@@ -13,8 +13,9 @@ class Account(models.Model):
     """A customer or prospect company. Never a login, never deleted: `deleted_at` and `merged_into` are tombstones.
 
     Core attributes are typed columns, with the moment they were observed where freshness can matter; text that
-    rules compare has a matching key written beside it. Company-specific attributes are in `attributes`, decimals
-    as strings. `provenance` says per attribute where a value came from: {"arr": {"source": …, "at": …}}.
+    rules compare has a matching key written beside it, which can be longer than the text (ß becomes ss).
+    Company-specific attributes are in `attributes`, decimals as strings, and the matching keys of texts among them
+    in `attribute_keys`. `provenance` says per attribute where a value came from: {"arr": {"source": …, "at": …}}.
     """
 
     class Stage(models.TextChoices):
@@ -43,13 +44,13 @@ class Account(models.Model):
     ae = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     industry = models.CharField(max_length=150, null=True, blank=True)  # noqa: DJ001 - null is "missing"
-    industry_key = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
+    industry_key = models.TextField(null=True, editable=False)  # noqa: DJ001
     country = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
-    country_key = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001
+    country_key = models.TextField(null=True, editable=False)  # noqa: DJ001
     state = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
-    state_key = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001
+    state_key = models.TextField(null=True, editable=False)  # noqa: DJ001
     city = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
-    city_key = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001
+    city_key = models.TextField(null=True, editable=False)  # noqa: DJ001
 
     currency = models.CharField(max_length=3, default="USD", help_text="Of every money value of this account.")
     employee_count = models.BigIntegerField(null=True, blank=True)
@@ -68,6 +69,7 @@ class Account(models.Model):
     contract_end_on = models.DateField(null=True, blank=True)
 
     attributes = models.JSONField(default=dict, blank=True)
+    attribute_keys = models.JSONField(default=dict, db_default={}, editable=False)
     provenance = models.JSONField(default=dict, blank=True)
     source_version = models.BigIntegerField(null=True, blank=True)
     source_updated_at = models.DateTimeField(null=True, blank=True)

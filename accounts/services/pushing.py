@@ -79,7 +79,7 @@ class _Push:
     """One batch on its way into the database."""
 
     def __init__(self, reader: ItemReader, at: datetime) -> None:
-        self.targets = reader.core
+        self.targets, self.own = reader.core, reader.own
         self.at = at
         self.new: list[tuple[Item, Account]] = []
         # By key: two ids of one account may come in one batch.
@@ -151,12 +151,21 @@ class _Push:
         """Put the named values of the item into the account, and where they came from."""
         for key in keys:
             if key in item.own:
-                _set_own(account, key, item.own[key])
+                self._assign_own(account, key, item.own[key])
             else:
                 setattr(account, key, item.values[key])
                 if self.targets[key].has_key:
                     setattr(account, f"{key}_key", _text_key(key, item.values[key]))
         self._note_origin(item, account, keys)
+
+    def _assign_own(self, account: Account, key: str, value: Any) -> None:
+        """The JSON holds no null: a missing value is a missing key."""
+        matching = _text_key(key, value) if self.own[key].has_key else None
+        for stored, found in ((account.attributes, value), (account.attribute_keys, matching)):
+            if found is None:
+                stored.pop(key, None)
+            else:
+                stored[key] = found
 
     def _note_origin(self, item: Item, account: Account, keys: Iterable[str]) -> None:
         seen_at = item.observed_at or self.at
@@ -191,7 +200,8 @@ class _Push:
         mark_accounts(account_ids=sorted(self.moved), cause=Cause.DATA, at=self.at)
 
     def _columns(self) -> list[str]:
-        columns = ["attributes", "provenance", "source_version", "source_updated_at", "version", "updated_at"]
+        columns = ["attributes", "attribute_keys", "provenance", "source_version", "source_updated_at"]
+        columns += ["version", "updated_at"]
         for key, target in self.targets.items():
             columns.append(key)
             columns += [f"{key}_key"] * target.has_key + [f"{key}_observed_at"] * target.is_observed
@@ -219,14 +229,6 @@ def _seen_at(account: Account, key: str) -> datetime:
 
 def _failed(item: Item, pointer: str, code: str, detail: str) -> ItemResult:
     return ItemResult(item.index, errors=[ItemError(pointer, code, detail)])
-
-
-def _set_own(account: Account, key: str, value: Any) -> None:
-    """The JSON holds no null: a missing value is a missing key."""
-    if value is None:
-        account.attributes.pop(key, None)
-    else:
-        account.attributes[key] = value
 
 
 def _text_key(key: str, value: str | None) -> str | None:

@@ -93,6 +93,8 @@ def _account(facts: Facts) -> Account:
                 setattr(row, f"{key}_key", matching_key(value))
         else:
             row.attributes[key] = value
+            if isinstance(value, str) and (matching := matching_key(value)):
+                row.attribute_keys[key] = matching
     for key, moment in facts.observed.items():
         if key in OBSERVED:
             setattr(row, f"{key}_observed_at", moment)
@@ -136,7 +138,7 @@ _VALUES = [
     *CORE_ATTRIBUTES,
     *(f"{key}_key" for key, data_type in CORE_ATTRIBUTES.items() if data_type == "text"),
     *(f"{key}_observed_at" for key in sorted(OBSERVED)),
-    *("attributes", "provenance", "exclusion"),
+    *("attributes", "attribute_keys", "provenance", "exclusion"),
 ]
 
 

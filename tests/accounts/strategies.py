@@ -85,9 +85,10 @@ ATTRIBUTES = {
         Attribute("seen_at", DATETIME),
         Attribute("plan", CHOICE, choices=PLANS),
         Attribute("is_partner", BOOLEAN),
+        Attribute("motto", TEXT),
     )
 }
-JSON = frozenset({"seats", "growth", "spend", "renewed_on", "seen_at", "plan", "is_partner"})
+JSON = frozenset({"seats", "growth", "spend", "renewed_on", "seen_at", "plan", "is_partner", "motto"})
 NUMBERS = (INTEGER, DECIMAL, MONEY)
 
 _THRESHOLDS: dict[str, tuple[str, ...]] = {

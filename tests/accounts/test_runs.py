@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from accounts.errors import LeaseLostError
 from accounts.evaluation import engine
 from accounts.models import Account, Assignment, AssignmentRun, Cause, PendingEvaluation, Transition
 from accounts.services import runs
@@ -168,5 +169,5 @@ def test_chunk_of_a_dead_worker_is_leased_again_and_written_once() -> None:
     run.refresh_from_db()
     assert run.state == "applied"
     assert Assignment.objects.count() == len(accounts) * 4
-    with pytest.raises(runs.LeaseLostError):
+    with pytest.raises(LeaseLostError):
         runs._evaluate_chunk(abandoned)

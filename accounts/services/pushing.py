@@ -24,6 +24,7 @@ from frameworks.models import User
 ITEMS_MOST: Final = 1000
 # Of its own class, so that it never meets the evaluation's locks.
 _LOCK_CLASS: Final = 7202
+_NAME_KEY_CHARACTERS: Final = 255
 
 
 @dataclass
@@ -233,7 +234,8 @@ def _failed(item: Item, pointer: str, code: str, detail: str) -> ItemResult:
 
 def _text_key(key: str, value: str | None) -> str | None:
     if key == "name":
-        return name_key(value or "") or ""
+        # A key can be longer than its text (ß becomes ss); a name's serves search and order only.
+        return (name_key(value or "") or "")[:_NAME_KEY_CHARACTERS]
     return text_key(value) if value else None
 
 

@@ -111,6 +111,14 @@ def test_push_of_null_takes_an_own_attribute_out(api: Api, own_attributes: None)
     assert Account.objects.get().attributes == {"note": "x"}
 
 
+def test_push_of_texts_whose_keys_are_longer_is_taken(api: Api, own_attributes: None) -> None:
+    answer = api.push(item(name="ß" * 255, city="ß" * 100, attributes={"note": "ﷺ" * 1000}))
+
+    account = Account.objects.get()
+    assert answer.status_code == 200
+    assert (account.name, account.name_key, account.city_key) == ("ß" * 255, "s" * 255, "s" * 200)
+
+
 def test_push_finds_an_id_in_another_unicode_form(api: Api) -> None:
     api.push(item(external_id="Caf\u00e9"))
 

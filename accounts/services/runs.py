@@ -22,7 +22,7 @@ from accounts.transitions import RUN_TRANSITIONS
 from frameworks.doorbell import ring
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
-from frameworks.models import Framework, FrameworkVersion, User
+from frameworks.models import Dimension, Framework, FrameworkVersion, User
 
 # About a second of work: long enough to be efficient, short enough to let people's edits through.
 CHUNK_ACCOUNTS = 20_000
@@ -352,13 +352,14 @@ def progress_of(run: AssignmentRun, at: datetime) -> dict[str, Any]:
 
 def take_snapshot(*, framework: Framework, run: AssignmentRun | None, at: datetime) -> None:
     """Keep today's distribution over segments: customers only, as reports count them."""
+    live = Dimension.objects.filter(framework=framework, is_live=True).values_list("pk", flat=True)
     with connection.cursor() as cursor:
+        # The ids by value: joined to the dimensions, the planner reads four million rows one by one.
         cursor.execute(
             "SELECT x.dimension_id, x.effective_id, count(*), COALESCE(sum(a.arr), 0) FROM accounts_assignment x"
-            " JOIN accounts_account a ON a.id = x.account_id JOIN frameworks_dimension d ON d.id = x.dimension_id"
-            " WHERE d.framework_id = %s AND d.is_live AND a.stage = 'customer' AND a.deleted_at IS NULL"
-            " GROUP BY 1, 2",
-            [framework.pk],
+            " JOIN accounts_account a ON a.id = x.account_id"
+            " WHERE x.dimension_id = ANY(%s) AND a.stage = 'customer' AND a.deleted_at IS NULL GROUP BY 1, 2",
+            [list(live)],
         )
         rows = cursor.fetchall()
     DistributionSnapshot.objects.bulk_create(

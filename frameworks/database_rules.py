@@ -85,8 +85,8 @@ def grant_application_role(*, using: str = "default", **kwargs: Any) -> None:
             "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
             "REVOKE INSERT, UPDATE, DELETE ON {schema}.django_migrations FROM {name}",
         ):
-            cursor.execute(sql.SQL(statement).format(name=name, schema=schema))  # type: ignore[arg-type]
+            cursor.execute(sql.SQL(statement).format(name=name, schema=schema))
         for trigger, rights in (("append_only", "UPDATE, DELETE"), ("never_deleted", "DELETE")):
             for table in tables_with_trigger(using, trigger):
                 revoke = sql.SQL("REVOKE " + rights + " ON {table} FROM {name}")
-                cursor.execute(revoke.format(table=sql.Identifier(table), name=name))  # type: ignore[arg-type]
+                cursor.execute(revoke.format(table=sql.Identifier(table), name=name))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_person_with_everything_may_sign() -> None:
         ),
     ],
 )
-def test_each_fact_against_signing_has_its_reason(changes: dict[str, bool], reasons: list[str]) -> None:
+def test_each_fact_against_signing_has_its_reason(changes: dict[str, Any], reasons: list[str]) -> None:
     assert reasons_against_signing(replace(FIT, **changes)) == reasons
 
 

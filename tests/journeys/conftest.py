@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.journeys.site import PASSWORD, Site
 
-WIDE, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 1000}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 Login = Callable[..., Page]
 
 

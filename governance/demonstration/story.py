@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from accounts.demo_data.generate import generate_demo_values
 from django.utils import timezone
 
 import accounts
+from accounts.demo_data.generate import generate_demo_values
 from accounts.models import Account, AssignmentRun
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.intake import import_file

@@ -176,11 +176,8 @@ class VersionPage:
         rest = rows[len(kept) :] if len(loud) > RAIL_ROWS or not self.version.base_version_id else quiet
         badges = {row["badge"] for row in rest}
         word = "unchanged" if rest is quiet else "more"
-        line = {
-            "label": f"{len(rows) - len(kept)} {word}",
-            "url": url,
-            "badge": badges.pop() if len(badges) == 1 else "",
-        }
+        label = f"{len(rows) - len(kept)} {word}" if kept or rest is quiet else f"All {len(rows)}"
+        line = {"label": label, "url": url, "badge": badges.pop() if len(badges) == 1 else ""}
         return [*kept, line]
 
     def _rail_row(self, part: PartText, current: PartId | None) -> dict[str, Any]:

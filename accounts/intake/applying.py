@@ -90,7 +90,7 @@ def _current(plan: ImportPlan) -> str:
 
 
 def find_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effect:
-    """`import_changes`: accounts that differ, with what they will be; counts of everything, nothing written.
+    """`import_changes`: accounts that differ, and in what; counts of everything, nothing written.
 
     Rows about deleted accounts are found on the way and moved to `import_bad`.
     """
@@ -104,7 +104,7 @@ def find_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> Effec
     if cursor.rowcount:
         take_out_bad(cursor)
         find_current(cursor, plan)
-    cursor.execute(f"ANALYZE {CHANGES} (account_id, mask)")
+    cursor.execute(f"ANALYZE {CHANGES} (account_id, mask, line)")
     effect = _count_effect(cursor, plan)
     _count_attributes(cursor, plan, effect)
     return effect
@@ -115,13 +115,10 @@ def _changes_table(plan: ImportPlan, stamp: Stamp) -> str:
     mask = " | ".join(
         f"CASE WHEN {_differs(part, stamp)} THEN {1 << part.number}::bigint ELSE 0 END" for part in plan.parts
     )
-    values = ", ".join(f"c.v{part.number}" for part in plan.parts)
-    keys = "".join(f", c.k{column.number}" for column in plan.key_columns)
     return (
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT * FROM (SELECT a.id AS account_id, a.version AS seen,"
         f" CASE WHEN a.deleted_at IS NULL THEN ({mask or '0::bigint'}) ELSE {_DELETED} END AS mask,"
-        f" c.line, c.external_id{', ' + values if values else ''}{keys}"
-        f" FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id OFFSET 0) s WHERE mask <> 0"
+        f" c.line, c.external_id FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id OFFSET 0) s WHERE mask <> 0"
     )
 
 
@@ -225,7 +222,7 @@ def _lock_changed(cursor: CursorWrapper, effect: Effect) -> int:
 
 
 def _update_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> None:
-    """Only columns that change somewhere are named; the hash of `import_changes` is probed by one scan of accounts."""
+    """Only columns that change somewhere are named; accounts and rows are each read once, into hash joins."""
     cursor.execute(f"SELECT DISTINCT mask FROM {CHANGES}")
     masks = [mask for (mask,) in cursor.fetchall()]
     _fill_provenance(cursor, plan, stamp, masks)
@@ -242,8 +239,8 @@ def _update_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> N
         f"updated_at = {literal(stamp.at)}",
     ]
     cursor.execute(
-        f"UPDATE {ACCOUNTS} a SET {', '.join(sets)} FROM {CHANGES} c JOIN {PROVENANCE} p USING (mask)"
-        " WHERE a.id = c.account_id"
+        f"UPDATE {ACCOUNTS} a SET {', '.join(sets)} FROM {CHANGES} m JOIN {PROVENANCE} p USING (mask)"
+        f" JOIN {_current(plan)} c USING (line) WHERE a.id = m.account_id"
     )
     cursor.execute(f"INSERT INTO {TOUCHED} SELECT account_id FROM {CHANGES}")
 
@@ -263,7 +260,7 @@ def _provenance_of(mask: int, plan: ImportPlan, stamp: Mapping[str, str]) -> dic
 
 
 def _is_changed(part: Part) -> str:
-    return f"(c.mask & {1 << part.number}) <> 0"
+    return f"(m.mask & {1 << part.number}) <> 0"
 
 
 def _assignments(part: Part, stamp: Stamp) -> list[str]:

@@ -130,7 +130,7 @@ class _Stager:
         external, period = self.plan.external_index, self.plan.period_index
         for line, cells in self.reader:
             staged.rows += 1
-            if staged.rows > self.max_rows:
+            if staged.rows + self.reader.malformed > self.max_rows:
                 raise FileTooLargeError(_too_many_rows(self.max_rows))
             prefix = f"{line}|{cells[external]}"
             if period is not None:

@@ -220,6 +220,12 @@ def test_limits_of_rows_bytes_and_columns_are_named(tmp_path: Path, settings) ->
     assert_nothing_written()
 
 
+def test_limit_of_rows_counts_rejected_rows_too(tmp_path: Path, settings: Any) -> None:
+    settings.IMPORT_MAX_ROWS = 2
+
+    assert refusal(write(tmp_path / "a.csv", "A-1,Acme", "A-2,Acme", GOOD)).code == "too_many_rows"
+
+
 def test_file_at_the_limit_of_rows_is_imported(tmp_path: Path, settings) -> None:
     settings.IMPORT_MAX_ROWS = 2
 

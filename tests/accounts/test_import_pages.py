@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.intake import applying
 from accounts.models import Account, Import, ImportRow
 from accounts.services import uploads
+from accounts.services.intake import LEASE
 from accounts.services.uploads import resume_imports, work_import
 from frameworks.models import User
 from governance.models import AuditEntry
@@ -362,7 +363,9 @@ def test_progress_reloads_the_page_when_the_state_changed(site: Client) -> None:
 def test_rejected_rows_as_csv_are_harmless_in_a_spreadsheet(site: Client) -> None:
     batch = checked(site, "=HYPERLINK(1),Acme,@SUM(1),1,Retail")
 
-    text = b"".join(site.get(address(batch, "rejected")).streaming_content).decode("utf-8-sig")
+    response: Any = site.get(address(batch, "rejected"))
+
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["line"], row["external_id"], row["received"], row["code"]) for row in rows] == [
@@ -401,7 +404,7 @@ def test_worker_does_not_touch_an_import_that_another_one_holds(site: Client) ->
     assert held is not None
     assert (batch.state, batch.lease) == ("applying", held.lease)
     assert resume_imports(at=timezone.now()) == 0
-    assert resume_imports(at=timezone.now() + uploads.LEASE * 2) == 1
+    assert resume_imports(at=timezone.now() + LEASE * 2) == 1
 
 
 def test_import_that_stops_three_times_fails_with_words(site: Client) -> None:

@@ -118,7 +118,8 @@ def _changes_table(plan: ImportPlan, stamp: Stamp) -> str:
     return (
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT * FROM (SELECT a.id AS account_id, a.version AS seen,"
         f" CASE WHEN a.deleted_at IS NULL THEN ({mask or '0::bigint'}) ELSE {_DELETED} END AS mask,"
-        f" c.line, c.external_id FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id OFFSET 0) s WHERE mask <> 0"
+        f" c.line, c.external_id FROM {_current(plan)} c JOIN {ACCOUNTS} a ON a.id = c.account_id OFFSET 0) s"
+        " WHERE mask <> 0"
     )
 
 

@@ -9,6 +9,7 @@ from celery.signals import before_task_publish
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from governance.api.idempotency import delete_old_keys
 from governance.models import Heartbeat
 from governance.services.audit import anchor_chain
 from governance.services.requests import time_out_requests
@@ -58,3 +59,9 @@ def verify_audit_task() -> None:
 def time_out_requests_task() -> None:
     """Each hour: close requests that nobody decided before their time was over."""
     time_out_requests(timezone.now())
+
+
+@shared_task(name="governance.forget_old_answers")
+def forget_old_answers_task() -> None:
+    """Each night: answers kept for repeated requests, once their day is over."""
+    delete_old_keys(at=timezone.now())

@@ -261,6 +261,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "accounts.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
     "nightly run": {"task": "accounts.nightly_run", "schedule": crontab(hour="0", minute="10")},
     "verify audit": {"task": "governance.verify_audit", "schedule": crontab(hour="2", minute="0")},
+    "forget old answers": {"task": "governance.forget_old_answers", "schedule": crontab(hour="2", minute="20")},
     "time out requests": {"task": "governance.time_out_requests", "schedule": crontab(minute="7")},
     **{
         # A worker that is alive but does not consume is found by the tick it does not answer.

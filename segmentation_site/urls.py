@@ -25,3 +25,9 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("governance.urls")),
 ]
+
+# Below /api/ errors are problem documents too, also those that no view has seen; elsewhere they are pages.
+handler400 = "governance.api.problems.bad_request"
+handler403 = "governance.api.problems.permission_denied"
+handler404 = "governance.api.problems.page_not_found"
+handler500 = "governance.api.problems.server_error"

@@ -15,8 +15,6 @@ from governance.api.scopes import TokenMay
 from segmentation_site import api as table
 from tests.api.making import UPSERT, Api
 
-pytestmark = pytest.mark.urls("tests.api.urls")
-
 NOTE = "/items/0/attributes/note"
 GOOD = '{"items":[{"source":"crm","external_id":"A","name":"A"%s}]}'
 

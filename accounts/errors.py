@@ -5,10 +5,6 @@ class AccountsError(Exception):
     """Base of the app's errors."""
 
 
-class NoSuchAttributeError(AccountsError):
-    """A rule reads an attribute that accounts do not have in that form."""
-
-
 class RunConflictError(AccountsError):
     """The run is not in a state in which this can be done."""
 

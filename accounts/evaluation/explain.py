@@ -99,7 +99,7 @@ def explain_account(*, account: Account, at: datetime) -> list[DimensionExplanat
 
 
 def _read(plan: FrameworkPlan, row: tuple[Any, ...], account: Account) -> list[DimensionExplanation]:
-    columns = iter(row)
+    columns = iter(row[1:])
     raw = {}
     for d in plan.dimensions:
         outcome = [next(columns) for _ in range(6)]

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from django.db import connection
@@ -125,12 +126,12 @@ class FrameworkPlan:
     def explaining(self) -> tuple[str, dict[str, Any]]:
         """The query of an explanation and its parameters, one row per account.
 
-        Per dimension: computed and effective segment id, rule, reason, missing, losers, and an array of node
-        verdicts for each candidate, in the order of `walk`. Arrays, because a select has 1,664 columns at most.
+        Its id; then per dimension computed and effective segment id, rule, reason, missing, losers, and an array of
+        node verdicts for each candidate, in the order of `walk`. Arrays, because a select has 1,664 columns at most.
         """
         writer = Writer(self.definition, _resolver(self.definition, self.dimensions))
         query = writer.all_levels(self.dimensions)
-        columns: list[str] = []
+        columns = ['"accounts_account".id']
         for d in self.dimensions:
             columns += [f"s{d.index}", f"e{d.index}", *writer.outcome_columns(d)]
             for candidate in d.candidates:
@@ -142,14 +143,27 @@ class FrameworkPlan:
 
 def compile_version(version: FrameworkVersion, definition: Definition) -> FrameworkPlan:
     """Compile a version. Its dimensions and segments must have identity rows (drafting makes them)."""
-    dimensions = plan_dimensions(version, definition)
+    return _compiled(version.pk, version.framework_id, definition, plan_dimensions(version, definition))
+
+
+def compile_definition(definition: Definition) -> FrameworkPlan:
+    """Compile parts that are no stored version, for hypothetical accounts only: its ids are made up."""
+    numbers = count(1)
+    identities = {
+        key: (next(numbers), {short: next(numbers) for short in body.segments})
+        for key, body in definition.dimensions.items()
+    }
+    return _compiled(0, 0, definition, ordered_dimensions(definition, identities))
+
+
+def _compiled(
+    version_id: int, framework_id: int, definition: Definition, dimensions: list[DimensionPlan]
+) -> FrameworkPlan:
     writer = Writer(definition, _resolver(definition, dimensions))
     query = writer.all_levels(dimensions)
     columns = {d.index: writer.outcome_columns(d) for d in dimensions}
     query = with_columns_read(query, " ".join([query, *(text for texts in columns.values() for text in texts)]))
-    return FrameworkPlan(
-        version.pk, version.framework_id, definition, dimensions, query, writer.parameters.values, columns
-    )
+    return FrameworkPlan(version_id, framework_id, definition, dimensions, query, writer.parameters.values, columns)
 
 
 def with_columns_read(query: str, text: str) -> str:
@@ -165,22 +179,29 @@ def _resolver(definition: Definition, dimensions: list[DimensionPlan]) -> Accoun
 
 def plan_dimensions(version: FrameworkVersion, definition: Definition) -> list[DimensionPlan]:
     """The dimensions in topological order, with the ids of their identity rows."""
-    rows = {
-        row.key: row for row in Dimension.objects.filter(framework_id=version.framework_id).prefetch_related("segments")
-    }
+    rows = Dimension.objects.filter(framework_id=version.framework_id).prefetch_related("segments")
+    return ordered_dimensions(
+        definition, {row.key: (row.pk, {segment.key: segment.pk for segment in row.segments.all()}) for row in rows}
+    )
+
+
+def ordered_dimensions(
+    definition: Definition, identities: Mapping[str, tuple[int, Mapping[str, int]]]
+) -> list[DimensionPlan]:
+    """The dimensions in topological order; `identities` has each one's id and those of its segments, by key."""
     candidates = {key: definition.candidates(key) for key in definition.dimensions}
     reads = {key: _dimensions_read(found) for key, found in candidates.items()}
     levels = topological_levels(reads)
     read = {other for others in reads.values() for other in others}
     plans = []
-    ordered = sorted(definition.dimensions, key=lambda key: (levels[key], rows[key].pk))
+    ordered = sorted(definition.dimensions, key=lambda key: (levels[key], identities[key][0]))
     for index, key in enumerate(ordered):
-        body, ids = definition.dimensions[key], {s.key: s.pk for s in rows[key].segments.all()}
+        body, (dimension_id, ids) = definition.dimensions[key], identities[key]
         plans.append(
             DimensionPlan(
                 index=index,
                 level=levels[key],
-                dimension_id=rows[key].pk,
+                dimension_id=dimension_id,
                 key=key,
                 hit_policy=body.hit_policy,
                 is_provisional_allowed=body.undetermined_higher == "provisional",

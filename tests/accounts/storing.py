@@ -103,6 +103,15 @@ def _account(facts: Facts) -> Account:
     return row
 
 
+def columns_of(row: Account) -> dict[str, Any]:
+    """The account as a hypothetical one: its columns as JSON has them, without id and links."""
+    fields = [field for field in Account._meta.concrete_fields if not field.is_relation and not field.primary_key]
+    values = {str(field.column): getattr(row, field.attname) for field in fields}
+    return {
+        name: value if value is None or isinstance(value, dict | int) else str(value) for name, value in values.items()
+    }
+
+
 # --- what the engine says
 
 
@@ -164,7 +173,7 @@ def traced(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> dict[
     plan = engine.plan_of(version)
     text, parameters = plan.explaining
     scope = engine.Scope(ids=tuple(ids))
-    query = scope.narrow(text, plan).replace("SELECT ", 'SELECT "accounts_account".id, ', 1)
+    query = scope.narrow(text, plan)
     with connection.cursor() as cursor:
         cursor.execute(query, {**parameters, **scope.parameters, "as_of": at})
         return {row[0]: _traces(plan, row[1:]) for row in cursor.fetchall()}

@@ -385,7 +385,8 @@ def accounts(draw: st.DrawFn, bodies: Bodies, clock: Clock, *, most: int) -> lis
     pools = {key: pool(ATTRIBUTES[key], leaves, clock) for key, leaves in sorted(read.items())}
     limits = {key: bodies["data_source", key].get("freshness_days") for key in pools}
     segments = {key: body["segments"] for (kind, key), body in bodies.items() if kind == "dimension"}
-    return [_facts(draw, clock, pools, limits, segments) for _ in range(draw(st.integers(1, most)))]
+    sizes = [size for size in (1, 3, 6, most) if size <= most]
+    return [_facts(draw, clock, pools, limits, segments) for _ in range(draw(st.sampled_from(sizes)))]
 
 
 def nodes_of(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -427,7 +428,7 @@ def _overrides(draw: st.DrawFn, clock: Clock, segments: Mapping[str, Sequence[st
 
 
 @st.composite
-def examples(draw: st.DrawFn, *, most_accounts: int = 8, most_dimensions: int = 4) -> Example:
+def examples(draw: st.DrawFn, *, most_accounts: int = 10, most_dimensions: int = 4) -> Example:
     """A framework, a moment and accounts."""
     clock = draw(clocks())
     bodies = draw(frameworks(clock, most_dimensions=most_dimensions))

@@ -16,7 +16,10 @@ from django.db import transaction
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from accounts.evaluation.hypothetical import evaluate_rows
+from accounts.evaluation.stages import compile_definition
 from frameworks.criteria.ast import MAX_DEPTH
+from frameworks.definition import Definition
 from frameworks.models import User
 from tests import oracle
 from tests.accounts import storing
@@ -174,10 +177,31 @@ def test_bulk_single_preview_and_repetition_agree(author: User, example: Example
         again = storing.apply(version, ids, example.as_of)
         by_range = storing.apply_range(version, min(ids), max(ids) + 1, example.as_of)
 
-        assert [in_chunks[pk] for pk in ids] == [
-            {key: replace(outcome, trace={}) for key, outcome in outcomes.items()} for outcomes in expected_of(example)
-        ]
+        for pk, outcomes in zip(ids, expected_of(example), strict=True):
+            for key, outcome in outcomes.items():
+                assert in_chunks[pk][key] == replace(outcome, trace={}), str(example)
         assert (previewed.changed, again.changed, again.transitions, by_range.changed) == (0, 0, 0, 0)
+
+
+@settings(random_frameworks, max_examples=settings().max_examples // 2 + 1)
+@given(example=examples())
+def test_hypothetical_account_has_the_outcome_a_stored_one_has(author: User, example: Example) -> None:
+    expected = [
+        oracle.evaluate(example.bodies, replace(f, overrides=()), as_of=example.as_of) for f in example.accounts
+    ]
+
+    with undone():
+        version = storing.store_framework(example.bodies, author)
+        rows = storing.store_accounts(example.accounts, version.framework, author, example.as_of)
+        accounts = [storing.columns_of(row) for row in rows]
+        plan = compile_definition(Definition(example.bodies))
+        found = evaluate_rows(plan=plan, rows=accounts, as_of=example.as_of)
+
+    for outcomes, hypothetical in zip(expected, found, strict=True):
+        for key, outcome in outcomes.items():
+            said = hypothetical[key]
+            assert (said.segment, said.reason, said.rule_key) == (outcome.segment, outcome.reason, outcome.rule)
+            assert (list(said.missing), list(said.losers)) == (outcome.missing, outcome.losers)
 
 
 @settings(random_frameworks, max_examples=settings().max_examples // 2 + 1)

@@ -1,8 +1,8 @@
 """What the staged texts are worth, decided set-wise: typed values, refused cells, repeated rows, known accounts.
 
 Each block of `import_raw` (texts) is added to `import_checked`, one row each, with v0… the typed value (NULL: leave
-as it is), `bad` and `cleared` the numbers of refused and cleared columns, `received` the texts of a refused row,
-`account_id` of the account the row is about.
+as it is), `bad` the refused cells, `cleared` the numbers of cleared columns, `account_id` of the account the row is
+about.
 Column names are numbers of our own; every text of a person's is a quoted literal.
 """
 
@@ -111,7 +111,7 @@ def _parsed_date(text: str, form: str) -> str:
 
 
 def _within_bounds(column: StagedColumn) -> str:
-    """c<n>, NULL where it does not fit what it is stored in. Nothing is rounded to fit."""
+    """c<n>, NULL where it does not fit what it is stored in. Nothing is rounded to fit. Cheap: written out twice."""
     value, target = f"c{column.number}", column.target
     if not target.is_number:
         return value
@@ -172,28 +172,21 @@ def _checked_rows(plan: ImportPlan, *, has_clear: bool) -> str:
     mostly that of the ids, so the pages stay in memory; a join would hash all identifiers for every block.
     """
     period = ["period", "period_end"] if plan.period_index is not None else []
-    carried = ["line", "external_id", *period, *(f"k{c.number}" for c in plan.key_columns)]
-    raws = [f"r{column.number}" for column in plan.columns]
     clears = [column for column in plan.columns if has_clear or plan.mapping.blank == "clear"]
-    texts = [*carried, *raws, *(f"{_text(c, has_clear=has_clear)} AS t{c.number}" for c in plan.columns)]
-    parsed = [*carried, *raws, *(f"t{c.number}, {_parsed(c)} AS c{c.number}" for c in plan.columns)]
-    bounded = [*carried, *raws, *(f"t{c.number}, {_within_bounds(c)} AS c{c.number}" for c in plan.columns)]
-    bounded.append(
+    texts = ", ".join(["*", *(f"{_text(c, has_clear=has_clear)} AS t{c.number}" for c in plan.columns)])
+    fence = " OFFSET 0" if clears or any(column.missing for column in plan.columns) else ""
+    account = (
         f"(SELECT i.account_id FROM {IDENTIFIERS} i WHERE i.external_id = s.external_id"
         f" AND i.source = {literal(plan.mapping.source)}) AS account_id"
     )
-    judged = [*carried, "account_id", *raws, *(f"c{c.number}" for c in plan.columns)]
-    judged += [f"{_bad(plan, clears)} AS bad", f"{_cleared(clears, plan)} AS cleared"]
-    final = ["line", "external_id", *period, "account_id", "bad", "cleared"]
+    parsed = ", ".join(["*", account, *(f"{_parsed(c)} AS c{c.number}" for c in plan.columns)])
+    final = ["line", "external_id", *period, "account_id"]
+    final += [f"{_bad(plan, clears)} AS bad", f"{_cleared(clears, plan)} AS cleared"]
     # A cell that says "missing" or asks to clear has a text, and so a key, but no value.
     final += [f"CASE WHEN c{c.number} IS NOT NULL THEN k{c.number} END AS k{c.number}" for c in plan.key_columns]
-    final.append(f"CASE WHEN bad IS NOT NULL THEN ARRAY[{', '.join(raws)}]::text[] END AS received")
-    final += [f"{_stored(f'c{c.number}', c.target)} AS v{c.number}" for c in plan.columns]
+    final += [f"{_stored(_within_bounds(c), c.target)} AS v{c.number}" for c in plan.columns]
     final += [f"{_constant(part)} AS v{part.number}" for part in plan.constants]
-    source = RAW
-    for columns in (texts, parsed, bounded, judged):
-        source = f"(SELECT {', '.join(columns)} FROM {source} s OFFSET 0)"
-    return f"SELECT {', '.join(final)} FROM {source} s"
+    return f"SELECT {', '.join(final)} FROM (SELECT {parsed} FROM (SELECT {texts} FROM {RAW}{fence}) s OFFSET 0) s"
 
 
 def _text(column: StagedColumn, *, has_clear: bool) -> str:
@@ -215,15 +208,15 @@ def _asks_to_clear(column: StagedColumn, plan: ImportPlan) -> str:
 
 
 def _bad(plan: ImportPlan, clears: list[StagedColumn]) -> str:
-    """Numbers of the refused cells; NULL for a good row, found without building the array."""
-    tests = {c.number: f"t{c.number} IS NOT NULL AND c{c.number} IS NULL" for c in plan.columns}
+    """Number and text of each refused cell ("3:1k"); NULL for a good row, found without building the array."""
+    tests = {c.number: f"t{c.number} IS NOT NULL AND {_within_bounds(c)} IS NULL" for c in plan.columns}
     for column in clears:
         if column.target.is_required:
             tests[column.number] = f"({tests[column.number]}) OR r{column.number} = {literal(CLEAR)}"
     if not tests:
-        return "NULL::smallint[]"
+        return "NULL::text[]"
     anything = " OR ".join(f"({test})" for test in tests.values())
-    each = ", ".join(f"CASE WHEN {test} THEN {number}::smallint END" for number, test in tests.items())
+    each = ", ".join(f"CASE WHEN {test} THEN '{n}:' || left(r{n}, 200) END" for n, test in tests.items())
     return f"CASE WHEN {anything} THEN array_remove(ARRAY[{each}], NULL) END"
 
 
@@ -260,8 +253,8 @@ def settle_rows(cursor: CursorWrapper, plan: ImportPlan, given: list[int]) -> Ch
     )
     if _count_values(cursor, plan, given, checked):
         cursor.execute(
-            f"INSERT INTO {BAD} SELECT line, external_id, NULL, n, left(received[n + 1], 200)"
-            f" FROM {CHECKED}, unnest(bad) n WHERE bad IS NOT NULL"
+            f"INSERT INTO {BAD} SELECT line, external_id, NULL, split_part(cell, ':', 1)::smallint,"
+            f" substr(cell, strpos(cell, ':') + 1) FROM {CHECKED}, unnest(bad) cell WHERE bad IS NOT NULL"
         )
     _settle_repeated(cursor, plan, checked)
     _list_unknown(cursor, plan)
@@ -289,8 +282,8 @@ def _count_values(cursor: CursorWrapper, plan: ImportPlan, given: list[int], che
     lost = [0] * len(plan.columns)
     if bad or cleared:
         cursor.execute(
-            f"SELECT n, count(*) FROM {CHECKED}, unnest(bad || cleared) n"
-            " WHERE bad IS NOT NULL OR cleared IS NOT NULL GROUP BY n"
+            f"SELECT n, count(*) FROM (SELECT unnest(cleared) AS n FROM {CHECKED} UNION ALL"
+            f" SELECT split_part(unnest(bad), ':', 1)::smallint FROM {CHECKED}) s GROUP BY n"
         )
         for number, count in cursor.fetchall():
             lost[number] = count

@@ -72,9 +72,11 @@ class AccountResolver:
         return value  # type: ignore[no-any-return]
 
     def _words(self, attribute: AttributeType) -> Expression:
-        """A text or a choice as it is stored; blanks are missing, and for a choice its missing tokens are."""
+        """A text as it is stored, or the id of a choice; its missing tokens are no choice. Nothing at all is missing."""
         is_column = attribute.key in CORE_ATTRIBUTES
-        stored = F(attribute.key) if is_column else _trimmed(_json_text(attribute.key))
+        stored: Any = F(attribute.key) if is_column else _json_text(attribute.key)
+        if attribute.data_type == "choice" and not is_column:
+            stored = _trimmed(stored)
         value = NullIf(stored, Value("", output_field=TextField()), output_field=TextField())
         # Columns of choices have been checked on their way in: the usual tokens cannot be there.
         tokens = _token_keys(attribute, known=DEFAULT_MISSING_TOKENS if is_column else ())

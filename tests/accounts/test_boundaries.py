@@ -297,6 +297,14 @@ def test_text_people_call_the_same_is_equal(author: User, written: str, stored: 
     assert verdicts(leaf("eq", "city", written, match="exact"), value, author) == [False]
 
 
+def test_exact_match_compares_the_stored_characters_in_columns_and_own_attributes(author: User) -> None:
+    stored = ["straße", " straße ", "STRASSE"]
+
+    for key in ("city", "motto"):
+        values = [{key: text} for text in stored]
+        assert verdicts(leaf("eq", key, "straße", match="exact"), values, author) == [True, False, False]
+
+
 def test_list_value_with_commas_and_spaces_is_one_value(author: User) -> None:
     values = [{"city": name} for name in ("Smith, Jones & Co", "Smith", "Jones & Co")]
     plans = [{"plan": plan} for plan in ("Pro, Inc", "Pro", "Inc")]

@@ -72,7 +72,7 @@ class AccountResolver:
         return value  # type: ignore[no-any-return]
 
     def _words(self, attribute: AttributeType) -> Expression:
-        """A text as it is stored, or the id of a choice; its missing tokens are no choice. Nothing at all is missing."""
+        """A text as it is stored, or a choice's id; its missing tokens are no choice, and nothing at all is no text."""
         is_column = attribute.key in CORE_ATTRIBUTES
         stored: Any = F(attribute.key) if is_column else _json_text(attribute.key)
         if attribute.data_type == "choice" and not is_column:

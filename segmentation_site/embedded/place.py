@@ -9,6 +9,7 @@ import os
 import pwd
 import secrets
 import shutil
+import random
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ import psutil
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SYSTEM_USER = "cutline"
 HOST = "127.0.0.1"
+PORTS = range(15_000, 30_000)
 START_SECONDS = 60
 
 
@@ -224,8 +226,11 @@ def run(place: Place, command: Sequence[str | Path], *, timeout: float) -> subpr
 
 
 def free_port(remembered: int) -> int:
-    for port in (remembered, 0):
+    """The remembered port, or any other that nobody listens on; below the range that outgoing connections take."""
+    for port in filter(None, (remembered, *random.SystemRandom().sample(PORTS, 50))):
         with socket.socket() as probe, contextlib.suppress(OSError):
+            # As the servers do: connections of theirs that are still closing do not keep the port from them.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
             return int(probe.getsockname()[1])
     raise EmbeddedServerError(f"No free port on {HOST}.")

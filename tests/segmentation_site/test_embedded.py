@@ -33,6 +33,7 @@ class Project:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.users: list[subprocess.Popen[str]] = []
         package = path / "segmentation_site"
         package.mkdir()
         (package / "__init__.py").touch()
@@ -45,7 +46,7 @@ class Project:
 
     def use(self) -> subprocess.Popen[str]:
         """A process that uses the servers until its standard input ends."""
-        return subprocess.Popen(
+        user = subprocess.Popen(
             [sys.executable, "-c", USE],
             cwd=self.path,
             env=self.environment,
@@ -54,6 +55,8 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.users.append(user)
+        return user
 
     def command(self, action: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "segmentation_site.embedded", action]
@@ -79,6 +82,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     yield project
     project.command("reset")
     shutil.rmtree(project.home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left(project: Project) -> Iterator[None]:
+    """A test that fails half-way must not leave the servers in use for the next."""
+    yield
+    while project.users:
+        user = project.users.pop()
+        if user.poll() is None:
+            end(user)
 
 
 def urls_of(user: subprocess.Popen[str]) -> dict[str, str]:

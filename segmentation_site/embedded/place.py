@@ -7,9 +7,9 @@ import hashlib
 import json
 import os
 import pwd
+import random
 import secrets
 import shutil
-import random
 import socket
 import subprocess
 from collections.abc import Sequence

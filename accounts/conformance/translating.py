@@ -99,6 +99,8 @@ class _Translator:
             return self.on_list(leaf, seen)
         if op in ("eq", "neq") and leaf["value"] is None:
             return {"op": "is_missing" if op == "eq" else "is_present", "attribute": self.presence(name)}
+        if op in _PATTERNS and isinstance(leaf["value"], list) and leaf["value"]:
+            return _group("any", [self.leaf({**leaf, "value": value}) for value in leaf["value"]])
         return self.on_value(leaf, seen)
 
     def on_list(self, leaf: dict[str, Any], seen: list[Any]) -> Node:

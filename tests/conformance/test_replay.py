@@ -83,6 +83,8 @@ def answer_to(predicate: Any, context: Any, expected: object = True) -> tuple[bo
         (leaf("starts_with", "A", ci=True), "abc", True),
         (leaf("ends_with", "bc"), "bcd", False),
         (leaf("starts_with", "1"), 12, False),
+        (leaf("contains", ["x", "b"]), "abc", True),
+        (leaf("contains", []), "abc", False),
         (leaf("between", [1, 5], inclusive=True), 5, True),
         (leaf("between", [1, 5], inclusive=False), 5, False),
         (leaf("between", [5, 5], inclusive=True), 5, True),

@@ -404,7 +404,7 @@ def _up_to_winner(rules: Sequence[VerdictNode], explanation: DimensionExplanatio
 
 
 def _not_reached(rule: VerdictNode) -> VerdictNode:
-    text = f"{rule.text}, not reached: a rule above it is true"
+    text = f"{rule.text}, {rule.note}: a rule above decides"
     return replace(rule, text=text, verdict="", value="", note="", children=[])
 
 

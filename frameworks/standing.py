@@ -119,9 +119,13 @@ class Standings:
         }
 
     def _newest_decisions(self) -> dict[tuple[str, str, str], dict[int, Given]]:
+        """Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed."""
         rows = (
             Signoff.objects.filter(
-                framework_id=self.version.framework_id, code__in=list(self.pools), signer__in=list(self.people)
+                framework_id=self.version.framework_id,
+                version__number__lte=self.version.number,
+                code__in=list(self.pools),
+                signer__in=list(self.people),
             )
             .order_by("code", "part_kind", "part_key", "signer_id", "-pk")
             .distinct("code", "part_kind", "part_key", "signer_id")

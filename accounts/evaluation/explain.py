@@ -65,9 +65,9 @@ class DimensionExplanation:
     def sentence(self) -> str:
         """The outcome in words."""
         if self.reason == Reason.MATCHED:
-            return f"{self.segment_label} is true, and nothing that ranks higher is."
+            return f"{self.segment_label}: its rule is met, and no rule asked before it is."
         if self.reason == Reason.PROVISIONAL:
-            return f"{self.segment_label} is true. A higher segment stays open until {_list(self.missing)} is known."
+            return f"{self.segment_label}: its rule is met. A higher segment stays open until {_list(self.missing)} is known."
         if self.reason == Reason.FALLBACK:
             return f"No rule is true; {self.segment_label} takes such accounts."
         if self.reason == Reason.MISSING_DATA:

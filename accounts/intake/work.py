@@ -27,11 +27,11 @@ MAX_LISTED = 100_000
 
 
 def max_rows() -> int:
-    return int(getattr(settings, "IMPORT_MAX_ROWS", 1_000_000))
+    return int(settings.IMPORT_MAX_ROWS)
 
 
 def max_bytes() -> int:
-    return int(getattr(settings, "IMPORT_MAX_BYTES", 512 * 2**20))
+    return int(settings.IMPORT_MAX_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def _ask(
 
 
 def draft_next_version(people: People, at: datetime, say: Say) -> None:
-    """The next version in review: one wording and one cutline changed, one stakeholder through, one No."""
+    """The next version in review: one wording changed, one stakeholder through, one No, one open."""
     framework = Framework.objects.get(slug=SLUG)
     version = start_draft(framework=framework, actor=people["ravi"], at=at)
     part = version.parts.select_related("body").get(kind="term", key="arr")

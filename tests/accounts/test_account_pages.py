@@ -294,7 +294,7 @@ def test_account_page_says_where_since_when_and_why(visitor: Client) -> None:
     said = words(response)
     assert "Customer Tier Strategic 21 Nov 2026" in said
     assert "Why Strategic? Customer Tier" in said
-    assert "Strategic is true, and nothing that ranks higher is." in said
+    assert "Strategic: its rule is met, and no rule asked before it is." in said
     assert "ARR of $500,000 or more $800,000" in said
     assert "First assignment: Strategic" in said
 

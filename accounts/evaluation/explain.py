@@ -67,7 +67,8 @@ class DimensionExplanation:
         if self.reason == Reason.MATCHED:
             return f"{self.segment_label}: its rule is met, and no rule asked before it is."
         if self.reason == Reason.PROVISIONAL:
-            return f"{self.segment_label}: its rule is met. A higher segment stays open until {_list(self.missing)} is known."
+            unknown = _list(self.missing)
+            return f"{self.segment_label}: its rule is met. A higher segment stays open until {unknown} is known."
         if self.reason == Reason.FALLBACK:
             return f"No rule is true; {self.segment_label} takes such accounts."
         if self.reason == Reason.MISSING_DATA:

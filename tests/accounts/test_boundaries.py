@@ -1,8 +1,8 @@
 """Boundary cases of values, literals and days that other engines got wrong, through the real engine.
 
 Every answer is also the oracle's. What concerns competing segments, special accounts and overrides is in
-test_boundaries_of_outcomes.py; two versions and runs at the same time are in test_runs.py. These cases wait for the
-operators and settings they need:
+test_boundaries_of_outcomes.py. Activation during a run, and an older run finishing after a newer, have no test yet.
+These cases wait for the operators and settings they need:
 
 - open, late, restated or missing quarter, one quarter only, a fiscal quarter that is not a calendar quarter,
   conditions for one period answered by two: metric history (`sustained`, `change`, `in_period`)

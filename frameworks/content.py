@@ -52,26 +52,32 @@ def checked(kind: str, key: str, body: object, definition: Definition) -> Conten
         raise InvalidError(f"{issue.pointer or key}: {issue.message}" for issue in error.issues) from error
     if isinstance(schema, Segment):
         plain = to_body(schema)
-        _read_rules(schema, plain, definition)
+        _read_rules(key, schema, plain, definition)
         schema = parse_part(kind, key, plain)
     plain = to_body(schema)
     digests = level_digests(kind, plain)
     return Content(kind, key, schema, plain, digests["cosmetic"], digests["operational"], digests["semantic"])
 
 
-def _read_rules(schema: Segment, plain: dict[str, Any], definition: Definition) -> None:
-    """Put each rule's criteria in canonical form into `plain`."""
-    problems = []
-    for position, rule in enumerate(schema.rules):
+def _read_rules(key: str, schema: Segment, plain: dict[str, Any], definition: Definition) -> None:
+    """Put each criteria document in canonical form into `plain`."""
+    problems = [f"/parent: {problem}" for problem in definition.parent_problems(key, schema)]
+    for at, document in schema.documents():
         try:
-            criteria = definition.criteria_of(schema.dimension, rule.criteria)
+            criteria = definition.criteria_of(schema.dimension, document)
         except CriteriaError as error:
-            at = f"/rules/{position}/criteria"
             problems += [f"{at}{problem.pointer}: {problem.message}" for problem in error.problems]
         else:
-            plain["rules"][position]["criteria"] = criteria.document()
+            _put(plain, at, criteria.document())
     if problems:
         raise InvalidError(problems)
+
+
+def _put(plain: Any, at: str, document: dict[str, Any]) -> None:
+    *path, name = at.split("/")[1:]
+    for step in path:
+        plain = plain[int(step)] if isinstance(plain, list) else plain[step]
+    plain[name] = document
 
 
 def checked_all(bodies: Bodies) -> list[Content]:

@@ -121,9 +121,11 @@ def references_of(digests: set[str]) -> dict[str, tuple[PartId, ...]]:
 
 def _referred_in(body: Mapping[str, object]) -> set[PartId]:
     rules = body.get("rules")
+    documents = [rule["criteria"] for rule in rules] if isinstance(rules, list) else []
+    documents += [body[name] for name in ("move", "stay") if isinstance(body.get(name), dict)]
     found: set[PartId] = set()
-    for rule in rules if isinstance(rules, list) else []:
-        for node in criteria_nodes(rule["criteria"]):
+    for document in documents:
+        for node in criteria_nodes(document):
             for name, kind in (("attribute", Kind.DATA_SOURCE), ("dimension", Kind.DIMENSION)):
                 if isinstance(node.get(name), str):
                     found.add((kind.value, str(node[name])))

@@ -6,7 +6,9 @@ but `definition_of`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -16,9 +18,11 @@ from frameworks.criteria.parsing import parse_criteria
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS
 from frameworks.criteria.types import AttributeType
 from frameworks.models import FrameworkVersion, Kind
-from frameworks.parts import parse_body
+from frameworks.parts import PartError, parse_body
+from frameworks.parts.base import Basis
 from frameworks.parts.data_source import DataSource
 from frameworks.parts.dimension import Dimension
+from frameworks.parts.errors import Issue
 from frameworks.parts.meta import Meta
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.segment import Rule, Segment
@@ -27,17 +31,36 @@ from frameworks.parts.term import Term
 Bodies = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
+class CandidateKind(StrEnum):
+    """What a candidate is asked of: anybody, accounts of other segments, or accounts of its own segment."""
+
+    RULE = "rule"
+    MOVE = "move"
+    STAY = "stay"
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """One rule of one segment, in the order in which the dimension's hit policy asks them."""
+    """One way into a segment, in the order in which the dimension asks them; `rule` only of a rule."""
 
     segment_key: str
-    rule: Rule
     criteria: Criteria
+    rule: Rule | None = None
+    kind: CandidateKind = CandidateKind.RULE
+
+    @property
+    def name(self) -> str:
+        """The rule's key, move or stay."""
+        return self.rule.key if self.rule else self.kind.value
 
     @property
     def key(self) -> str:
-        return f"{self.segment_key}/{self.rule.key}"
+        return f"{self.segment_key}/{self.name}"
+
+    @property
+    def basis(self) -> str:
+        """The rule's basis; move and stay have none of their own."""
+        return self.rule.basis if self.rule else ""
 
 
 class Definition:
@@ -111,17 +134,79 @@ class Definition:
         )
 
     def candidates(self, dimension: str) -> list[Candidate]:
-        """Every rule of the dimension in precedence order: by basis first under basis precedence, then by rank."""
+        """Every rule, move and stay of the dimension in the order in which they are asked.
+
+        By segment rank, under basis precedence by basis first. move and stay stand behind the rules of the basis of
+        their segment's first rule. Nothing of a segment is asked before everything of the segments nested in it.
+        """
         body = self.dimensions[dimension]
+        bases = list(body.basis_order) if body.hit_policy == "basis_precedence" else []
         found = [
-            Candidate(short, rule, self.criteria_of(dimension, rule.criteria))
+            (place, candidate)
             for short, segment in self.segments[dimension].items()
-            for rule in segment.rules
+            for place, candidate in self._of_segment(short, segment, bases)
         ]
-        if body.hit_policy == "basis_precedence":
-            order = {basis: place for place, basis in enumerate(body.basis_order)}
-            found.sort(key=lambda candidate: order.get(candidate.rule.basis, len(order)))
+        return self._nested_first(dimension, [candidate for _, candidate in sorted(found, key=itemgetter(0))])
+
+    def _of_segment(self, short: str, segment: Segment, bases: list[Basis]) -> Iterator[tuple[int, Candidate]]:
+        """The segment's candidates, each with the place of its basis."""
+        places = [bases.index(rule.basis) if rule.basis in bases else len(bases) for rule in segment.rules]
+        for place, rule in zip(places, segment.rules, strict=True):
+            yield place, Candidate(short, self.criteria_of(segment.dimension, rule.criteria), rule)
+        for kind, document in ((CandidateKind.MOVE, segment.move), (CandidateKind.STAY, segment.stay)):
+            if document is not None:
+                criteria = self.criteria_of(segment.dimension, document)
+                yield min(places, default=len(bases)), Candidate(short, criteria, kind=kind)
+
+    def _nested_first(self, dimension: str, candidates: list[Candidate]) -> list[Candidate]:
+        ancestors = self.ancestors(dimension)
+        taken: list[Candidate] = []
+
+        def take(candidate: Candidate) -> None:
+            if candidate not in taken:
+                for other in candidates:
+                    if candidate.segment_key in ancestors[other.segment_key]:
+                        take(other)
+                taken.append(candidate)
+
+        for candidate in candidates:
+            take(candidate)
+        return taken
+
+    def ancestors(self, dimension: str) -> dict[str, tuple[str, ...]]:
+        """What each segment is nested in, nearest first. Raises PartError for an unknown parent or a circle."""
+        segments = self.segments[dimension]
+        found: dict[str, tuple[str, ...]] = {}
+        for short in segments:
+            chain: list[str] = []
+            parent = segments[short].parent
+            while parent is not None:
+                if parent not in segments or parent in (short, *chain):
+                    raise PartError([Issue(f"/segment/{dimension}/{short}/parent", "parent", _not_a_parent(parent))])
+                chain.append(parent)
+                parent = segments[parent].parent
+            found[short] = tuple(chain)
         return found
+
+    def parent_problems(self, key: str, segment: Segment) -> Iterator[str]:
+        """Why `segment`, about to be stored as `key`, cannot be nested where it says, given all other parts."""
+        dimension, short = segment.dimension, key.partition("/")[2]
+        if segment.parent is None or dimension not in self.dimensions:
+            return
+        segments = {**self.segments[dimension], short: segment}
+        seen = {short}
+        parent: str | None = segment.parent
+        while parent is not None and parent in segments and parent not in seen:
+            seen.add(parent)
+            parent = segments[parent].parent
+        if parent is not None:
+            yield _not_a_parent(parent)
+
+
+def _not_a_parent(parent: str) -> str:
+    return (
+        f"A segment cannot be nested in {parent!r}: it is no segment of this dimension, or itself nested in this one."
+    )
 
 
 def attribute_type(key: str, source: DataSource) -> AttributeType:

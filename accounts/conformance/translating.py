@@ -56,7 +56,7 @@ def translate(case: Case, *, is_stated: bool) -> Translation:
     criteria = {"schema": "criteria/1", "root": _numbered(root)}
     rule = {"key": "r", "basis": "value", "criteria": criteria}
     bodies: Bodies = {
-        ("dimension", DIMENSION): {"label": "Case", "hit_policy": "ranked", "segments": [MATCHED]},
+        ("dimension", DIMENSION): {"label": "Case", "hit_policy": "ranked", "downgrade": "auto", "segments": [MATCHED]},
         ("segment", f"{DIMENSION}/{MATCHED}"): {"label": "Matched", "dimension": DIMENSION, "rules": [rule]},
         **{("data_source", key): {"label": key, **kind} for key, kind in translator.types.items()},
     }

@@ -20,7 +20,7 @@ from frameworks.criteria.ast import DimensionLeaf, Node
 from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.english import node_text, value_text
 from frameworks.criteria.types import LiteralError, parse_literal
-from frameworks.definition import Candidate, Definition
+from frameworks.definition import Candidate, CandidateKind, Definition
 
 
 @dataclass
@@ -155,9 +155,15 @@ def _rule(
         text=f"{place} {label}",
         verdict=tree.verdict,
         value=value,
-        note=f"{candidate.rule.basis}, rule {candidate.rule.key}",
+        note=_note(candidate),
         children=[tree],
     )
+
+
+def _note(candidate: Candidate) -> str:
+    if candidate.rule:
+        return f"{candidate.basis}, rule {candidate.name}"
+    return "what moves an account here" if candidate.kind == CandidateKind.MOVE else "what keeps an account here"
 
 
 def _tree(node: Node, verdicts: Iterator[bool | None], definition: Definition, seen: "_Seen") -> VerdictNode:

@@ -18,6 +18,8 @@ class Reason(models.TextChoices):
 
     MATCHED = "matched", "Matches the rule"
     PROVISIONAL = "provisional", "Matches; a higher segment is still open"
+    KEPT = "kept", "Stays where it was; another segment pulls"
+    STEPPED = "stepped", "On the way, a step at a time"
     FALLBACK = "fallback", "No rule matches; the dimension's fallback"
     MISSING_DATA = "missing_data", "Data is missing"
     INSUFFICIENT_HISTORY = "insufficient_history", "Too little history"
@@ -48,8 +50,12 @@ class Assignment(models.Model):
 
     `computed` is what the rules say, `effective` what counts after exclusions and overrides, null when
     Unassigned. While an override runs, `override_until` says until when and `without_override` what comes
-    after; every read goes through `current_segment` (querysets), which knows the clock. References carry no
-    checked key: accounts, dimensions and segments are never deleted, and checking cost a third of a first run.
+    after; every read goes through `current_segment` (querysets), which knows the clock. `next_flip_at` is when time
+    alone may change the outcome. `computed_since` and `decided_with` (the account's version) tell when and on which
+    facts the computed segment last changed; `released` is the segment that a person let a held account go to.
+
+    References carry no checked key: accounts, dimensions and segments are never deleted, and checking cost a third
+    of a first run.
     """
 
     pk = models.CompositePrimaryKey("account_id", "dimension_id")
@@ -99,6 +105,16 @@ class Assignment(models.Model):
     is_held = models.BooleanField(default=False)
     override_until = models.DateTimeField(null=True)
     next_flip_at = models.DateTimeField(null=True)
+    computed_since = models.DateTimeField(null=True)
+    decided_with = models.PositiveIntegerField(null=True)
+    released = models.ForeignKey(
+        "frameworks.Segment",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
     framework_version = models.ForeignKey(
         "frameworks.FrameworkVersion",
         on_delete=models.DO_NOTHING,
@@ -114,6 +130,9 @@ class Assignment(models.Model):
         ordering = ["account_id", "dimension_id"]
         indexes = [
             models.Index(fields=["dimension", "effective", "account"], name="assignment_by_segment"),
+            # What the sweeper asks every half minute: whose time has come, and who waits for a person.
+            models.Index(fields=["next_flip_at"], name="assignment_flips", condition=Q(next_flip_at__isnull=False)),
+            models.Index(fields=["account"], name="assignment_held", condition=Q(is_held=True)),
         ]
 
     def __str__(self) -> str:

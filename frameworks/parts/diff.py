@@ -21,7 +21,7 @@ from frameworks.parts.criteria_diff import diff_criteria
 from frameworks.parts.errors import pointer
 from frameworks.parts.moves import moves
 from frameworks.parts.registry import KINDS, parse_body
-from frameworks.parts.segment import Rule
+from frameworks.parts.segment import Rule, Segment
 from frameworks.parts.wording import LONG, Names, humanise, names_of
 
 PartId: TypeAlias = tuple[str, str]
@@ -176,6 +176,8 @@ class _Comparison:
             level, here = level_of(field, inherited), (*path, name)
             if name == "criteria" and isinstance(new, Rule):
                 yield from self._criteria(before, after, here, level)
+            elif name in ("move", "stay") and isinstance(new, Segment) and before and after:
+                yield from self._inside(f"{humanise(name)} criteria")._criteria(before, after, here, level)
             elif before != after:
                 yield from self._values(name, before, after, here, level)
 

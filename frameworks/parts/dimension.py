@@ -28,7 +28,8 @@ DEFAULT_BASIS_ORDER: list[Basis] = [
     "firmographic",
     "geographic",
 ]
-HIT_POLICIES = ("basis_precedence", "ranked", "unique")
+HIT_POLICIES = ("basis_precedence", "ranked", "unique", "raise_only", "manual_review")
+MOVE_POLICIES = ("auto", "review", "notify")
 
 
 def _known_hit_policy(value: object) -> object:
@@ -41,20 +42,35 @@ def _known_hit_policy(value: object) -> object:
     return value
 
 
-def _automatic(value: object) -> object:
-    if value != "auto":
-        raise PydanticCustomError("move_policy", 'Accounts move by themselves: the only choice is "auto".')
+def _known_move_policy(value: object) -> object:
+    if value not in MOVE_POLICIES:
+        raise PydanticCustomError(
+            "move_policy", "Write what such a move does: {known}.", {"known": ", ".join(MOVE_POLICIES)}
+        )
     return value
 
 
-AutomaticOnly = Annotated[Literal["auto"], BeforeValidator(_automatic)]
+def _unwritten(default: object) -> BeforeValidator:
+    """What a field means when it is not there is never written: it would change the digests of older bodies."""
+    return BeforeValidator(lambda value: None if value == default and not isinstance(value, bool) else value)
+
+
+Dwell = Annotated[int, Field(ge=1, le=3660)]
+Step = Annotated[int, Field(ge=1, le=1000)]
+MovePolicy = Annotated[Literal["auto", "review", "notify"], BeforeValidator(_known_move_policy)]
 
 
 class Dimension(PartSchema):
     """A dimension. `segments` are the short keys of its segments, highest rank first.
 
     Under `basis_precedence` a true rule of an earlier basis in `basis_order` wins, then the higher rank.
-    `fallback` takes accounts that match nothing; never those whose data is missing.
+    `fallback` takes accounts that match nothing; never those whose data is missing. Under `raise_only` some rule of
+    `base_basis` (firmographic unless named) must be true, and the highest true segment wins.
+
+    `upgrade` and `downgrade` say what a move up or down the rank does: auto; review, where the account stays until a
+    person lets it go; notify, which moves and tells. For `min_dwell_days` after its segment changed an account stays;
+    it moves at most `max_step` ranks at once. `basis_of` names which segments of other dimensions these rules read:
+    those that count (effective, unless named) or those the rules give (computed).
     """
 
     kind: ClassVar[str] = "dimension"
@@ -62,13 +78,19 @@ class Dimension(PartSchema):
     label: Annotated[Label, COSMETIC]
     question: Annotated[OptionalText, OPERATIONAL] = ""
     hit_policy: Annotated[
-        Literal["basis_precedence", "ranked", "unique"], BeforeValidator(_known_hit_policy), SEMANTIC
+        Literal["basis_precedence", "ranked", "unique", "raise_only", "manual_review"],
+        BeforeValidator(_known_hit_policy),
+        SEMANTIC,
     ] = "basis_precedence"
     basis_order: Annotated[list[Basis], Field(min_length=1), AfterValidator(distinct), SEMANTIC] = DEFAULT_BASIS_ORDER
+    base_basis: Annotated[Basis | None, _unwritten("firmographic"), SEMANTIC] = None
     undetermined_higher: Annotated[Literal["provisional", "unassigned"], SEMANTIC] = "provisional"
     fallback: Annotated[Slug | None, SEMANTIC] = None
-    upgrade: Annotated[AutomaticOnly, SEMANTIC] = "auto"
-    downgrade: Annotated[AutomaticOnly, SEMANTIC] = "auto"
+    upgrade: Annotated[MovePolicy, SEMANTIC] = "auto"
+    downgrade: Annotated[MovePolicy, SEMANTIC] = "review"
+    min_dwell_days: Annotated[Dwell | None, _unwritten(0), SEMANTIC] = None
+    max_step: Annotated[Step | None, SEMANTIC] = None
+    basis_of: Annotated[Literal["computed"] | None, _unwritten("effective"), SEMANTIC] = None
     segments: Annotated[list[Slug], Field(min_length=1), AfterValidator(distinct), SEMANTIC]
 
     @model_validator(mode="after")
@@ -78,3 +100,8 @@ class Dimension(PartSchema):
                 "fallback", "The fallback {name} is not one of the segments.", {"name": repr(self.fallback)}
             )
         return self
+
+    @property
+    def base(self) -> Basis:
+        """The basis that decides under `raise_only`."""
+        return self.base_basis or "firmographic"

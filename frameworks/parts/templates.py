@@ -93,16 +93,24 @@ def _checked(slug: str, kind: str, key: str, body: Any) -> dict[str, Any]:
 
 
 def _numbered_rules(body: Any) -> Any:
-    if not isinstance(body, dict) or not isinstance(body.get("rules"), list):
+    if not isinstance(body, dict):
         return body
-    return {**body, "rules": [_numbered_rule(rule) for rule in body["rules"]]}
+    numbered = {name: _numbered_criteria(body[name]) for name in ("move", "stay") if name in body}
+    if isinstance(body.get("rules"), list):
+        numbered["rules"] = [_numbered_rule(rule) for rule in body["rules"]]
+    return {**body, **numbered}
 
 
 def _numbered_rule(rule: Any) -> Any:
-    if not isinstance(rule, dict) or not isinstance(rule.get("criteria"), dict):
+    if not isinstance(rule, dict) or "criteria" not in rule:
         return rule
-    criteria = rule["criteria"]
-    return {**rule, "criteria": {**criteria, "root": _numbered(criteria.get("root"), itertools.count(1))}}
+    return {**rule, "criteria": _numbered_criteria(rule["criteria"])}
+
+
+def _numbered_criteria(criteria: Any) -> Any:
+    if not isinstance(criteria, dict):
+        return criteria
+    return {**criteria, "root": _numbered(criteria.get("root"), itertools.count(1))}
 
 
 def _numbered(node: Any, numbers: Iterator[int]) -> Any:

@@ -182,3 +182,21 @@ def test_combined_digest_refuses_a_part_twice_and_no_digest():
         combine_digests([("term", "arr", digest), ("term", "arr", digest)])
     with pytest.raises(ValueError, match="digest"):
         combine_digests([("term", "arr", "")])
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [{"basis_of": "effective"}, {"base_basis": "firmographic"}, {"min_dwell_days": 0}, {"max_step": None}],
+)
+def test_setting_that_states_its_meaning_when_absent_changes_no_digest(stated):
+    body = {"label": "Tier", "segments": ["high", "low"]}
+
+    assert body_digest("dimension", {**body, **stated}) == body_digest("dimension", body)
+
+
+def test_segment_that_nests_and_moves_nothing_keeps_its_digest():
+    body = {"label": "High", "dimension": "tier"}
+
+    assert body_digest("segment", {**body, "parent": None, "move": None, "stay": None, "anti_icp": []}) == body_digest(
+        "segment", body
+    )

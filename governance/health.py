@@ -143,6 +143,24 @@ def check_runs(at: datetime) -> Check:
     return Check("runs", OK, "No run is stuck or held.")
 
 
+def check_reconciliation(at: datetime) -> Check:
+    """Outcomes that only the nightly run found: something changes accounts without marking them."""
+    nightly = AssignmentRun.objects.filter(kind=AssignmentRun.Kind.NIGHTLY, state=AssignmentRun.State.APPLIED)
+    newest = nightly.order_by("framework_id", "-pk").distinct("framework_id")
+    for run in newest:
+        if found := outcomes_found(run):
+            words = f"Run {run.pk} of the night found {found:,} outcomes that nothing had marked."
+            return Check("reconciliation", BAD, words)
+    return Check("reconciliation", OK, "The last nightly run found nothing.")
+
+
+def outcomes_found(run: AssignmentRun) -> int:
+    """How many outcomes a nightly run found that differ from what was stored; 0 for other runs."""
+    if run.kind != AssignmentRun.Kind.NIGHTLY:
+        return 0
+    return sum(count for by_from in run.moves.values() for by_to in by_from.values() for count in by_to.values())
+
+
 def check_transactions(at: datetime) -> Check:
     """A long transaction holds the sync feed back for every reader."""
     with connection.cursor() as cursor:
@@ -195,5 +213,6 @@ CHECKS: tuple[Callable[[datetime], Check], ...] = (
     check_beat,
     check_pending_work,
     check_runs,
+    check_reconciliation,
     check_transactions,
 )

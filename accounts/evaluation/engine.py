@@ -328,26 +328,27 @@ def take_locks(scope: Scope) -> None:
 _PREVIEW = """
 , kept AS (
     INSERT INTO accounts_runmove (run_id, account_id, dimension_id, from_segment_id, to_segment_id, reason)
-    SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed WHERE NOT is_new
+    SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed WHERE NOT %(is_first)s
 )
 SELECT dimension_id, was_effective, effective_id, count(*), count(*) FILTER (WHERE is_new) FROM changed GROUP BY 1, 2, 3
 """
 
 
-def preview(*, plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int) -> Outcome:
-    """Pass 1 of a run: record in RunMove what would change for accounts that have an assignment; change nothing else.
+def preview(*, plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int, is_first: bool = False) -> Outcome:
+    """Pass 1 of a run: record in RunMove what would change; change nothing else.
 
-    Accounts without one are counted only: they are all written in the second pass.
+    Of a first assignment everything is counted only: all of it is written in the second pass.
     """
+    extra = {"run_id": run_id, "is_first": is_first}
     return _isolated(
         scope,
-        work=lambda part: _preview(plan, part, as_of, run_id),
-        set_aside=lambda pk: _previewed(_run_error_statement(_PREVIEW, plan, pk, as_of, {"run_id": run_id}), failed=1),
+        work=lambda part: _preview(plan, part, {"as_of": as_of, **extra}),
+        set_aside=lambda pk: _previewed(_run_error_statement(_PREVIEW, plan, pk, as_of, extra), failed=1),
     )
 
 
-def _preview(plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int) -> Outcome:
-    parameters = {**plan.parameters, **scope.parameters, "as_of": as_of, "run_id": run_id}
+def _preview(plan: FrameworkPlan, scope: Scope, how: Mapping[str, Any]) -> Outcome:
+    parameters = {**plan.parameters, **scope.parameters, **how}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
         cursor.execute(changed_sql(plan, scope) + _PREVIEW, parameters)
@@ -376,7 +377,14 @@ def evaluate_accounts(
         return []
     scope = Scope(ids=tuple(sorted(set(account_ids))))
     with transaction.atomic():
+        _hold_active_versions()
         return [
             apply_with_isolation(plan=plan, scope=scope, as_of=at, cause=Cause.DATA, causes=causes)
             for plan in active_plans()
         ]
+
+
+def _hold_active_versions() -> None:
+    """Let no version become active until this transaction has ended: it would leave outcomes of the one before."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM frameworks_framework ORDER BY id FOR KEY SHARE")

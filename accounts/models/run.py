@@ -9,14 +9,15 @@ from django.db import models
 class AssignmentRun(models.Model):
     """One evaluation of every account under one version.
 
-    An activation's run first evaluates (pass 1: what would move), is guarded, and applies after the flip of
-    the active version; a re-evaluation under the active version applies at once.
+    It first evaluates (pass 1: what would move), is guarded, and then applies; an activation flips the active version
+    in between. The nightly run must find nothing; what it finds, something has failed to mark.
     """
 
     class Kind(models.TextChoices):
         ACTIVATION = "activation", "Activation"
         REEVALUATION = "reevaluation", "Re-evaluation"
         NIGHTLY = "nightly", "Nightly"
+        PERIOD = "period", "Period closed"
 
     class State(models.TextChoices):
         PLANNED = "planned", "Evaluating"

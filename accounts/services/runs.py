@@ -1,33 +1,25 @@
-"""Runs: every account under one version, in chunks leased in the database.
+"""Runs: every account under one version, first only looked at, then written.
 
-A worker leases the next chunk, works on it in one transaction and gives it back; the lease of a worker that died
-ends by itself. A chunk whose process dies three times waits for a person. Who asks for progress reads the chunks.
+Pass 1 says what would move and changes nothing; whoever guards looks at it; pass 2 writes the movers. How workers
+share the accounts of a run is in chunks.py. Who asks for progress reads the chunks.
 """
 
-import uuid
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from accounts.errors import LeaseLostError
-from accounts.evaluation import engine
-from accounts.models import AssignmentRun, Cause, DistributionSnapshot, RunChunk
-from accounts.services.overrides import close_moot_overrides
-from accounts.signals import run_evaluated, run_finished, transitions_recorded
+from accounts.models import Assignment, AssignmentRun, Cause, DistributionSnapshot, RunChunk
+from accounts.services import chunks, marking
+from accounts.signals import run_evaluated, run_finished
 from accounts.transitions import RUN_TRANSITIONS
 from frameworks.doorbell import ring
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import Dimension, Framework, FrameworkVersion, User
 
-# About a second of work: long enough to be efficient, short enough to let people's edits through.
-CHUNK_ACCOUNTS = 20_000
-LEASE = timedelta(seconds=90)
-MAX_ATTEMPTS = 3
 WORKERS = 2
 State = AssignmentRun.State
 
@@ -43,21 +35,16 @@ def plan_run(*, version: FrameworkVersion, kind: str, actor: User | None, at: da
     with governed("run.planned", actor=actor, target=version, at=at) as act:
         framework = Framework.objects.select_for_update().get(pk=version.framework_id)
         _supersede_live(framework, kind, at)
-        is_initial = framework.active_version_id is None
-        is_activation = kind == AssignmentRun.Kind.ACTIVATION
         run = AssignmentRun.objects.create(
             framework=framework,
             framework_version=version,
             kind=kind,
-            state=State.PLANNED if is_activation else State.APPLYING,
-            is_initial=is_initial,
+            is_initial=not Assignment.objects.filter(dimension__framework=framework).exists(),
             as_of=at,
             requested_by=actor,
             created_at=at,
-            applying_at=None if is_activation else at,
         )
-        phase = RunChunk.Phase.EVALUATE if is_activation else RunChunk.Phase.APPLY
-        run.accounts = _cut_chunks(run, phase)
+        run.accounts = chunks.cut_chunks(run)
         run.save(update_fields=["accounts"])
         act.after = {"run": str(run.uuid), "accounts": str(run.accounts)}
         if not run.accounts:
@@ -77,27 +64,6 @@ def _supersede_live(framework: Framework, kind: str, at: datetime) -> None:
     _move(live, State.SUPERSEDED, at)
 
 
-def _cut_chunks(run: AssignmentRun, phase: str) -> int:
-    """Whole lock buckets, about CHUNK_ACCOUNTS accounts each; returns the number of accounts."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id / %s AS bucket, count(*) FROM accounts_account GROUP BY 1 ORDER BY 1", [engine.BUCKET]
-        )
-        buckets = cursor.fetchall()
-    chunks: list[RunChunk] = []
-    total = size = 0
-    low = None
-    for bucket, count in buckets:
-        low = bucket if low is None else low
-        size, total = size + count, total + count
-        if size >= CHUNK_ACCOUNTS or bucket == buckets[-1][0]:
-            span = {"low": low * engine.BUCKET, "high": (bucket + 1) * engine.BUCKET}
-            chunks.append(RunChunk(run=run, phase=phase, accounts=size, **span))
-            low, size = None, 0
-    RunChunk.objects.bulk_create(chunks)
-    return total
-
-
 def ring_for(run: AssignmentRun) -> None:
     """After commit, ask as many workers as there are to look for chunks."""
     transaction.on_commit(lambda: _ring(run.pk), robust=True)
@@ -115,91 +81,12 @@ def _ring(run_id: int) -> None:
 
 def work_next_chunk(*, run_id: int, at: datetime) -> bool:
     """Lease one chunk of the run and work on it; False when there was none to lease."""
-    chunk = _lease_chunk(run_id, at)
+    chunk = chunks.lease_chunk(run_id, at)
     if chunk is None:
         return False
-    work = _evaluate_chunk if chunk.phase == RunChunk.Phase.EVALUATE else _apply_chunk
-    work(chunk)
+    chunks.work_on(chunk)
     finish_phase(run_id=run_id, at=timezone.now())
     return True
-
-
-def _lease_chunk(run_id: int, at: datetime) -> RunChunk | None:
-    free = Q(state=RunChunk.State.WAITING) | Q(state=RunChunk.State.LEASED, leased_until__lt=at)
-    in_phase = Q(run__state=State.PLANNED, phase="evaluate") | Q(run__state=State.APPLYING, phase="apply")
-    with transaction.atomic():
-        chunk = (
-            RunChunk.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(free & in_phase, run_id=run_id)
-            .select_related("run")
-            .order_by("low")
-            .first()
-        )
-        if chunk is None:
-            return None
-        if chunk.attempts >= MAX_ATTEMPTS:
-            chunk.state = RunChunk.State.STUCK
-        else:
-            chunk.state, chunk.attempts = RunChunk.State.LEASED, chunk.attempts + 1
-            chunk.leased_until, chunk.lease = at + LEASE, uuid.uuid4()
-        chunk.save(update_fields=["state", "attempts", "leased_until", "lease"])
-    return chunk if chunk.state == RunChunk.State.LEASED else _lease_chunk(run_id, at)
-
-
-def _evaluate_chunk(chunk: RunChunk) -> None:
-    run = chunk.run
-    with transaction.atomic():
-        scope = engine.Scope(chunk.low, chunk.high)
-        plan = engine.plan_of(run.framework_version)
-        outcome = engine.preview(plan=plan, scope=scope, as_of=run.as_of, run_id=run.pk)
-        _close(chunk, outcome)
-
-
-def _apply_chunk(chunk: RunChunk) -> None:
-    """Write what differs. After a preview only the movers are read again; without one, every account."""
-    run = chunk.run
-    is_previewed = run.kind == AssignmentRun.Kind.ACTIVATION and not run.is_initial
-    scope = engine.Scope(chunk.low, chunk.high, movers_of=run.pk if is_previewed else None)
-    cause = {AssignmentRun.Kind.ACTIVATION: Cause.VERSION, AssignmentRun.Kind.NIGHTLY: Cause.TIME}.get(
-        AssignmentRun.Kind(run.kind), Cause.DATA
-    )
-    with transaction.atomic():
-        outcome = engine.apply_with_isolation(
-            plan=engine.plan_of(run.framework_version), scope=scope, as_of=run.as_of, cause=cause, run_id=run.pk
-        )
-        close_moot_overrides(outcome.agreeing, run.as_of)
-        if outcome.transitions:
-            transitions_recorded.send(
-                sender=AssignmentRun,
-                run=run,
-                low=chunk.low,
-                high=chunk.high,
-                account_ids=None,
-                count=outcome.transitions,
-            )
-        _close(chunk, outcome)
-
-
-def _close(chunk: RunChunk, outcome: engine.Outcome) -> None:
-    """Give the chunk back done, in the transaction of its work; raises LeaseLostError when another has it."""
-    closed = RunChunk.objects.filter(pk=chunk.pk, lease=chunk.lease, state=RunChunk.State.LEASED).update(
-        state=RunChunk.State.DONE,
-        changed=outcome.changed,
-        failed=outcome.failed,
-        moves=as_json(outcome.moves),
-        finished_at=timezone.now(),
-    )
-    if not closed:
-        raise LeaseLostError(f"{chunk} was taken over by another worker")
-
-
-def as_json(moves: Mapping[tuple[int, int | None, int | None], int]) -> dict[str, dict[str, dict[str, int]]]:
-    """Dimension id → from segment id → to segment id → accounts; "" stands for Unassigned or new."""
-    found: dict[str, dict[str, dict[str, int]]] = {}
-    for (dimension, was, now), count in moves.items():
-        row = found.setdefault(str(dimension), {}).setdefault(str(was or ""), {})
-        row[str(now or "")] = row.get(str(now or ""), 0) + count
-    return found
 
 
 # --- from one state to the next
@@ -208,7 +95,9 @@ def as_json(moves: Mapping[tuple[int, int | None, int | None], int]) -> dict[str
 def finish_phase(*, run_id: int, at: datetime) -> None:
     """Move the run on when its phase has no chunk left; safe to call at any time."""
     with transaction.atomic():
-        run = AssignmentRun.objects.select_for_update(of=("self",)).select_related("framework").get(pk=run_id)
+        # Not the strongest lock: other workers hold on to the run while they work on their chunks.
+        rows = AssignmentRun.objects.select_for_update(of=("self",), no_key=True).select_related("framework")
+        run = rows.get(pk=run_id)
         if run.state not in (State.PLANNED, State.APPLYING):
             return
         phase = RunChunk.Phase.EVALUATE if run.state == State.PLANNED else RunChunk.Phase.APPLY
@@ -218,28 +107,14 @@ def finish_phase(*, run_id: int, at: datetime) -> None:
 
 def _advance(run: AssignmentRun, at: datetime) -> None:
     if run.state == State.PLANNED:
-        run.moves = _sum_moves(run.chunks.filter(phase="evaluate").values_list("moves", flat=True))
+        run.moves = chunks.sum_moves(run.chunks.filter(phase="evaluate").values_list("moves", flat=True))
         run.evaluated_at = at
         _move(run, State.EVALUATED, at)
         run_evaluated.send(sender=AssignmentRun, run=run, at=at)
         return
-    applied = _sum_moves(run.chunks.filter(phase="apply").values_list("moves", flat=True))
-    if run.kind != AssignmentRun.Kind.ACTIVATION:
-        run.moves = applied
     _move(run, State.APPLIED, at)
     take_snapshot(framework=run.framework, run=run, at=at)
     run_finished.send(sender=AssignmentRun, run=run, at=at)
-
-
-def _sum_moves(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
-    total: dict[tuple[int, int | None, int | None], int] = {}
-    for moves in rows:
-        for dimension, by_from in moves.items():
-            for was, by_to in by_from.items():
-                for now, count in by_to.items():
-                    key = (int(dimension), int(was) if was else None, int(now) if now else None)
-                    total[key] = total.get(key, 0) + count
-    return as_json(total)
 
 
 def _move(run: AssignmentRun, state: str, at: datetime) -> None:
@@ -252,18 +127,17 @@ def _move(run: AssignmentRun, state: str, at: datetime) -> None:
 
 
 def start_applying(*, run: AssignmentRun, at: datetime) -> None:
-    """Begin the second pass of an evaluated run, in the transaction that moved the active version."""
+    """Begin the second pass of an evaluated run; of an activation, in the transaction that moved the pointer.
+
+    Accounts that changed since pass 1 began were looked at with other facts, or under the version before: they are
+    marked, and so evaluated once more by themselves.
+    """
     _move(run, State.APPLYING, at)
     run.applying_at = at
     run.save(update_fields=["applying_at"])
-    ranges = run.chunks.filter(phase=RunChunk.Phase.EVALUATE).values_list("low", "high", "accounts")
-    RunChunk.objects.bulk_create(
-        [
-            RunChunk(run=run, phase=RunChunk.Phase.APPLY, low=low, high=high, accounts=accounts)
-            for low, high, accounts in ranges
-        ]
-    )
-    if not run.accounts:
+    if run.kind == AssignmentRun.Kind.ACTIVATION:
+        marking.mark_touched(since=run.created_at, cause=Cause.VERSION, at=at)
+    if not chunks.cut_second_pass(run):
         _advance(run, at)
     ring_for(run)
 
@@ -299,7 +173,16 @@ def cancel_run(*, run: AssignmentRun, reason: str, actor: User | None, at: datet
             raise NotAllowedError("Only RevOps may cancel a run.")
         locked.note = reason
         _move(locked, State.CANCELLED, at)
+        _finish_what_was_superseded(locked, at)
     return locked
+
+
+def _finish_what_was_superseded(run: AssignmentRun, at: datetime) -> None:
+    """The cancelled run had stopped another in the middle of its second pass: its rest is still owed."""
+    version = run.framework.active_version
+    newest = AssignmentRun.objects.filter(framework=run.framework, applying_at__isnull=False).order_by("-pk").first()
+    if newest is not None and newest.state == State.SUPERSEDED and version is not None:
+        plan_run(version=version, kind=AssignmentRun.Kind.REEVALUATION, actor=None, at=at)
 
 
 def start_reevaluation(*, framework: Framework, actor: User, at: datetime) -> AssignmentRun:
@@ -333,21 +216,26 @@ def retry_stuck(*, run: AssignmentRun, actor: User, at: datetime) -> int:
 
 
 def progress_of(run: AssignmentRun, at: datetime) -> dict[str, Any]:
-    """Accounts done in the current phase, share, accounts per second and seconds left (None when unknown)."""
+    """Accounts done in the current phase, share, accounts per second and seconds left (None when unknown).
+
+    Pass 2 counts the accounts of the ranges in which something changes; an applied run counts all of them.
+    """
     phase = RunChunk.Phase.EVALUATE if run.applying_at is None else RunChunk.Phase.APPLY
-    chunks = run.chunks.filter(phase=phase)
-    row = chunks.aggregate(
+    row = run.chunks.filter(phase=phase).aggregate(
+        total=Sum("accounts", default=0),
         done=Sum("accounts", filter=Q(state="done"), default=0),
         changed=Sum("changed", default=0),
         failed=Sum("failed", default=0),
         stuck=Count("pk", filter=Q(state="stuck")),
     )
+    if run.state == State.APPLIED:
+        row["total"] = row["done"] = run.accounts
     since = run.created_at if phase == RunChunk.Phase.EVALUATE else run.applying_at or run.created_at
     elapsed = max(((run.finished_at or at) - since).total_seconds(), 0.001)
     rate = row["done"] / elapsed
-    left = (run.accounts - row["done"]) / rate if rate and run.finished_at is None else None
-    share = row["done"] / run.accounts if run.accounts else 1.0
-    return {"phase": phase, "total": run.accounts, "share": share, "rate": rate, "seconds_left": left, **row}
+    left = (row["total"] - row["done"]) / rate if rate and run.finished_at is None else None
+    share = row["done"] / row["total"] if row["total"] else 1.0
+    return {"phase": phase, "share": share, "rate": rate, "seconds_left": left, **row}
 
 
 def take_snapshot(*, framework: Framework, run: AssignmentRun | None, at: datetime) -> None:

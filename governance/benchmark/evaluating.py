@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Assignment, AssignmentRun, Cause, PendingEvaluation
 from accounts.services import runs
+from accounts.services.chunks import CHUNK_ACCOUNTS
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.marking import mark_accounts
 from accounts.signals import run_evaluated
@@ -74,8 +75,8 @@ class Evaluating:
         (top,) = _row("SELECT max(id) + 1 FROM accounts_account")
         # Compiling a statement to machine code pays for a million accounts, not for a chunk.
         _run("SET jit = off")
-        for first in range(0, top, runs.CHUNK_ACCOUNTS):
-            _run(statement, {**parameters, "first": first, "end": first + runs.CHUNK_ACCOUNTS})
+        for first in range(0, top, CHUNK_ACCOUNTS):
+            _run(statement, {**parameters, "first": first, "end": first + CHUNK_ACCOUNTS})
         _run("RESET jit")
 
     def _parameters(self, version: FrameworkVersion) -> dict[str, Any]:
@@ -219,7 +220,7 @@ def _work(run_id: int) -> None:
 @contextmanager
 def _without_gates() -> Iterator[None]:
     """Nobody signed the bench's versions: governance does not hear of their runs."""
-    run_evaluated.disconnect(dispatch_uid="governance.go_on_with_activation")
+    run_evaluated.disconnect(dispatch_uid="governance.go_on_with_run")
     try:
         yield
     finally:

@@ -1,8 +1,9 @@
-"""Activation: evaluate first, guard, then flip the pointer and apply.
+"""Runs from pass 1 to pass 2: evaluate first, guard, for an activation flip the pointer, then apply.
 
 Asking for activation plans a run of the approved version; pass 1 changes nothing. When it is complete the guard
 compares it with the policy. Only then, in one transaction, every gate is checked again, the framework's pointer
-moves and the run begins to apply. A run that is held or cancelled has changed nothing.
+moves and the run begins to apply. Runs under the active version are guarded in the same way. A run that is held or
+cancelled has changed nothing.
 """
 
 from datetime import datetime
@@ -30,16 +31,20 @@ def request_activation(*, version: FrameworkVersion, actor: User, at: datetime) 
         return runs.plan_run(version=version, kind=AssignmentRun.Kind.ACTIVATION, actor=actor, at=at)
 
 
-def continue_activation(*, run: AssignmentRun, at: datetime) -> None:
-    """Pass 1 is complete, or a person released the run: hold it, or flip and apply.
-
-    When a gate fails meanwhile, the run is cancelled with the reason and the active version keeps serving.
-    """
-    version = run.framework_version
-    findings = [] if run.released_by_id else _guard(run, definition_of(version))
+def continue_run(*, run: AssignmentRun, at: datetime) -> None:
+    """Pass 1 is complete, or a person released the run: hold it, or go on to pass 2."""
+    findings = [] if run.released_by_id else _guard(run, definition_of(run.framework_version))
     if findings:
         runs.hold_run(run=run, because=findings, at=at)
-        return
+    elif run.kind == AssignmentRun.Kind.ACTIVATION:
+        _activate(run, at)
+    else:
+        runs.start_applying(run=run, at=at)
+
+
+def _activate(run: AssignmentRun, at: datetime) -> None:
+    """When a gate fails meanwhile, the run is cancelled with the reason and the active version keeps serving."""
+    version = run.framework_version
     if run.requested_by is None:
         raise ValueError("An activation is always asked for by a person.")
     try:

@@ -106,7 +106,7 @@ def test_reevaluation_is_started_by_revops(visitor: Client, tomas: User) -> None
     response = visitor.post("/runs/start/", {"framework": "main"})
 
     run = AssignmentRun.objects.latest("pk")
-    assert (run.kind, run.state, run.requested_by) == ("reevaluation", "applying", tomas)
+    assert (run.kind, run.state, run.requested_by) == ("reevaluation", "planned", tomas)
     assert response["Location"] == url("run_detail", run)
 
 
@@ -228,9 +228,9 @@ def test_progress_asks_again_while_the_run_works_and_reloads_the_page_when_its_s
     run = runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT)
     fragment = url("run_progress", run)
 
-    working = visitor.get(fragment, {"state": "applying"}).content.decode()
+    working = visitor.get(fragment, {"state": "planned"}).content.decode()
     work_off(run)
-    changed = visitor.get(fragment, {"state": "applying"})
+    changed = visitor.get(fragment, {"state": "planned"})
     over = visitor.get(fragment, {"state": "applied"}).content.decode()
 
     assert 'hx-trigger="every 1s"' in working

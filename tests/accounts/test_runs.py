@@ -8,7 +8,7 @@ import pytest
 from accounts.errors import LeaseLostError
 from accounts.evaluation import engine
 from accounts.models import Account, Assignment, AssignmentRun, Cause, PendingEvaluation, Transition
-from accounts.services import runs
+from accounts.services import chunks, runs
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.marking import mark_accounts
 from frameworks.errors import ConflictError, NotAllowedError
@@ -158,11 +158,11 @@ def test_activation_of_an_unsigned_version_is_refused_and_changes_nothing() -> N
 def test_chunk_of_a_dead_worker_is_leased_again_and_written_once() -> None:
     accounts = spread()
     run = request_activation(version=signed_version(), actor=person("tomas", "revops"), at=AT)
-    abandoned = runs._lease_chunk(run.pk, AT)
+    abandoned = chunks.lease_chunk(run.pk, AT)
     assert abandoned is not None
     assert runs.work_next_chunk(run_id=run.pk, at=AT) is False
 
-    later = AT + runs.LEASE + timedelta(seconds=1)
+    later = AT + chunks.LEASE + timedelta(seconds=1)
     while runs.work_next_chunk(run_id=run.pk, at=later):
         pass
 
@@ -170,4 +170,4 @@ def test_chunk_of_a_dead_worker_is_leased_again_and_written_once() -> None:
     assert run.state == "applied"
     assert Assignment.objects.count() == len(accounts) * 4
     with pytest.raises(LeaseLostError):
-        runs._evaluate_chunk(abandoned)
+        chunks.work_on(abandoned)

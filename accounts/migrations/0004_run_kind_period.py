@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0002_database_rules")]
+    dependencies = [("accounts", "0003_prior_state_of_assignments")]
 
     operations = [
         migrations.AlterField(

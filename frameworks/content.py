@@ -9,6 +9,7 @@ from frameworks.definition import Bodies, Definition
 from frameworks.errors import InvalidError
 from frameworks.models import Attribute, Kind, PartBody
 from frameworks.parts import PartError, PartSchema, level_digests, parse_part, to_body
+from frameworks.parts.data_source import DataSource, derived_problems
 from frameworks.parts.segment import Segment
 
 PartId = tuple[str, str]
@@ -54,6 +55,10 @@ def checked(kind: str, key: str, body: object, definition: Definition) -> Conten
         plain = to_body(schema)
         _read_rules(key, schema, plain, definition)
         schema = parse_part(kind, key, plain)
+    if isinstance(schema, DataSource):
+        problems = list(derived_problems(key, schema, definition.data_sources))
+        if problems:
+            raise InvalidError(problems)
     plain = to_body(schema)
     digests = level_digests(kind, plain)
     return Content(kind, key, schema, plain, digests["cosmetic"], digests["operational"], digests["semantic"])

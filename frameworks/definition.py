@@ -5,7 +5,7 @@ but `definition_of`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
@@ -16,9 +16,9 @@ from frameworks.criteria.ast import Criteria
 from frameworks.criteria.english import DimensionLabels
 from frameworks.criteria.parsing import parse_criteria
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS
-from frameworks.criteria.types import AttributeType
+from frameworks.criteria.types import AttributeType, Derived
 from frameworks.models import FrameworkVersion, Kind
-from frameworks.parts import PartError, parse_body
+from frameworks.parts import PartError, data_source, parse_body
 from frameworks.parts.base import Basis
 from frameworks.parts.data_source import DataSource
 from frameworks.parts.dimension import Dimension
@@ -80,6 +80,11 @@ class Definition:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.meta.time_zone if self.meta else "UTC")
 
+    @property
+    def start_month(self) -> int:
+        """The month the fiscal year begins in."""
+        return self.meta.fiscal_year_start_month if self.meta else 1
+
     @cached_property
     def dimensions(self) -> dict[str, Dimension]:
         return dict(self._of_kind(Kind.DIMENSION))
@@ -114,7 +119,14 @@ class Definition:
 
     @cached_property
     def attributes(self) -> dict[str, AttributeType]:
-        return {key: attribute_type(key, source) for key, source in self.data_sources.items()}
+        """Attribute key → what the language needs to know; without derived ones whose own attributes are not there."""
+        stored = {key: attribute_type(key, each) for key, each in self.data_sources.items() if each.derived is None}
+        derived = {
+            key: replace(attribute_type(key, each), derived=_derived(each.derived, stored))
+            for key, each in self.data_sources.items()
+            if each.derived is not None and stored.keys() >= set(each.derived.of)
+        }
+        return {**stored, **derived}
 
     @cached_property
     def segment_keys(self) -> dict[str, frozenset[str]]:
@@ -209,8 +221,12 @@ def _not_a_parent(parent: str) -> str:
     )
 
 
+def _derived(piece: data_source.Derived, stored: Mapping[str, AttributeType]) -> Derived:
+    return Derived(piece.kind, tuple(stored[key] for key in piece.of), piece.grain, piece.periods)
+
+
 def attribute_type(key: str, source: DataSource) -> AttributeType:
-    """What the criteria language needs to know of an attribute."""
+    """What the criteria language needs to know of an attribute, but for what it is derived from."""
     return AttributeType(
         key=key,
         label=source.label,

@@ -30,8 +30,10 @@ from django.db.models.functions import Cast, Lower, NullIf
 from django.db.models.lookups import In
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
+from frameworks.criteria.base import Of
+from frameworks.criteria.resolver import BasisOf
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
-from frameworks.criteria.types import AttributeType
+from frameworks.criteria.types import AttributeType, Grain
 
 # What Python's strip and the matching keys take away at both ends, as far as people's data has it.
 _BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000\u200b\ufeff"
@@ -62,7 +64,8 @@ class AccountResolver:
         self.attributes = attributes
         self.segment_columns = segment_columns
 
-    def value(self, key: str) -> Expression:
+    def value(self, key: str, of: Of = "self") -> Expression:
+        _of_itself(of)
         attribute = self.attributes[key]
         if attribute.data_type in ("text", "choice"):
             return self._words(attribute)
@@ -84,25 +87,52 @@ class AccountResolver:
             return value
         return Case(When(In(Lower(stored), tokens), then=Value(None)), default=value, output_field=TextField())
 
-    def text_key(self, key: str) -> Expression:
+    def text_key(self, key: str, of: Of = "self") -> Expression:
         """The stored matching key. It knows the usual missing tokens; the attribute's own are taken out here."""
+        _of_itself(of)
         column: Any = F(f"{key}_key") if key in CORE_ATTRIBUTES else KeyTextTransform(key, "attribute_keys")
         tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
         if not tokens:
             return column  # type: ignore[no-any-return]
         return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=TextField())
 
-    def observed_at(self, key: str) -> Expression:
+    def observed_at(self, key: str, of: Of = "self") -> Expression:
+        _of_itself(of)
         if key in OBSERVED:
             return F(f"{key}_observed_at")  # type: ignore[return-value]
         stamp = KeyTextTransform("at", KeyTextTransform(key, "provenance"))
         return Cast(stamp, DateTimeField())
 
-    def segment(self, dimension: str) -> Expression:
+    def tag_keys(self, key: str, of: Of = "self") -> Expression:
+        raise NotImplementedError("Tags cannot be read yet.")
+
+    def period_value(self, metric: str, grain: Grain, back: int) -> Expression:
+        raise NotImplementedError("The metric history cannot be read yet.")
+
+    def has_period(self, metric: str, grain: Grain, back: int) -> Expression:
+        raise NotImplementedError("The metric history cannot be read yet.")
+
+    def signal_count(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
+        raise NotImplementedError("Signals cannot be read yet.")
+
+    def next_signal_end(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
+        raise NotImplementedError("Signals cannot be read yet.")
+
+    def on_list(self, list_key: str, of: Of = "self") -> Expression:
+        raise NotImplementedError("Account lists cannot be read yet.")
+
+    def segment(self, dimension: str, basis_of: BasisOf = "effective") -> Expression:
+        if basis_of == "computed":
+            raise NotImplementedError("The computed segment of another dimension cannot be read yet.")
         column = self.segment_columns[dimension]
         return RawSQL(  # noqa: S611 - the column is one of our own stages
             f'"accounts_account"."{column}"', (), output_field=TextField()
         )
+
+
+def _of_itself(of: Of) -> None:
+    if of != "self":
+        raise NotImplementedError("The ultimate parent cannot be read yet.")
 
 
 def _json_text(key: str) -> Expression:

@@ -245,7 +245,14 @@ class Writer:
     def compiled(self, node: Node) -> str:
         """One node's verdict as SQL over the alias `accounts_account`."""
         as_of = Value(AS_OF, output_field=DateTimeField())
-        return self.parameters.write(compile_node(node, resolver=self.resolver, as_of=as_of, zone=self.definition.zone))
+        verdict = compile_node(
+            node,
+            resolver=self.resolver,
+            as_of=as_of,
+            zone=self.definition.zone,
+            start_month=self.definition.start_month,
+        )
+        return self.parameters.write(verdict)
 
     # --- the three selects of each level
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StrictStr
 
 from frameworks.criteria.types import (
     AttributeType,
@@ -24,6 +24,9 @@ NODE_ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
 
 NodeId = Annotated[StrictStr, Field(pattern=NODE_ID_PATTERN)]
 WhenMissing = Literal["true", "false"]
+Of = Literal["self", "ultimate_parent"]
+# Stored only where it differs from the default: one rule, one document.
+StoredOf = Annotated[Of | None, AfterValidator(lambda of: None if of == "self" else of)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,18 @@ class BaseNode(BaseModel):
         return ()
 
 
-class AttributeLeaf(BaseNode):
+class HeldNode(BaseNode):
+    """A condition on a fact of the account itself or of its ultimate parent."""
+
+    of: StoredOf = None
+
+    @property
+    def holder(self) -> Of:
+        """Whose fact is looked at; an account without a parent is its own ultimate parent."""
+        return self.of or "self"
+
+
+class AttributeLeaf(HeldNode):
     """A condition on one attribute. Unknown on a missing value, unless `missing` states true or false."""
 
     literal_fields: ClassVar[tuple[str, ...]] = ()
@@ -60,6 +74,11 @@ class AttributeLeaf(BaseNode):
     def valid_types(cls, op: str) -> frozenset[DataType]:
         """The data types `op` may be used on."""
         raise NotImplementedError
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether parsing found the attribute, and the operator valid for it."""
+        return self._type is not None
 
     @property
     def type(self) -> AttributeType:
@@ -87,7 +106,9 @@ class AttributeLeaf(BaseNode):
 
     def own_faults(self) -> Iterator[Fault]:
         """What only this operator can find wrong, once its literals are known to be good."""
-        yield from ()
+        derived = self.type.derived
+        if self.of and derived is not None and derived.kind == "growth":
+            yield Fault("of_not_valid", "The metric history is read of the account itself: leave out “of”.", ("of",))
 
     def _canonical(self, attribute: AttributeType, name: str, faults: list[Fault]) -> Any:
         written = getattr(self, name)
@@ -119,6 +140,7 @@ class MeasuredLeaf(DefaultableLeaf):
     currency: Annotated[StrictStr, Field(min_length=1)] | None = None
 
     def own_faults(self) -> Iterator[Fault]:
+        yield from super().own_faults()
         money = self.type.data_type == "money"
         if self.unit is not None and (money or self.unit != self.type.unit):
             own = "a currency" if money else self.type.unit or "no unit"

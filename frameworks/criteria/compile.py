@@ -7,24 +7,24 @@ literals are parameters, typed by their attribute.
 
 Nothing here asks the clock. `as_of` is an expression of the caller's, and every bound that depends on it is
 computed on its side, so that it is one constant per statement.
+
+What an attribute's value is (stored, derived, too old) is said in values.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import singledispatchmethod
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
-    BigIntegerField,
     BooleanField,
     DateField,
-    DateTimeField,
-    DecimalField,
     Expression,
-    Field,
+    IntegerField,
     TextField,
     Value,
 )
@@ -45,8 +45,11 @@ from frameworks.criteria.ast import (
     Always,
     AnyOf,
     AtLeast,
+    Change,
     Comparison,
     DateComparison,
+    InPeriod,
+    ListTest,
     Membership,
     Node,
     Not,
@@ -54,6 +57,9 @@ from frameworks.criteria.ast import (
     Range,
     RelativeDate,
     SegmentTest,
+    SignalTest,
+    Sustained,
+    TagTest,
     TextPattern,
     Truth,
     Unassigned,
@@ -63,16 +69,38 @@ from frameworks.criteria.ast import (
     thresholds,
 )
 from frameworks.criteria.base import AttributeLeaf
-from frameworks.criteria.expressions import AllTrue, AnyTrue, AtLeastTrue, Like, Negation, ValueWhere, shifted_day
+from frameworks.criteria.expressions import (
+    AllTrue,
+    AnyTrue,
+    AtLeastTrue,
+    Contained,
+    Infix,
+    Like,
+    Negation,
+    Otherwise,
+    Overlap,
+    ValueWhere,
+    fiscal_period_start,
+    shifted_day,
+)
 from frameworks.criteria.expressions import local_day as day_in_zone
 from frameworks.criteria.expressions import start_of_day as midnight_in_zone
+from frameworks.criteria.resolver import BasisOf, Resolver
 from frameworks.criteria.text_keys import matching_key
-from frameworks.criteria.types import AttributeType, DataType, Scalar
+from frameworks.criteria.types import AttributeType, Grain, Scalar, parse_literal
+from frameworks.criteria.uses import metrics_used
+from frameworks.criteria.values import NUMBER, Values, amount_of, field_of, no_value
 
-__all__ = ["Resolver", "attributes_used", "compile_node", "dimensions_used", "leaves", "thresholds"]
-
-# Wide enough for every stored number: at most 18 digits before the point and 12 after it.
-_NUMERIC_DIGITS: Final = 38
+__all__ = [
+    "BasisOf",
+    "Resolver",
+    "attributes_used",
+    "compile_node",
+    "compile_walk",
+    "dimensions_used",
+    "leaves",
+    "thresholds",
+]
 
 _ORDER: Final[dict[str, type[Lookup[Any]]]] = {
     "lt": LessThan,
@@ -83,39 +111,71 @@ _ORDER: Final[dict[str, type[Lookup[Any]]]] = {
 _DAY_ORDER: Final = {"before": "lt", "on_or_before": "le", "after": "gt", "on_or_after": "ge"}
 
 
-class Resolver(Protocol):
-    """Where the values of one evaluation are. Every expression is NULL where the value is missing."""
-
-    def value(self, key: str) -> Expression:
-        """The attribute, in its type: integer, numeric, date, timestamptz, text or boolean."""
-        ...
-
-    def text_key(self, key: str) -> Expression:
-        """The matching key (text_keys.matching_key) of a text attribute."""
-        ...
-
-    def observed_at(self, key: str) -> Expression:
-        """The instant the attribute was observed. Asked for only where a freshness limit is set."""
-        ...
-
-    def segment(self, dimension: str) -> Expression:
-        """The segment key of another dimension as this evaluation sees it, NULL when Unassigned."""
-        ...
-
-
-def compile_node(node: Node, *, resolver: Resolver, as_of: Expression, zone: ZoneInfo) -> Expression:
+def compile_node(
+    node: Node,
+    *,
+    resolver: Resolver,
+    as_of: Expression,
+    zone: ZoneInfo,
+    start_month: int,
+    basis_of: BasisOf = "effective",
+) -> Expression:
     """The verdict on `node` as one boolean expression: true, false, or NULL for unknown.
 
-    `as_of` is a timestamptz expression; days begin and end in `zone`.
+    `as_of` is a timestamptz expression; days begin and end in `zone`; the fiscal year begins in `start_month`.
+    `basis_of` says which segment of other dimensions the rule's `segment` leaves read.
     """
-    return _Compiler(resolver, as_of, zone).node(node)
+    return _compiler(resolver, as_of, zone, start_month, basis_of).node(node)
+
+
+def compile_walk(
+    node: Node,
+    *,
+    resolver: Resolver,
+    as_of: Expression,
+    zone: ZoneInfo,
+    start_month: int,
+    basis_of: BasisOf = "effective",
+) -> list[Expression]:
+    """The verdict on every node, in the order of `walk`, for explanations.
+
+    A node inside `sustained` is judged at the newest closed period: its verdict is one of several that count.
+    """
+    compiler = _compiler(resolver, as_of, zone, start_month, basis_of)
+    return list(_each(node, compiler))
+
+
+def _compiler(resolver: Resolver, as_of: Expression, zone: ZoneInfo, start_month: int, basis_of: BasisOf) -> _Compiler:
+    values = Values(resolver, day_in_zone(as_of, zone), zone)
+    return _Compiler(values, start_month, basis_of)
+
+
+def _each(node: Node, compiler: _Compiler) -> Iterator[Expression]:
+    yield compiler.node(node)
+    inside = compiler.at_period(node.grain, 1) if isinstance(node, Sustained) else compiler
+    for child in node.children:
+        yield from _each(child, inside)
 
 
 class _Compiler:
-    def __init__(self, resolver: Resolver, as_of: Expression, zone: ZoneInfo) -> None:
-        self.resolver = resolver
-        self.zone = zone
-        self.today = day_in_zone(as_of, zone)
+    def __init__(self, values: Values, start_month: int, basis_of: BasisOf) -> None:
+        self.values = values
+        self.resolver = values.resolver
+        self.zone = values.zone
+        self.today = values.today
+        self.start_month = start_month
+        self.basis_of = basis_of
+
+    def at_period(self, grain: Grain, back: int) -> _Compiler:
+        """The same compiler with every value as it was at the end of a closed period, 1 being the newest."""
+        return self._in_history(lambda key: self.resolver.period_value(key, grain, back))
+
+    def without_period(self) -> _Compiler:
+        """The same compiler for a period nothing is known of."""
+        return self._in_history(lambda key: no_value())
+
+    def _in_history(self, history: Callable[[str], Expression]) -> _Compiler:
+        return _Compiler(Values(self.resolver, self.today, self.zone, history), self.start_month, self.basis_of)
 
     def node(self, node: Node) -> Expression:
         verdict: Expression = self.verdict(node)
@@ -155,7 +215,7 @@ class _Compiler:
     @verdict.register
     def _(self, node: Comparison) -> Expression:
         if node.op in _ORDER:
-            return _ORDER[node.op](self._value(node.type), self._literal(node, node.value))
+            return _ORDER[node.op](self._value(node), self._literal(node, node.value))
         equal = Exact(self._comparable(node, node.match), self._literal(node, node.value, node.match))
         return Negation(equal) if node.op == "ne" else equal
 
@@ -164,6 +224,15 @@ class _Compiler:
         literals = [self._literal(node, text, node.match) for text in node.values]
         member = In(self._comparable(node, node.match), literals)
         return Negation(member) if node.op == "not_in" else member
+
+    @verdict.register
+    def _(self, node: TagTest) -> Expression:
+        tags = self.values.tags(node.type, node.holder)
+        keys = Value([_key(node.type, text) for text in node.values], output_field=ArrayField(TextField()))
+        if node.op == "has_all":
+            return Contained(keys, tags)
+        overlap = Overlap(tags, keys)
+        return Negation(overlap) if node.op == "has_none" else overlap
 
     @verdict.register
     def _(self, node: Range) -> Expression:
@@ -183,81 +252,142 @@ class _Compiler:
     def _(self, node: RelativeDate) -> Expression:
         limit = shifted_day(self.today, _signed(node), node.unit)
         if node.op == "older_than":
-            return self._day_compared(node.type, "lt", limit)
+            return self._day_compared(node, "lt", limit)
         first, last = (limit, self.today) if node.op == "within_last" else (self.today, limit)
-        return AllTrue(self._day_compared(node.type, "ge", first), self._day_compared(node.type, "le", last))
+        return AllTrue(self._day_compared(node, "ge", first), self._day_compared(node, "le", last))
+
+    @verdict.register
+    def _(self, node: InPeriod) -> Expression:
+        first, after = (
+            fiscal_period_start(self.today, node.period, self.start_month, offset)
+            for offset in (node.offset, node.offset + 1)
+        )
+        return AllTrue(self._day_compared(node, "ge", first), self._day_compared(node, "lt", after))
 
     @verdict.register
     def _(self, node: Truth) -> Expression:
-        value = self._value(node.type)
+        value = self._value(node)
         return Negation(value) if node.op == "is_false" else AllTrue(value)
 
     @verdict.register
     def _(self, node: Presence) -> Expression:
         # A text of spaces or "N/A" is missing: its matching key says so.
-        value = self._comparable(node, None)
+        is_tags = node.type.data_type == "tags"
+        value = self.values.tags(node.type, node.holder) if is_tags else self._comparable(node, None)
         return IsNull(value, node.op == "is_missing")
+
+    # --- closed periods
+
+    @verdict.register
+    def _(self, node: Sustained) -> Expression:
+        if node.missing_period == "skip":
+            return self._sustained_but_one(node)
+        verdicts = [self.at_period(node.grain, back).node(node.item) for back in range(1, node.periods + 1)]
+        if node.missing_period == "breaks":
+            verdicts += [self._has_any(node, back) for back in range(1, node.periods + 1)]
+        return AllTrue(*verdicts)
+
+    def _sustained_but_one(self, node: Sustained) -> Expression:
+        """Absent periods are all alike: the first gives its place to the next older one, a second is unknown.
+
+        Counting them keeps the expression as long as the number of periods, not its square.
+        """
+        window = range(1, node.periods + 1)
+        present = [self._has_any(node, back) for back in window]
+        verdicts: list[Expression] = [
+            Otherwise(has_any, self.at_period(node.grain, back).node(node.item))
+            for has_any, back in zip(present, window, strict=True)
+        ]
+        older = self.at_period(node.grain, node.periods + 1).node(node.item)
+        verdicts.append(Otherwise(Negation(AllTrue(*present)), older))
+        if node.periods > 1:
+            two_absent = AtLeastTrue(2, *(Negation(has_any) for has_any in present))
+            verdicts.append(Otherwise(two_absent, self.without_period().node(node.item)))
+        return AllTrue(*verdicts)
+
+    def _has_any(self, node: Sustained, back: int) -> Expression:
+        metrics = sorted(metric for metric, _ in metrics_used(node))
+        return AnyTrue(*(self.resolver.has_period(metric, node.grain, back) for metric in metrics))
+
+    @verdict.register
+    def _(self, node: Change) -> Expression:
+        new = self.at_period(node.grain, 1)._value(node)
+        old = self.at_period(node.grain, 1 + node.periods)._value(node)
+        limit = Value(parse_literal(node.value_type, node.value), output_field=NUMBER)
+        moved: Expression = Infix("-", new, old)
+        if node.measure == "percent":
+            # Both sides times |old|: a division would round.
+            moved = Infix("*", moved, Value(100, output_field=IntegerField()))
+            return _ORDER[node.compare](moved, Infix("*", limit, amount_of(old)))
+        return _ORDER[node.compare](moved, limit)
+
+    # --- signals and lists
+
+    @verdict.register
+    def _(self, node: SignalTest) -> Expression:
+        count = self.resolver.signal_count(node.kind, detail_keys(node), node.within_days)
+        return GreaterThanOrEqual(count, Value(node.at_least, output_field=IntegerField()))
+
+    @verdict.register
+    def _(self, node: ListTest) -> Expression:
+        return AllTrue(self.resolver.on_list(node.list, node.holder))
 
     # --- leaves on another dimension
 
     @verdict.register
     def _(self, node: SegmentTest) -> Expression:
         keys = [Value(key, output_field=TextField()) for key in node.segments]
-        member = In(self.resolver.segment(node.dimension), keys)
+        member = In(self.resolver.segment(node.dimension, self.basis_of), keys)
         return member if node.any_of is not None else Negation(member)
 
     @verdict.register
     def _(self, node: Unassigned) -> Expression:
-        return IsNull(self.resolver.segment(node.dimension), True)
+        return IsNull(self.resolver.segment(node.dimension, self.basis_of), True)
 
     # --- values and literals
 
     def _items(self, items: Iterable[Node]) -> list[Expression]:
         return [self.node(item) for item in items]
 
-    def _value(self, attribute: AttributeType) -> Expression:
-        return self._fresh(attribute, self.resolver.value(attribute.key))
+    def _value(self, node: AttributeLeaf) -> Expression:
+        return self.values.value(node.type, node.holder)
 
     def _comparable(self, node: AttributeLeaf, match: str | None) -> Expression:
         if node.type.data_type != "text":
-            return self._value(node.type)
-        key = self.resolver.text_key(node.attribute)
+            return self._value(node)
+        key = self.resolver.text_key(node.attribute, node.holder)
         if not match:
-            return self._fresh(node.type, key)
+            return self.values.fresh(node.type, node.holder, key)
         # Only the matching key knows that "N/A" is no value; an exact comparison must not call it a text.
         known = IsNull(key, False)
-        return ValueWhere(known, self._value(node.type), output_field=TextField())
-
-    def _fresh(self, attribute: AttributeType, value: Expression) -> Expression:
-        """NULL when observed before the first day of the freshness limit, or nobody knows when."""
-        if attribute.freshness_days is None:
-            return value
-        first_day = shifted_day(self.today, -attribute.freshness_days, "days")
-        observed = self.resolver.observed_at(attribute.key)
-        fresh = GreaterThanOrEqual(observed, midnight_in_zone(first_day, self.zone))
-        return ValueWhere(fresh, value, output_field=_field_of(attribute))
+        return ValueWhere(known, self._value(node), output_field=TextField())
 
     def _literal(self, node: AttributeLeaf, text: str, match: str | None = None) -> Expression:
         value = node.typed(text)
         if node.type.data_type == "text" and not match:
             value = _key(node.type, text)
-        return Value(value, output_field=_field_of(node.type))
+        return Value(value, output_field=field_of(node.type))
 
     def _ordered(self, node: AttributeLeaf, op: str, bound: Scalar) -> Expression:
         """The attribute on one side of a bound; a day is compared as a day also where the attribute is an instant."""
         if isinstance(bound, date) and not isinstance(bound, datetime):
-            return self._day_compared(node.type, op, Value(bound, output_field=DateField()))
-        return _ORDER[op](self._value(node.type), Value(bound, output_field=_field_of(node.type)))
+            return self._day_compared(node, op, Value(bound, output_field=DateField()))
+        return _ORDER[op](self._value(node), Value(bound, output_field=field_of(node.type)))
 
-    def _day_compared(self, attribute: AttributeType, op: str, day: Expression) -> Expression:
-        value = self._value(attribute)
-        if attribute.data_type == "date":
+    def _day_compared(self, node: AttributeLeaf, op: str, day: Expression) -> Expression:
+        value = self._value(node)
+        if node.type.data_type == "date":
             return _ORDER[op](value, day)
         # An instant lies after a day from the next midnight on, and before it until its own midnight.
         if op in {"le", "gt"}:
             day = shifted_day(day, 1, "days")
         lookup = LessThan if op in {"lt", "le"} else GreaterThanOrEqual
         return lookup(value, midnight_in_zone(day, self.zone))
+
+
+def detail_keys(node: SignalTest) -> dict[str, str]:
+    """The details a signal must have, each value by its matching key."""
+    return {name: matching_key(text) or "" for name, text in sorted((node.details or {}).items())}
 
 
 def _signed(node: RelativeDate) -> int:
@@ -276,22 +406,3 @@ def _pattern(op: str, literal: str) -> str:
     before = "" if op == "starts_with" else "%"
     after = "" if op == "ends_with" else "%"
     return f"{before}{escaped}{after}"
-
-
-def _numeric_field(attribute: AttributeType) -> Field[Any, Any]:
-    return DecimalField(max_digits=_NUMERIC_DIGITS, decimal_places=attribute.scale)
-
-
-_FIELDS: Final[dict[DataType, Callable[[AttributeType], Field[Any, Any]]]] = {
-    "integer": lambda attribute: BigIntegerField(),
-    "decimal": _numeric_field,
-    "money": _numeric_field,
-    "date": lambda attribute: DateField(),
-    "datetime": lambda attribute: DateTimeField(),
-    "boolean": lambda attribute: BooleanField(),
-}
-
-
-def _field_of(attribute: AttributeType) -> Field[Any, Any]:
-    make = _FIELDS.get(attribute.data_type)
-    return make(attribute) if make else TextField()

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db.models import BooleanField, DateField, DateTimeField, Expression, Func, IntegerField, TextField, Value
+from django.db.models import (
+    BooleanField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    Expression,
+    Func,
+    IntegerField,
+    TextField,
+    Value,
+)
 from django.db.models.functions import Cast, Least
 
 MONTHS_PER: Final = {"months": 1, "quarters": 3}
 DAYS_PER: Final = {"days": 1, "weeks": 7}
+MONTHS_OF: Final = {"month": 1, "fiscal_quarter": 3, "fiscal_year": 12}
 
 
 class AllTrue(Func):
@@ -88,6 +99,61 @@ class ValueWhere(Func):
         super().__init__(condition, value, **extra)
 
 
+class Otherwise(Func):
+    """The verdict where a condition (never NULL) is true, else true: for items of an AND that may not count."""
+
+    template = "(CASE WHEN %(expressions)s ELSE TRUE END)"
+    arg_joiner = " THEN "
+    output_field = BooleanField()
+
+    def __init__(self, condition: Expression, verdict: Expression, **extra: Any) -> None:
+        super().__init__(condition, verdict, **extra)
+
+
+class Overlap(Func):
+    """Two arrays have an element in common."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " && "
+    output_field = BooleanField()
+
+
+class Contained(Func):
+    """Every element of the first array is in the second."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " <@ "
+    output_field = BooleanField()
+
+
+class Infix(Func):
+    """Two numbers, or two days, joined by an operator of ours; NULL if either is."""
+
+    template = "(%(expressions)s)"
+    output_field = DecimalField(max_digits=38, decimal_places=12)
+
+    def __init__(self, operator: str, first: Expression, second: Expression, **extra: Any) -> None:
+        super().__init__(first, second, arg_joiner=f" {operator} ", **extra)
+
+
+class Ratio(Func):
+    """first / second with further digits cut off; NULL where the second is 0.
+
+    Never rounded up to a threshold: PostgreSQL's own division rounds, and at a place that depends on the operands.
+    """
+
+    output_field = DecimalField(max_digits=38, decimal_places=12)
+
+    def __init__(self, first: Expression, second: Expression, *, decimals: int, **extra: Any) -> None:
+        super().__init__(
+            first,
+            second,
+            template=f"(div((%(expressions)s), 0)) * 1e-{decimals})",
+            arg_joiner=f")::numeric * 1e{decimals}, NULLIF((",
+            **extra,
+        )
+
+
 class _Sum(Func):
     template = "(%(expressions)s)"
     arg_joiner = " + "
@@ -124,6 +190,19 @@ def shifted_day(day: Expression, count: int, unit: str) -> Expression:
         return _Sum(day, Value(count * DAYS_PER[unit], output_field=IntegerField()))
     months = _Months(Value(count * MONTHS_PER[unit], output_field=IntegerField()))
     return Cast(_Sum(day, months), DateField())
+
+
+def fiscal_period_start(day: Expression, grain: str, start_month: int, offset: int) -> Expression:
+    """The first day of the fiscal period `offset` periods after the one `day` lies in."""
+    months = MONTHS_OF[grain]
+    before = Func(day, template="(extract(day FROM %(expressions)s)::int - 1)", output_field=IntegerField())
+    into_period = Func(
+        day,
+        template=f"mod(extract(month FROM %(expressions)s)::int + {12 - start_month}, {months})",
+        output_field=IntegerField(),
+    )
+    moved = Infix("-", Value(offset * months, output_field=IntegerField()), into_period, output_field=IntegerField())
+    return Cast(_Sum(Infix("-", day, before, output_field=DateField()), _Months(moved)), DateField())
 
 
 class _Timestamp(Func):

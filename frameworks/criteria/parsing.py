@@ -7,8 +7,9 @@ limit instead of being followed down.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,13 +24,23 @@ from frameworks.criteria.ast import (
     SCHEMA,
     Always,
     AtLeast,
+    Change,
+    Comparison,
     Criteria,
     DimensionLeaf,
     Group,
+    ListTest,
+    Membership,
     Node,
     Not,
+    Presence,
+    Range,
     SegmentTest,
+    SignalTest,
+    Sustained,
+    Wrapper,
     operators_for,
+    walk,
 )
 from frameworks.criteria.base import NODE_ID_PATTERN, AttributeLeaf, BaseNode, Fault
 from frameworks.criteria.types import AttributeType
@@ -67,13 +78,15 @@ def parse_criteria(
     attributes: Mapping[str, AttributeType],
     dimensions: Mapping[str, frozenset[str]],
     own_dimension: str | None = None,
+    lists: Collection[str] | None = None,
 ) -> Criteria:
     """Read a `criteria/1` document against the attributes and the other dimensions of a framework.
 
     `dimensions` maps a dimension's key to its segment keys; `own_dimension` is the one the rule belongs to, which
-    it may not refer to. Raises CriteriaError with every problem.
+    it may not refer to. `lists` are the keys of the account lists there are; None takes any. Raises CriteriaError
+    with every problem.
     """
-    reader = _Reader(attributes, dimensions, own_dimension)
+    reader = _Reader(attributes, dimensions, own_dimension, lists)
     root = reader.read_document(document)
     if reader.problems or root is None:
         raise CriteriaError(sorted(reader.problems, key=lambda problem: reader.order.get(problem.pointer, 0)))
@@ -85,6 +98,7 @@ class _Reader:
     attributes: Mapping[str, AttributeType]
     dimensions: Mapping[str, frozenset[str]]
     own_dimension: str | None
+    lists: Collection[str] | None
     problems: list[Problem] = field(default_factory=list)
     order: dict[str, int] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -149,7 +163,8 @@ class _Reader:
             return None
         node_class = CLASS_BY_OPERATOR.get(op) if isinstance(op, str) else None
         if node_class is None:
-            message = f'There is no operator "{_short(op)}".'
+            near = _near(op, CLASS_BY_OPERATOR) if isinstance(op, str) else ""
+            message = f'There is no operator "{_short(op)}".{near}'
             self._add("unknown_operator", message, node_id, f"{pointer}/op")
         return node_class
 
@@ -158,7 +173,7 @@ class _Reader:
     ) -> dict[str, Any] | None:
         """The node's fields with its children read; None when there are no children to speak of."""
         values = {str(key): value for key, value in raw.items()}
-        if issubclass(node_class, Not) and "item" in values:
+        if issubclass(node_class, Wrapper) and "item" in values:
             values["item"] = self._read_node(values["item"], f"{pointer}/item", depth + 1) or _stand_in()
         if issubclass(node_class, Group):
             items = values.get("items")
@@ -181,6 +196,8 @@ class _Reader:
             for detail in error.errors(include_url=False):
                 self._add(*_shape_fault(detail, node_class), node_id, pointer + _pointer(detail["loc"]))
             return None
+        if isinstance(node, Sustained):
+            self._check_history(node, pointer)
         node, faults = self._check(node)
         for fault in faults:
             self._add(fault.code, fault.message, node_id, pointer + _pointer(fault.at))
@@ -190,16 +207,36 @@ class _Reader:
         if isinstance(node, AttributeLeaf):
             attribute = self.attributes.get(node.attribute)
             if attribute is None:
-                message = f'There is no attribute "{_short(node.attribute)}" in this framework.'
+                near = _near(node.attribute, self.attributes)
+                message = f'There is no attribute "{_short(node.attribute)}" in this framework.{near}'
                 return node, [Fault("unknown_field", message, ("attribute",))]
             if attribute.data_type not in node.valid_types(node.op):
                 return node, [_operator_fault(node, attribute)]
             return node.bind(attribute)
+        return node, list(self._faults(node))
+
+    def _faults(self, node: BaseNode) -> Iterator[Fault]:
+        """What is wrong with a node that is no attribute leaf."""
         if isinstance(node, DimensionLeaf):
-            return node, list(self._dimension_faults(node))
-        if isinstance(node, AtLeast) and node.k > len(node.items):
-            return node, [Fault("unreachable_count", f"{node.k} of {len(node.items)} items can never be met.", ("k",))]
-        return node, []
+            yield from self._dimension_faults(node)
+        elif isinstance(node, SignalTest):
+            yield from node.own_faults()
+        elif isinstance(node, ListTest) and self.lists is not None and node.list not in self.lists:
+            yield Fault(
+                "unknown_list", f'There is no list "{_short(node.list)}".{_near(node.list, self.lists)}', ("list",)
+            )
+        elif isinstance(node, AtLeast) and node.k > len(node.items):
+            yield Fault("unreachable_count", f"{node.k} of {len(node.items)} items can never be met.", ("k",))
+
+    def _check_history(self, node: Sustained, pointer: str) -> None:
+        """Refuse what closed periods say nothing about, each at its own node."""
+        for each in walk(node.item):
+            if each.id == _STAND_IN_ID:
+                continue
+            fault = _history_fault(each)
+            if fault:
+                at = self.ids.get(each.id, pointer)
+                self._add(fault.code, fault.message, each.id, at + _pointer(fault.at))
 
     def _dimension_faults(self, node: DimensionLeaf) -> Iterator[Fault]:
         if node.dimension == self.own_dimension:
@@ -207,7 +244,8 @@ class _Reader:
             return
         segments = self.dimensions.get(node.dimension)
         if segments is None:
-            message = f'There is no dimension "{_short(node.dimension)}" in this framework.'
+            near = _near(node.dimension, self.dimensions)
+            message = f'There is no dimension "{_short(node.dimension)}" in this framework.{near}'
             yield Fault("unknown_dimension", message, ("dimension",))
             return
         if not isinstance(node, SegmentTest):
@@ -217,7 +255,8 @@ class _Reader:
         name = "any_of" if node.any_of is not None else "none_of"
         for position, segment in enumerate(node.segments):
             if segment not in segments:
-                message = f'There is no segment "{_short(segment)}" in the dimension "{node.dimension}".'
+                near = _near(segment, segments)
+                message = f'There is no segment "{_short(segment)}" in the dimension "{node.dimension}".{near}'
                 yield Fault("unknown_segment", message, (name, position))
 
     def _add(self, code: str, message: str, node_id: str | None, pointer: str) -> None:
@@ -240,6 +279,8 @@ def _shape_fault(detail: ErrorDetails, node_class: type[BaseNode]) -> tuple[str,
         return code, f"A list may have {MAX_VALUES:,} values."
     if code == "empty_list":
         return code, f'"{name}" is empty: a rule needs at least one value.'
+    if detail["type"] == "string_pattern_mismatch":
+        return code, f'"{name}" is a key: small letters, digits and underscores, starting with a letter.'
     return code, f'"{name}" is not valid: {detail["msg"]}.'
 
 
@@ -249,9 +290,33 @@ def _operator_fault(node: AttributeLeaf, attribute: AttributeType) -> Fault:
     return Fault("operator_not_valid", message, ("op",))
 
 
+def _history_fault(node: Node) -> Fault | None:
+    if isinstance(node, Change | Sustained):
+        return Fault("not_in_history", f'"{node.op}" cannot stand inside "sustained".', ("op",))
+    if isinstance(node, Group | Not):
+        return None
+    if not isinstance(node, Comparison | Membership | Range | Presence):
+        message = 'Inside "sustained" stand conditions on numbers and groups of them: periods say nothing else.'
+        return Fault("not_in_history", message, ("op",))
+    if node.of:
+        return Fault("of_not_valid", "The metric history is read of the account itself: leave out “of”.", ("of",))
+    bound = node.is_bound and not node.type.has_history
+    if bound:
+        return Fault("not_in_history", f"{node.type.label} has no history: only numbers have.", ("attribute",))
+    return None
+
+
+_STAND_IN_ID: Final = "refused:"
+
+
 def _stand_in() -> Always:
     """Takes the place of a child that was refused, so that the rest of its parent is still checked."""
-    return Always(id="refused", op="always")
+    return Always.model_construct(id=_STAND_IN_ID, op="always")
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    found = difflib.get_close_matches(name[:80], list(known), n=1)
+    return f' Did you mean "{found[0]}"?' if found else ""
 
 
 def _pointer(path: tuple[str | int, ...]) -> str:

@@ -16,11 +16,15 @@ from typing import Final, Literal
 
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, has_control_character, matching_key
 
-DataType = Literal["integer", "decimal", "money", "date", "datetime", "text", "choice", "boolean"]
+DataType = Literal["integer", "decimal", "money", "date", "datetime", "text", "choice", "boolean", "tags"]
+Grain = Literal["month", "fiscal_quarter", "fiscal_year"]
+DerivedKind = Literal["ratio", "difference", "growth", "age_days"]
 Scalar = int | Decimal | date | datetime | str
 
 NUMERIC: Final[frozenset[DataType]] = frozenset({"integer", "decimal", "money"})
 TEMPORAL: Final[frozenset[DataType]] = frozenset({"date", "datetime"})
+DERIVED_DECIMALS: Final = 12
+"""Decimals of a ratio, of a growth: further digits are cut off, so that no value is rounded up to a threshold."""
 
 MAX_INTEGER_DIGITS: Final = 18
 MAX_TEXT_LENGTH: Final = 1_000
@@ -53,6 +57,28 @@ class AttributeType:
     missing_tokens: tuple[str, ...] = DEFAULT_MISSING_TOKENS
     freshness_days: int | None = None
     minimum: Decimal | None = None
+    derived: Derived | None = None
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the metric history can say what this was at the end of a closed period."""
+        if self.data_type not in NUMERIC:
+            return False
+        return self.derived is None or self.derived.kind in {"ratio", "difference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """How a value follows from stored attributes; it is missing where any of them is.
+
+    ratio: first / second, missing where the second is 0; difference: first - second; growth: percent over
+    `periods` closed periods of `grain`; age_days: days from the value's day to today.
+    """
+
+    kind: DerivedKind
+    inputs: tuple[AttributeType, ...]
+    grain: Grain | None = None
+    periods: int | None = None
 
 
 class LiteralError(ValueError):
@@ -175,4 +201,5 @@ _READERS: Final[dict[DataType, Callable[[AttributeType, str], Scalar]]] = {
     "datetime": _instant_or_day,
     "text": _text,
     "choice": _choice,
+    "tags": lambda attribute, text: (_choice if attribute.choices else _text)(attribute, text),
 }

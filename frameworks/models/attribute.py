@@ -22,6 +22,7 @@ class Attribute(models.Model):
         TEXT = "text", "Text"
         CHOICE = "choice", "Choice"
         BOOLEAN = "boolean", "Yes or no"
+        TAGS = "tags", "Tags"
 
     key = models.CharField(max_length=63, unique=True, validators=[KEY])
     data_type = models.CharField(max_length=10, choices=DataType)

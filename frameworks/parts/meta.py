@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import zoneinfo
+from decimal import Decimal
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from frameworks.parts.base import (
@@ -15,12 +16,22 @@ from frameworks.parts.base import (
     SEMANTIC,
     Currency,
     Label,
+    Number,
     OptionalText,
     PartSchema,
     refused_key,
 )
 
 META_KEY = "meta"
+
+
+def _above_zero(value: Decimal) -> Decimal:
+    if value <= 0:
+        raise PydanticCustomError("rate", "An exchange rate is above 0.")
+    return value
+
+
+Rate = Annotated[Number, AfterValidator(_above_zero)]
 
 
 @functools.cache
@@ -39,7 +50,8 @@ class Meta(PartSchema):
     """Name and purpose, and what every date and amount in the rules is read with.
 
     `fiscal_year_start_month` is 1 to 12; quarters are counted from it. `currency` is the one that money
-    in rules, guards and playbooks is in.
+    in rules, guards and playbooks is in. `exchange_rates` say how much of it one unit of another currency is:
+    {"EUR": "1.08"}; an amount in a currency without a rate is missing.
     """
 
     kind: ClassVar[str] = "meta"
@@ -50,6 +62,15 @@ class Meta(PartSchema):
     time_zone: Annotated[str, AfterValidator(_known_time_zone), SEMANTIC] = "UTC"
     fiscal_year_start_month: Annotated[int, Field(ge=1, le=12), SEMANTIC] = 1
     currency: Annotated[Currency, SEMANTIC] = "USD"
+    exchange_rates: Annotated[dict[Currency, Rate], Field(max_length=200), SEMANTIC] = {}
+
+    @model_validator(mode="after")
+    def _rates_are_for_others(self) -> Meta:
+        if self.currency in self.exchange_rates:
+            raise PydanticCustomError(
+                "own_currency", "{currency} needs no rate to itself.", {"currency": self.currency}
+            )
+        return self
 
     def check_key(self, key: str) -> None:
         if key != META_KEY:

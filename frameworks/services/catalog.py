@@ -59,8 +59,8 @@ def _bring_segments_live(framework: Framework, definition: Definition) -> None:
 
 
 def _ensure_attributes(contents: Sequence[Content]) -> None:
-    """A data source of an attribute that accounts do not have yet makes it a company-specific one."""
-    sources = [content for content in contents if content.kind == Kind.DATA_SOURCE]
+    """A data source of an attribute that accounts do not have yet makes it a company-specific one; none if derived."""
+    sources = [each for each in contents if each.kind == Kind.DATA_SOURCE and "derived" not in each.body]
     Attribute.objects.bulk_create(
         [Attribute(key=source.key, data_type=source.body["data_type"]) for source in sources], ignore_conflicts=True
     )

@@ -33,7 +33,6 @@ def _always(number):
         (leaf("eq", "p", value="true"), "operator_not_valid", "/root/op"),
         (leaf("is_true", "employees"), "operator_not_valid", "/root/op"),
         (leaf("regex", "name", value="(a+)+$"), "unknown_operator", "/root/op"),
-        (leaf("sustained", "arr", periods=2), "unknown_operator", "/root/op"),
         ({"id": "n1", "op": ["eq"]}, "unknown_operator", "/root/op"),
         ({"id": "n1"}, "missing_field", "/root/op"),
         # values of the wrong kind (K03, K08)

@@ -24,13 +24,17 @@ from django.db.models import (
 from django.db.models.sql import Query
 
 from frameworks.criteria.ast import Criteria, Node
+from frameworks.criteria.base import Of
 from frameworks.criteria.compile import compile_node
 from frameworks.criteria.english import DimensionLabels
 from frameworks.criteria.parsing import Problem, parse_criteria
+from frameworks.criteria.resolver import BasisOf
 from frameworks.criteria.text_keys import matching_key
 from frameworks.criteria.types import AttributeType
 
 BERLIN = ZoneInfo("Europe/Berlin")
+# A fiscal year from February: its quarters are no calendar quarters.
+START_MONTH = 2
 AS_OF = datetime(2026, 3, 31, 10, 0, tzinfo=UTC)
 
 INDUSTRIES = (("saas", "SaaS"), ("fintech", "Fintech"), ("health-care", "Healthcare"))
@@ -76,16 +80,16 @@ def _column(name: str, field: Field[Any, Any]) -> Expression:
 class Columns:
     """Resolves to the columns of `account`, the rows of literals that `verdicts` makes."""
 
-    def value(self, key: str) -> Expression:
+    def value(self, key: str, of: Of = "self") -> Expression:
         return _column(f"account.{key}", _FIELDS[ATTRIBUTES[key].data_type][1])
 
-    def text_key(self, key: str) -> Expression:
+    def text_key(self, key: str, of: Of = "self") -> Expression:
         return _column(f"account.{key}_key", TextField())
 
-    def observed_at(self, key: str) -> Expression:
+    def observed_at(self, key: str, of: Of = "self") -> Expression:
         return _column(f"account.{key}_observed_at", DateTimeField())
 
-    def segment(self, dimension: str) -> Expression:
+    def segment(self, dimension: str, basis_of: BasisOf = "effective") -> Expression:
         return _column(f"account.{dimension}_segment", TextField())
 
 
@@ -140,7 +144,7 @@ def _columns(nodes: Sequence[Node], as_of: datetime, zone: ZoneInfo) -> tuple[st
     texts: list[str] = []
     values: list[Any] = []
     for node in nodes:
-        expression = compile_node(node, resolver=Columns(), as_of=moment, zone=zone)
+        expression = compile_node(node, resolver=Columns(), as_of=moment, zone=zone, start_month=START_MONTH)
         assert isinstance(expression.output_field, BooleanField)
         sql, parameters = compiler.compile(expression.resolve_expression(Query(None)))
         texts.append(sql)

@@ -54,24 +54,6 @@ class BodyForm(forms.Form):
         return read_yaml(self.cleaned_data["text"])
 
 
-class TermForm(forms.Form):
-    """A definition: what people read and sign. Fields of the body that are not here stay as they are."""
-
-    digest = forms.CharField(required=False, widget=forms.HiddenInput)
-    key = forms.CharField(max_length=63, help_text="Small letters, digits and underscores.")
-    label = forms.CharField(max_length=120, label="Term")
-    wording = forms.CharField(max_length=8000, widget=forms.Textarea(attrs={"rows": 6}))
-    owner = forms.CharField(max_length=120, required=False, help_text="Who answers questions about it.")
-
-    def __init__(self, *args: Any, stored: Mapping[str, Any], **kwargs: Any) -> None:
-        self.stored = stored
-        super().__init__(*args, **kwargs)
-
-    def body(self) -> dict[str, Any]:
-        said = {name: self.cleaned_data[name] for name in ("label", "wording", "owner")}
-        return {**self.stored, **said, "owner": said["owner"] or None}
-
-
 class SegmentForm(forms.Form):
     """A segment with its rules in text form: one text per rule, an empty text takes the rule out."""
 

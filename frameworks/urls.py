@@ -25,6 +25,7 @@ version_patterns = [
     path("manifest/", signing.signing_manifest, name="signing_manifest"),
     path("new/<slug:kind>/", parts.part_new, name="part_new"),
     path("edit/<slug:kind>/<path:key>/", parts.part_edit, name="part_edit"),
+    path("merge/<slug:kind>/<path:key>/", parts.part_merge, name="part_merge"),
     path("delete/<slug:kind>/<path:key>/", parts.part_delete, name="part_delete"),
 ]
 
@@ -34,5 +35,6 @@ urlpatterns = [
     path("frameworks/<slug:slug>/", frameworks.framework_detail, name="framework_detail"),
     path("frameworks/<slug:slug>/draft/", frameworks.draft_start, name="draft_start"),
     path("frameworks/<slug:slug>/v<int:number>/", include(version_patterns)),
+    path("schemas/parts/<slug:kind>.json", parts.part_schema, name="part_schema"),
     path("sign-off/", signing.my_signing, name="my_signing"),
 ]

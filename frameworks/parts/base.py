@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -178,6 +179,13 @@ def _at_most_one(value: Decimal) -> Decimal:
     return value
 
 
+@dataclass(frozen=True)
+class Shown:
+    """How people write a value: a share as a percentage, a text on several lines, an amount with its currency."""
+
+    how: Literal["share", "money", "text"]
+
+
 # Quantities are exact decimals, written as text; counts and days are JSON integers.
 Number = Annotated[
     Decimal,
@@ -185,8 +193,8 @@ Number = Annotated[
     PlainSerializer(write_decimal, return_type=str),
     _published(_DECIMAL.pattern),
 ]
-Money = Annotated[Number, AfterValidator(_at_least_zero)]
-Share = Annotated[Number, AfterValidator(_at_least_zero), AfterValidator(_at_most_one)]
+Money = Annotated[Number, AfterValidator(_at_least_zero), Shown("money")]
+Share = Annotated[Number, AfterValidator(_at_least_zero), AfterValidator(_at_most_one), Shown("share")]
 
 Slug = Annotated[str, _matching(SLUG, f"A key has {SLUG_HINT}"), _published(SLUG)]
 SegmentKey = Annotated[
@@ -198,8 +206,8 @@ Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 # Lists of lines are sets with an order: a diff can then always say what was added, removed and moved.
 Lines = Annotated[list[Line], AfterValidator(distinct)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
-OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000), Shown("text")]
+OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000), Shown("text")]
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),

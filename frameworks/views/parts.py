@@ -1,27 +1,33 @@
 """Editing one part of a draft, and what to do when somebody else was quicker."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import definition_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
-from frameworks.forms import BodyForm, SegmentForm, TermForm
-from frameworks.models import Contribution, FrameworkVersion, Kind, Part
+from frameworks.forms import BodyForm, SegmentForm
+from frameworks.models import Contribution, FrameworkVersion, Kind, Part, PartBody
+from frameworks.part_forms.form import FIXED_KEYS, PartForm, options_of, schema_of
+from frameworks.part_forms.merging import differences, merged
+from frameworks.parts import json_schema
+from frameworks.parts.policy import POLICIES
+from frameworks.roles import PEOPLE, Role
 from frameworks.services.drafting import delete_part, save_part
 from frameworks.views.answers import act, person, refused
 from frameworks.views.versions import version_or_404
 from frameworks.yaml_text import write_yaml
 
-EditForm = BodyForm | TermForm | SegmentForm
+TextForm = BodyForm | SegmentForm
 
 
 @login_required
@@ -57,15 +63,26 @@ def part_delete(request: HttpRequest, slug: str, number: int, kind: str, key: st
     return redirect("frameworks:version_detail", slug=slug, number=number)
 
 
+@require_GET
+def part_schema(request: HttpRequest, kind: str) -> HttpResponse:
+    """The JSON Schema of a kind of part; open to everyone, as it says nothing of any company."""
+    if kind not in Kind.values:
+        raise Http404("There is no such kind of part.")
+    address = request.build_absolute_uri(reverse("frameworks:part_schema", args=[kind]))
+    return JsonResponse({**json_schema(kind), "$id": address}, json_dumps_params={"indent": 2})
+
+
 def _edit(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> HttpResponse:
     try:
         _refuse_reader(request, version)
-        form = _form(request, version, kind, part)
-        if request.method == "POST" and form.is_valid():
-            return _save(request, version, kind, part, form)
+        if kind == Kind.SEGMENT or request.GET.get("as") == "text":
+            return _edit_text(request, version, kind, part)
+        key = part.key if part else _key_of_new(request, version, kind)
+        if kind == Kind.POLICY and not key:
+            return _choose_policy(request, version)
+        return _edit_form(request, version, kind, part, key)
     except (NotAllowedError, ConflictError) as error:
         return refused(request, error, back=_version_url(version))
-    return _show(request, version, kind, part, form, status=422 if form.errors else 200)
 
 
 def _refuse_reader(request: HttpRequest, version: FrameworkVersion) -> None:
@@ -75,27 +92,113 @@ def _refuse_reader(request: HttpRequest, version: FrameworkVersion) -> None:
         raise ConflictError(f"Version {version.number} is {version.standing.lower()}: its parts are frozen.")
 
 
-def _save(
-    request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None, form: EditForm
+# As a form, for every kind that a schema describes
+
+
+def _edit_form(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None, key: str) -> HttpResponse:
+    labels = _labels(version)
+    options = options_of(labels, {role.value: str(role.label) for role in Role if role in PEOPLE})
+    if request.method != "POST":
+        form = PartForm(kind, key, part.body_id if part else "", dict(part.body.body) if part else {}, options)
+        return _show_form(request, version, part, form)
+    form = PartForm.posted(kind, key, request.POST, options)
+    if form.is_rearranged:
+        return _show_form(request, version, part, form)
+    if not form.check():
+        return _show_form(request, version, part, form, status=422)
+    return _save_form(request, version, part, form)
+
+
+def _key_of_new(request: HttpRequest, version: FrameworkVersion, kind: str) -> str:
+    """The key that a new part has to have, or is asked for by `?key=`; empty when the form asks for it."""
+    if kind == Kind.POLICY:
+        asked = request.GET.get("key", "")
+        return asked if asked in POLICIES else ""
+    return FIXED_KEYS.get(kind, "")
+
+
+def _choose_policy(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
+    there = set(version.parts.filter(kind=Kind.POLICY).values_list("key", flat=True))
+    purposes = [(key, _purpose(model.__doc__)) for key, model in POLICIES.items() if key not in there]
+    context = {"version": version, "framework": version.framework, "policies": purposes}
+    return render(request, "frameworks/policy_new.html", context)
+
+
+def _purpose(docstring: str | None) -> str:
+    return (docstring or "").strip().partition("\n")[0]
+
+
+def _labels(version: FrameworkVersion) -> dict[tuple[str, str], str]:
+    """What the forms offer to refer to: dimensions, segments and attributes by (kind, key)."""
+    kinds = (Kind.DIMENSION, Kind.SEGMENT, Kind.DATA_SOURCE)
+    rows = version.parts.filter(kind__in=kinds).order_by("pk").values_list("kind", "key", "body__body__label")
+    return {(kind, key): str(label) for kind, key, label in rows}
+
+
+def _show_form(
+    request: HttpRequest, version: FrameworkVersion, part: Part | None, form: PartForm, *, status: int = 200
 ) -> HttpResponse:
-    key = part.key if part else form.cleaned_data["key"]
+    meta = version.parts.filter(kind=Kind.META).values_list("body__body__currency", flat=True).first()
+    context = {
+        **_place(version, form.kind, part),
+        "form": form,
+        "currency": meta or "USD",
+        "needs_key": part is None and form.kind not in (*FIXED_KEYS, Kind.POLICY),
+        "keys": _free_keys(version) if form.kind == Kind.PLAYBOOK and part is None else [],
+        "asked_key": form.key or request.GET.get("key", ""),
+    }
+    return render(request, "frameworks/part_form.html", context, status=status)
+
+
+def _place(version: FrameworkVersion, kind: str, part: Part | None) -> dict[str, Any]:
+    return {
+        "version": version,
+        "framework": version.framework,
+        "kind": kind,
+        "kind_label": Kind(kind).label,
+        "part": part,
+    }
+
+
+def _free_keys(version: FrameworkVersion) -> list[tuple[str, str]]:
+    """The segments that have no playbook yet."""
+    taken = set(version.parts.filter(kind=Kind.PLAYBOOK).values_list("key", flat=True))
+    return [
+        (key, label) for (kind, key), label in _labels(version).items() if kind == Kind.SEGMENT and key not in taken
+    ]
+
+
+def _save_form(request: HttpRequest, version: FrameworkVersion, part: Part | None, form: PartForm) -> HttpResponse:
+    try:
+        return _saved(request, version, part, form.kind, form.key, form.body, form.digest)
+    except InvalidError as error:
+        form.problems = list(error.problems)
+        return _show_form(request, version, part, form, status=422)
+
+
+def _saved(
+    request: HttpRequest,
+    version: FrameworkVersion,
+    part: Part | None,
+    kind: str,
+    key: str,
+    body: Any,
+    digest: str,
+) -> HttpResponse:
+    """Save and go on to the part. Raises InvalidError; a conflict becomes the page with both texts."""
     try:
         saved = save_part(
             version=version,
             kind=kind,
             key=key,
-            body=form.body(),
-            expected_digest=form.cleaned_data["digest"] or None,
+            body=body,
+            expected_digest=digest or None,
             actor=person(request),
             at=timezone.now(),
             source=Contribution.Source.PAGE,
         )
     except StalePartError as error:
-        return _conflict(request, version, error)
-    except InvalidError as error:
-        for problem in error.problems:
-            form.add_error(None, problem)
-        return _show(request, version, kind, part, form, status=422)
+        return _conflict(request, version, error, started_from=digest)
     if part and saved.body_id == part.body_id:
         messages.info(request, "Nothing changed, so nothing was saved.")
     else:
@@ -107,65 +210,103 @@ def _version_url(version: FrameworkVersion) -> str:
     return reverse("frameworks:version_detail", kwargs={"slug": version.framework.slug, "number": version.number})
 
 
-def _form(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> EditForm:
-    """The form of the kind; every kind can also be edited as text, with `?as=text`."""
+# As text
+
+
+def _edit_text(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> HttpResponse:
+    form = _text_form(request, version, kind, part)
+    if request.method != "POST" or not form.is_valid():
+        return _show_text(request, version, kind, part, form, status=422 if form.errors else 200)
+    key = part.key if part else form.cleaned_data["key"]
+    try:
+        return _saved(request, version, part, kind, key, form.body(), form.cleaned_data["digest"])
+    except InvalidError as error:
+        for problem in error.problems:
+            form.add_error(None, problem)
+        return _show_text(request, version, kind, part, form, status=422)
+
+
+def _text_form(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> TextForm:
     data = request.POST if request.method == "POST" else None
     stored: Mapping[str, Any] = part.body.body if part else {}
     initial = {"digest": part.body_id if part else "", "key": part.key if part else ""}
-    if request.GET.get("as") != "text":
-        if kind == Kind.TERM:
-            fields = {name: stored.get(name) for name in ("label", "wording", "owner")}
-            return _locked(TermForm(data, initial={**initial, **fields}, stored=stored), part)
-        if kind == Kind.SEGMENT and part:
-            fields = {name: stored.get(name) for name in ("label", "description")}
-            try:
-                return SegmentForm(
-                    data,
-                    initial={**initial, **fields},
-                    stored=stored,
-                    definition=definition_of(version),
-                    key=part.key,
-                )
-            except CriteriaError:
-                # A rule that no longer fits its attributes has no text form; it can still be mended as YAML.
-                messages.warning(request, "A rule of this segment cannot be read any more: mend it as text.")
+    if request.GET.get("as") != "text" and kind == Kind.SEGMENT and part:
+        fields = {name: stored.get(name) for name in ("label", "description")}
+        try:
+            return SegmentForm(
+                data, initial={**initial, **fields}, stored=stored, definition=definition_of(version), key=part.key
+            )
+        except CriteriaError:
+            # A rule that no longer fits its attributes has no text form; it can still be mended as YAML.
+            messages.warning(request, "A rule of this segment cannot be read any more: mend it as text.")
     return _locked(BodyForm(data, initial={**initial, "text": write_yaml(stored) if stored else ""}), part)
 
 
-def _locked(form: EditForm, part: Part | None) -> EditForm:
+def _locked(form: TextForm, part: Part | None) -> TextForm:
     if part:
         form.fields["key"].required = False
         form.fields["key"].disabled = True
     return form
 
 
-def _show(
-    request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None, form: EditForm, *, status: int
+def _show_text(
+    request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None, form: TextForm, *, status: int
 ) -> HttpResponse:
-    context = {
-        "version": version,
-        "framework": version.framework,
-        "kind": kind,
-        "kind_label": Kind(kind).label,
-        "part": part,
-        "form": form,
-        "is_text": isinstance(form, BodyForm),
-        "has_form": kind in (Kind.TERM, Kind.SEGMENT),
-    }
+    context = {**_place(version, kind, part), "form": form, "is_text": isinstance(form, BodyForm)}
     return render(request, "frameworks/part_edit.html", context, status=status)
 
 
-def _conflict(request: HttpRequest, version: FrameworkVersion, error: StalePartError) -> HttpResponse:
-    """Both texts; saving again starts from theirs."""
-    mine = write_yaml(error.mine)
-    form = BodyForm(initial={"digest": error.digest or "", "key": error.key, "text": mine})
-    form.fields["key"].widget = form.fields["key"].hidden_widget()
+# Two texts
+
+
+def _conflict(
+    request: HttpRequest, version: FrameworkVersion, error: StalePartError, *, started_from: str
+) -> HttpResponse:
+    """Both texts side by side, and per field whose is kept; nothing of either is lost."""
+    model = schema_of(error.kind, error.key)
+    base = PartBody.objects.filter(pk=started_from).values_list("body", flat=True).first() or {}
     context = {
-        "version": version,
-        "framework": version.framework,
+        **_place(version, error.kind, None),
         "error": error,
-        "form": form,
-        "mine": mine,
-        "theirs": write_yaml(error.theirs) if error.theirs is not None else "",
+        "is_gone": error.theirs is None,
+        "mine": json.dumps(error.mine),
+        "mine_text": write_yaml(error.mine),
+        "theirs_text": write_yaml(error.theirs) if error.theirs is not None else "",
+        "differences": differences(model, base=base, mine=error.mine, theirs=error.theirs or {}),
+        "by": _last_editor(version, error),
     }
     return render(request, "frameworks/part_conflict.html", context, status=409)
+
+
+def _last_editor(version: FrameworkVersion, error: StalePartError) -> Contribution | None:
+    saved = version.contributions.filter(kind=error.kind, key=error.key)
+    return saved.select_related("contributed_by").order_by("-pk").first()
+
+
+@login_required
+@require_http_methods(["POST"])
+def part_merge(request: HttpRequest, slug: str, number: int, kind: str, key: str) -> HttpResponse:
+    """Save what somebody chose, field by field, after a conflict. `digest` is the body they chose against."""
+    version = version_or_404(slug, number)
+    part = version.parts.select_related("body").filter(kind=kind, key=key).first()
+    digest = request.POST.get("digest", "")
+    try:
+        _refuse_reader(request, version)
+        theirs = PartBody.objects.filter(pk=digest, kind=kind).values_list("body", flat=True).first() or {}
+        mine = _posted_json(request.POST.get("mine", ""))
+        body = merged(schema_of(kind, key), mine=mine, theirs=theirs, picks=request.POST.dict())
+        return _saved(request, version, part, kind, key, body, digest)
+    except (NotAllowedError, ConflictError, InvalidError) as error:
+        return refused(request, error, back=_version_url(version))
+    except KeyError as error:
+        raise Http404("There is no such kind of part.") from error
+
+
+def _posted_json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidError(["Your text did not arrive whole. Go back and try again."])
+    return found

@@ -8,8 +8,9 @@ from accounts.models.assignment import (
     Reason,
     Transition,
 )
-from accounts.models.history import MetricObservation
+from accounts.models.history import MetricObservation, MetricSeries, PastAccount, Signal
 from accounts.models.intake import Import, ImportRow
+from accounts.models.listing import ListEntry
 from accounts.models.run import AssignmentRun, DistributionSnapshot, RunChunk, RunMove
 
 __all__ = [
@@ -22,11 +23,15 @@ __all__ = [
     "FeedEpoch",
     "Import",
     "ImportRow",
+    "ListEntry",
     "MetricObservation",
+    "MetricSeries",
     "Override",
+    "PastAccount",
     "PendingEvaluation",
     "Reason",
     "RunChunk",
     "RunMove",
+    "Signal",
     "Transition",
 ]

@@ -42,6 +42,7 @@ class Cause(models.TextChoices):
     OVERRIDE_REVOKED = "override_revoked", "Override revoked"
     OVERRIDE_MOOT = "override_moot", "The rule came to agree"
     REVIEW = "review", "Transition review"
+    LIST = "list", "Account list changed"
     CORRECTION = "correction", "Correction"
 
 

@@ -1,11 +1,12 @@
 from frameworks.models.attribute import Attribute
-from frameworks.models.catalog import Dimension, Segment
+from frameworks.models.catalog import AccountList, Dimension, Segment
 from frameworks.models.framework import Framework, FrameworkVersion
 from frameworks.models.part import Confirmation, Contribution, Kind, Part, PartBody
 from frameworks.models.people import User
 from frameworks.models.signoff import Requirement, Signoff
 
 __all__ = [
+    "AccountList",
     "Attribute",
     "Confirmation",
     "Contribution",

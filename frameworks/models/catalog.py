@@ -1,8 +1,11 @@
-"""Stable identities of dimensions and segments. What they mean is in parts; assignments point here."""
+"""Stable identities of dimensions, segments and account lists. What they mean is in parts or decided by people."""
 
 import uuid
 
+from django.conf import settings
 from django.db import models
+
+from frameworks.models.attribute import KEY
 
 
 class Dimension(models.Model):
@@ -41,3 +44,34 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccountList(models.Model):
+    """A list of accounts that rules name by its key: an index, key logos, accounts a segment does not want.
+
+    Which accounts are on it is in accounts. A list that is not live takes no new entries and is offered to no new
+    rule; rules that name it go on reading it.
+    """
+
+    class Purpose(models.TextChoices):
+        KEY_LOGOS = "key_logos", "Key logos"
+        INDEX = "index", "Index, such as the Fortune 2000"
+        ANTI_ICP = "anti_icp", "Anti-ICP"
+        OTHER = "other", "Other"
+
+    id = models.AutoField(primary_key=True)
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    key = models.CharField(max_length=63, unique=True, validators=[KEY])
+    label = models.CharField(max_length=150)
+    purpose = models.CharField(max_length=9, choices=Purpose, default=Purpose.OTHER)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_live = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["label", "pk"]
+
+    def __str__(self) -> str:
+        return self.label

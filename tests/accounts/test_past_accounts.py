@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Account, PastAccount
 
-MIGRATION = importlib.import_module("accounts.migrations.0003_lists_signals_series_past")
+MIGRATION = importlib.import_module("accounts.migrations.0005_lists_signals_series_past")
 AT = datetime(2026, 3, 31, 10, tzinfo=UTC)
 
 

@@ -12,7 +12,7 @@ from frameworks.database_rules import never_deleted
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("frameworks", "0002_database_rules"),
+        ("frameworks", "0003_tags_attributes"),
     ]
 
     operations = [

@@ -86,8 +86,8 @@ DROP FUNCTION cutline_keep_past_account();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_database_rules"),
-        ("frameworks", "0003_account_lists"),
+        ("accounts", "0004_run_kind_period"),
+        ("frameworks", "0004_account_lists"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ MANAGE := $(BIN)/python manage.py
 APPS := manage.py segmentation_site frameworks accounts governance
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
 
-.PHONY: help run reset test lint types migrations openapi openapi-check lock lock-check bench faults chromium install install-dev
+.PHONY: help run reset test lint types migrations openapi openapi-check lock lock-check bench bench-engines faults chromium install install-dev
 .DELETE_ON_ERROR:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test       all tests (ARGS='tests/accounts -n0')"
 	@echo "make lint types migrations openapi-check lock-check   what CI looks at besides"
 	@echo "make bench      speed on this machine (ARGS='--accounts 100000')"
+	@echo "make bench-engines   the same rules in other rule engines, end to end"
 	@echo "make openapi lock   write docs/openapi.yaml, requirements*.txt again"
 
 run: install
@@ -45,15 +46,18 @@ openapi-check: install-dev
 	$(MANAGE) spectacular --validate --fail-on-warn --file var/openapi.yaml && diff -u docs/openapi.yaml var/openapi.yaml
 
 lock: install-dev
-	for name in requirements requirements-embedded requirements-dev; do $(COMPILE) $$name.in -o $$name.txt || exit 1; done
+	for name in requirements requirements-embedded requirements-dev requirements-bench; do $(COMPILE) $$name.in -o $$name.txt || exit 1; done
 
 lock-check: install-dev
 	rm -rf var/lock && mkdir -p var/lock && cp requirements*.in requirements*.txt var/lock && cd var/lock && \
-	for name in requirements requirements-embedded requirements-dev; do ../../$(COMPILE) $$name.in -o $$name.txt || exit 1; done && \
+	for name in requirements requirements-embedded requirements-dev requirements-bench; do ../../$(COMPILE) $$name.in -o $$name.txt || exit 1; done && \
 	for file in *.txt; do diff -u ../../$$file $$file || exit 1; done
 
 bench: install
 	$(MANAGE) bench $(ARGS)
+
+bench-engines: install
+	$(BIN)/python -m pip install -q -r requirements-bench.txt && $(MANAGE) bench --engines $(ARGS)
 
 faults: install-dev
 	$(BIN)/python -m pytest -n0 tests/faults $(ARGS)

@@ -95,18 +95,18 @@ class Evaluating:
         """From no assignment at all. Leaves the product's rows, compared with those made by hand."""
         product, statement, chunks = [], [], []
         for turn in range(self.rounds):
-            _empty()
+            empty_assignments()
             statement.append(self.bare(self.current, in_chunks=False)[0])
-            _empty()
+            empty_assignments()
             chunks.append(self.bare(self.current, in_chunks=True)[0])
             if turn == 0:
                 _keep("by_hand")
-            _empty()
+            empty_assignments()
             product.append(self.product(self.current)[0])
             if turn == 0:
                 self._compare("first assignment")
         self.report.add_comparison("first_assignment", product, {"statement": statement, "chunks": chunks})
-        _vacuum()
+        vacuum()
 
     def reevaluation(self) -> None:
         """Nothing has changed, so nothing is written; needs what `first_assignment` leaves."""
@@ -243,9 +243,9 @@ def _strategic(ids: list[int]) -> int:
 # --- bringing the tables to where a round begins
 
 
-def _empty() -> None:
+def empty_assignments() -> None:
     _run("TRUNCATE accounts_assignment, accounts_transition RESTART IDENTITY")
-    _vacuum()
+    vacuum()
 
 
 def _keep(name: str, *, transitions: bool = True, since: int = 0) -> None:
@@ -262,10 +262,10 @@ def _restore(last_transition: int) -> None:
     _run("TRUNCATE accounts_assignment")
     _run("INSERT INTO accounts_assignment SELECT * FROM saved_assignment ORDER BY account_id, dimension_id")
     _run("DELETE FROM accounts_transition WHERE id > %(last)s", {"last": last_transition})
-    _vacuum()
+    vacuum()
 
 
-def _vacuum() -> None:
+def vacuum() -> None:
     for table in ("accounts_assignment", "accounts_transition", "accounts_account"):
         _run(f"VACUUM (ANALYZE) {table}")
 

@@ -39,6 +39,19 @@ def test_bench_measures_every_part_with_the_same_outcome_and_leaves_nothing() ->
 
 
 @pytest.mark.django_db(transaction=True)
+def test_other_engines_decide_as_the_product_where_nothing_is_missing() -> None:
+    for engine in ("flag_engine", "json_logic", "polars", "zen"):
+        pytest.importorskip(engine, reason="requirements-bench.txt is not installed")
+    out = io.StringIO()
+
+    call_command("bench", engines=True, accounts=1000, json=True, stdout=out)
+
+    values = json.loads(out.getvalue())
+    assert values["same_outcome"] == "yes"
+    assert values["engines_zen_engine_moved_ratio"] > 0
+
+
+@pytest.mark.django_db(transaction=True)
 def test_own_schema_is_dropped_when_what_is_measured_fails() -> None:
     with pytest.raises(CommandError, match="no such part"), own_schema("bench_that_fails"):
         raise CommandError("no such part" if "bench_that_fails" in schemas() else "no schema")

@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--accounts", type=int, default=100_000, metavar="N", help="default: 100000")
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
         parser.add_argument("--keep", action="store_true", help="leave the schema for a closer look")
+        parser.add_argument("--engines", action="store_true", help="only compare with other rule engines")
         parser.add_argument("--scaling", action="store_true", help="also with fewer accounts, to see how time grows")
 
     def _print(self, line: str) -> None:
@@ -45,13 +46,33 @@ class Command(BaseCommand):
         logging.getLogger("django_structlog").setLevel(logging.WARNING)
         with own_schema(schema, keep=options["keep"]):
             migrate_own_schema()
-            measure(report, count, with_scaling=options["scaling"])
+            if options["engines"]:
+                measure_engines(report, count)
+            else:
+                measure(report, count, with_scaling=options["scaling"])
             if options["keep"]:
                 report.add("schema", schema)
         if options["json"]:
             self.stdout.write(report.as_json())
         if report.values["same_outcome"] != "yes":
             raise CommandError(f"Product and bare SQL differ: {report.values['same_outcome']}")
+
+
+def measure_engines(report: Report, count: int) -> None:
+    """The same rules in other engines. Needs what requirements-bench.in names."""
+    try:
+        from governance.benchmark.engines.comparing import compare_engines
+    except ImportError as error:
+        raise CommandError(f"{error.name} is missing: pip install -r requirements-bench.txt") from error
+    current, moved = make_versions(at=AS_OF)
+    report.add("accounts", count)
+    report.add("machine", machine(_database_version()))
+    report.add("load_at_start", os.getloadavg()[0])
+    populate(count=count)
+    override_some(count=count, author_id=current.author_id)
+    differing = compare_engines(Evaluating(report, current, moved, 1))
+    report.add("load_at_end", os.getloadavg()[0])
+    report.add("same_outcome", "; ".join(differing) or "yes")
 
 
 def measure(report: Report, count: int, *, with_scaling: bool) -> None:

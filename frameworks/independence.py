@@ -52,6 +52,38 @@ def standing_reasons(facts: SignerFacts) -> list[str]:
     return reasons
 
 
+@dataclass(frozen=True)
+class StandInFacts:
+    """What counts about somebody who signs in another's place.
+
+    `signs_already`: for themselves or for a third person, so that one hand would count twice.
+    """
+
+    principal: str
+    is_active: bool
+    is_service: bool
+    is_delegate: bool
+    contributed: bool
+    counts_contributors: bool
+    signs_already: bool
+
+
+def reasons_against_standing_in(facts: StandInFacts) -> list[str]:
+    """Why this person cannot sign for the other; what stands against that other one counts besides."""
+    reasons = []
+    if facts.is_service:
+        reasons.append("A program cannot sign; only a person can.")
+    if not facts.is_active:
+        reasons.append("Your login is deactivated.")
+    if not facts.is_delegate:
+        reasons.append(f"{facts.principal} has not asked you to sign in their place at this time.")
+    if facts.contributed and not facts.counts_contributors:
+        reasons.append("You wrote or changed parts of this version, so you cannot sign it for anybody.")
+    if facts.signs_already:
+        reasons.append(f"You sign this yourself: one person counts once, so not for {facts.principal} too.")
+    return reasons
+
+
 def reasons_against_authentication(*, method: str, authenticated_at: datetime, at: datetime) -> list[str]:
     """Why the proof of who is signing does not do. A session may be hours old; a signature needs a fresh proof."""
     if method not in METHODS:

@@ -20,6 +20,7 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     ),
     "submit_version": frozenset({Role.REVOPS}),
     "activate_version": frozenset({Role.EXECUTIVE, Role.REVOPS}),
+    "activate_emergency": frozenset({Role.EXECUTIVE}),
     "view_user": frozenset({Role.REVOPS}),
     "add_user": frozenset({Role.REVOPS}),
     "change_user": frozenset({Role.REVOPS}),

@@ -1,5 +1,6 @@
 """Reads of frameworks that more than one service or page needs."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -7,7 +8,16 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from frameworks.models import Confirmation, Contribution, Framework, FrameworkVersion, Part, Requirement, User
+from frameworks.models import (
+    Confirmation,
+    Contribution,
+    Delegation,
+    Framework,
+    FrameworkVersion,
+    Part,
+    Requirement,
+    User,
+)
 from frameworks.transitions import UNDER_WAY
 
 
@@ -35,12 +45,26 @@ def assumed(parts: QuerySet[Part]) -> QuerySet[Part]:
     return parts.annotate(confirmation=newest).exclude(confirmation=Confirmation.State.CONFIRMED)
 
 
-def asked_of(user: User) -> QuerySet[Requirement]:
-    """Requirements of versions in review whose signers include the user, answered or not."""
+def delegations_in_force(at: datetime) -> QuerySet[Delegation]:
+    """Delegations under which somebody may sign at that moment."""
+    return Delegation.objects.filter(valid_from__lte=at, valid_until__gt=at, ended_at=None)
+
+
+def asked_of(user: User, at: datetime) -> QuerySet[Requirement]:
+    """Requirements of versions that are open for signing whose signers include the user, answered or not.
+
+    Also those of people in whose place the user may sign at that moment.
+    """
+    signers = [user.pk, *delegations_in_force(at).filter(delegate=user).values_list("delegator_id", flat=True)]
+    is_open = Q(version__state=FrameworkVersion.State.IN_REVIEW) | Q(
+        version__state=FrameworkVersion.State.ACTIVATED,
+        version__is_emergency=True,
+        version__ratified_at=None,
+        version__superseded_at=None,
+    )
     return (
-        Requirement.objects.filter(
-            pool=user, version__state=FrameworkVersion.State.IN_REVIEW, round=F("version__round")
-        )
+        Requirement.objects.filter(is_open, round=F("version__round"))
+        .filter(Exists(Requirement.pool.through.objects.filter(requirement=OuterRef("pk"), user__in=signers)))
         .select_related("version__framework")
         .order_by("version", "position", "part_key")
     )

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Q
 
-from frameworks.independence import SignerFacts, standing_reasons
+from frameworks.errors import NotAllowedError
+from frameworks.independence import SignerFacts, reasons_against_authentication, standing_reasons
 from frameworks.models import Requirement, User
 from frameworks.parts.policy import Pool, SignoffPolicy
 from frameworks.parts.policy import Requirement as PolicyLine
@@ -93,3 +95,11 @@ def still_stands(person: Person, *, pool: Pool | None, requirement: Requirement)
 
 def pools_by_code(policy: SignoffPolicy | None) -> dict[str, Pool]:
     return {line.code: line.pool for line in policy.requirements} if policy else {}
+
+
+def refuse_unproven(signer: User, method: str, authenticated_at: datetime, at: datetime) -> None:
+    """Raises NotAllowedError unless a person proved freshly who they are."""
+    if signer.is_service:
+        raise NotAllowedError("A program cannot sign; only a person can.")
+    if reasons := reasons_against_authentication(method=method, authenticated_at=authenticated_at, at=at):
+        raise NotAllowedError(*reasons)

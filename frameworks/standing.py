@@ -9,20 +9,31 @@ carry over: the figures are signed anew each round.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Concat
 
 from frameworks.coverage import Manifest, covered_digest, manifest_of
-from frameworks.models import FrameworkVersion, Kind, Part, Requirement, Signoff
+from frameworks.impact import TOLERANCE, impact_exceeds
+from frameworks.models import FrameworkVersion, Kind, Part, Requirement, Signoff, VersionImpact
 from frameworks.parts import parse_body
-from frameworks.parts.policy import Pool, SignoffPolicy
+from frameworks.parts.policy import GuardPolicy, Pool, SignoffPolicy
 from frameworks.signers import Person, people, pools_by_code, still_stands
 
 Decision = Signoff.Decision
 COUNTED = (Decision.APPROVE, Decision.REJECT)
+IMPACT_SENTENCES = 3
+"""So many differences are named; the impact page has all of them."""
 
 
 class Given(NamedTuple):
-    """A signer's newest decision on a requirement, whether or not it covers today's text."""
+    """A signer's newest decision on a requirement, whether or not it covers today's text.
+
+    `signer_id` is the person whose decision it is; `hand_id` who gave it, another one under a delegation.
+    """
 
     pk: int
     code: str
@@ -36,6 +47,16 @@ class Given(NamedTuple):
     printed_name: str
     version_id: int
     round: int
+    impact_digest: str
+    hand_id: int
+    hand_is_active: bool
+
+
+COLUMNS = (
+    *("pk", "code", "part_kind", "part_key", "principal_id", "decision", "reason", "covered_digest", "signed_at"),
+    *("name", "version_id", "round", "impact_digest", "signer_id", "signer__is_active"),
+)
+"""Where the fields of `Given` come from, in their order."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,10 @@ class Standings:
         self.people = {person.pk: person for person in people({pk for pool in self.pools.values() for pk in pool})}
         self.eligible = {code: self._eligible(code) for code in self.pools}
 
+    @cached_property
+    def impact(self) -> "SignedImpact":
+        return SignedImpact(self.version)
+
     def all(self) -> list[RequirementStanding]:
         newest = self._newest_decisions()
         return [self._standing(requirement, newest) for requirement in self.requirements]
@@ -120,16 +145,15 @@ class Standings:
 
     def _newest_decisions(self) -> dict[tuple[str, str, str], dict[int, Given]]:
         """Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed."""
+        decisions = decisions_up_to(self.version)
+        if self.version.rollback_of_id:
+            # What brings an old text back is not outdone by what was said of the texts between.
+            decisions = decisions.filter(covered_digest__in={self._digest(each) for each in self.requirements})
         rows = (
-            Signoff.objects.filter(
-                framework_id=self.version.framework_id,
-                version__number__lte=self.version.number,
-                code__in=list(self.pools),
-                signer__in=list(self.people),
-            )
-            .order_by("code", "part_kind", "part_key", "signer_id", "-pk")
-            .distinct("code", "part_kind", "part_key", "signer_id")
-            .values_list(*Given._fields)
+            decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
+            .order_by("code", "part_kind", "part_key", "principal_id", "-pk")
+            .distinct("code", "part_kind", "part_key", "principal_id")
+            .values_list(*COLUMNS)
         )
         found: dict[tuple[str, str, str], dict[int, Given]] = {}
         for row in rows:
@@ -137,11 +161,14 @@ class Standings:
             found.setdefault((given.code, given.part_kind, given.part_key), {})[given.signer_id] = given
         return found
 
+    def _digest(self, requirement: Requirement) -> str:
+        return covered_digest(requirement, self.manifest)
+
     def _standing(
         self, requirement: Requirement, newest: Mapping[tuple[str, str, str], dict[int, Given]]
     ) -> RequirementStanding:
         given = newest.get((requirement.code, requirement.part_kind, requirement.part_key), {})
-        digest = covered_digest(requirement, self.manifest)
+        digest = self._digest(requirement)
         eligible = self.eligible[requirement.code]
         live = [each for each in given.values() if self._is_live(each, requirement, digest, eligible)]
         approvals = tuple(each for each in live if each.decision == Decision.APPROVE)
@@ -161,9 +188,17 @@ class Standings:
     def _is_live(self, given: Given, requirement: Requirement, digest: str, eligible: Mapping[int, Person]) -> bool:
         if given.signer_id not in eligible or given.covered_digest != digest or given.decision not in COUNTED:
             return False
-        if requirement.includes_impact and (given.version_id, given.round) != (self.version.pk, self.version.round):
+        if not given.hand_is_active:
+            return False
+        if requirement.includes_impact and not self._holds_for_impact(given):
             return False
         return not self._is_too_old(given, requirement)
+
+    def _holds_for_impact(self, given: Given) -> bool:
+        """Figures are signed anew each round. A No stays: only an approval is of certain figures."""
+        if (given.version_id, given.round) != (self.version.pk, self.version.round):
+            return False
+        return given.decision != Decision.APPROVE or not self.impact.differences(given.impact_digest)
 
     def _is_too_old(self, given: Given, requirement: Requirement) -> bool:
         # A No does not fade: only an approval has to be fresh.
@@ -178,9 +213,69 @@ class Standings:
             if pk not in eligible and pk in self.people:
                 yield f"{self.people[pk].name} can no longer sign for {requirement.pool_label}."
         for each in given.values():
-            current = each.signer_id in eligible and each.covered_digest == digest
-            if current and self._is_too_old(each, requirement):
+            if each.signer_id not in eligible or each.covered_digest != digest or each.decision not in COUNTED:
+                continue
+            if not each.hand_is_active:
+                yield f"{each.printed_name}: whoever signed can no longer log in."
+            elif self._is_too_old(each, requirement):
                 yield f"{each.printed_name} signed more than {requirement.freshness_days} days ago."
+            elif requirement.includes_impact and not self._holds_for_impact(each):
+                yield self._impact_words(each)
+
+    def _impact_words(self, given: Given) -> str:
+        if (given.version_id, given.round) != (self.version.pk, self.version.round):
+            return f"{given.printed_name} signed the impact of an earlier round."
+        moved = self.impact.differences(given.impact_digest)
+        return f"{given.printed_name} signed another impact: {' '.join(moved[:IMPACT_SENTENCES])}"
+
+
+class SignedImpact:
+    """The newest recorded impact of a version, compared with what somebody signed; each figure read once."""
+
+    def __init__(self, version: FrameworkVersion) -> None:
+        self.version = version
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def newest(self) -> VersionImpact | None:
+        return self.version.impacts.order_by("-pk").first()
+
+    @property
+    def digest(self) -> str:
+        """What a signature binds now; empty as long as nothing was recorded."""
+        return self.newest.digest if self.newest else ""
+
+    def differences(self, signed: str) -> tuple[str, ...]:
+        """Why a signature on the impact with this digest no longer holds, one sentence each."""
+        if signed not in self._found:
+            self._found[signed] = self._compare(signed)
+        return self._found[signed]
+
+    def _compare(self, signed: str) -> tuple[str, ...]:
+        if self.newest is None or signed == self.newest.digest:
+            return ()
+        then = self.version.impacts.filter(digest=signed).order_by("-pk").first()
+        if then is None:
+            return ("The impact was computed after that.",)
+        return tuple(impact_exceeds(then.figures, self.newest.figures, impact_tolerance(self.version)))
+
+
+def impact_tolerance(version: FrameworkVersion) -> Decimal:
+    """How far a segment may be from its signed figures, as a share: from the version's guard policy."""
+    part = Part.objects.filter(version=version, kind=Kind.POLICY, key="guard").select_related("body").first()
+    policy = parse_body(Kind.POLICY, part.body.body) if part else None
+    return policy.impact_tolerance if isinstance(policy, GuardPolicy) else TOLERANCE
+
+
+def decisions_up_to(version: FrameworkVersion) -> QuerySet[Any]:
+    """Decisions on this version and those before, with `principal_id` (whose they are) and a printed `name`."""
+    return Signoff.objects.filter(framework_id=version.framework_id, version__number__lte=version.number).annotate(
+        principal_id=Coalesce("on_behalf_of_id", "signer_id"),
+        name=Case(
+            When(on_behalf_of__isnull=True, then=F("printed_name")),
+            default=Concat("printed_name", Value(" for "), "on_behalf_of_name"),
+        ),
+    )
 
 
 def signoff_policy(version: FrameworkVersion) -> SignoffPolicy | None:

@@ -1,4 +1,7 @@
-"""Allowed moves of a version's state. A service locks the row, asks here, and only then writes."""
+"""Allowed moves of a version's state. A service locks the row, asks here, and only then writes.
+
+The database has the same table in a trigger (migration 0006), and checks the signatures again at activation.
+"""
 
 from collections.abc import Mapping
 
@@ -7,12 +10,13 @@ from frameworks.models import FrameworkVersion
 
 State = FrameworkVersion.State
 
-# Approved and scheduled fall back to review when a sign-off is withdrawn or turned into a No.
+# Approved and scheduled fall back to review when a sign-off is withdrawn or turned into a No, and to draft when
+# the version is rebased. Out of review into force goes an emergency only.
 VERSION: Mapping[str, frozenset[str]] = {
     State.DRAFT: frozenset({State.IN_REVIEW}),
-    State.IN_REVIEW: frozenset({State.DRAFT, State.APPROVED, State.REJECTED, State.WITHDRAWN}),
-    State.APPROVED: frozenset({State.IN_REVIEW, State.SCHEDULED, State.ACTIVATED, State.WITHDRAWN}),
-    State.SCHEDULED: frozenset({State.IN_REVIEW, State.APPROVED, State.ACTIVATED, State.WITHDRAWN}),
+    State.IN_REVIEW: frozenset({State.DRAFT, State.APPROVED, State.REJECTED, State.WITHDRAWN, State.ACTIVATED}),
+    State.APPROVED: frozenset({State.DRAFT, State.IN_REVIEW, State.SCHEDULED, State.ACTIVATED, State.WITHDRAWN}),
+    State.SCHEDULED: frozenset({State.DRAFT, State.IN_REVIEW, State.APPROVED, State.ACTIVATED, State.WITHDRAWN}),
     State.WITHDRAWN: frozenset({State.DRAFT}),
     State.REJECTED: frozenset(),
     State.ACTIVATED: frozenset(),

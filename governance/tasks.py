@@ -13,6 +13,7 @@ from governance.api.idempotency import delete_old_keys
 from governance.models import Heartbeat
 from governance.services.audit import anchor_chain
 from governance.services.requests import time_out_requests
+from governance.services.versions import watch_versions
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,12 @@ def verify_audit_task() -> None:
 def time_out_requests_task() -> None:
     """Each hour: close requests that nobody decided before their time was over."""
     time_out_requests(timezone.now())
+
+
+@shared_task(name="governance.watch_versions")
+def watch_versions_task() -> None:
+    """Each minute: activate what is scheduled for now, revert emergencies that nobody ratified in time."""
+    watch_versions(timezone.now())
 
 
 @shared_task(name="governance.forget_old_answers")

@@ -262,6 +262,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "nightly run": {"task": "accounts.nightly_run", "schedule": crontab(hour="0", minute="10")},
     "verify audit": {"task": "governance.verify_audit", "schedule": crontab(hour="2", minute="0")},
     "forget old answers": {"task": "governance.forget_old_answers", "schedule": crontab(hour="2", minute="20")},
+    "watch versions": {
+        "task": "governance.watch_versions",
+        "schedule": timedelta(seconds=60),
+        "options": {"expires": 120},
+    },
     "time out requests": {"task": "governance.time_out_requests", "schedule": crontab(minute="7")},
     **{
         # A worker that is alive but does not consume is found by the tick it does not answer.

@@ -1,6 +1,8 @@
 from frameworks.models.attribute import Attribute
 from frameworks.models.catalog import AccountList, Dimension, Segment
+from frameworks.models.delegation import Delegation
 from frameworks.models.framework import Framework, FrameworkVersion
+from frameworks.models.impact import VersionImpact
 from frameworks.models.part import Confirmation, Contribution, Kind, Part, PartBody
 from frameworks.models.people import User
 from frameworks.models.signoff import Requirement, Signoff
@@ -10,6 +12,7 @@ __all__ = [
     "Attribute",
     "Confirmation",
     "Contribution",
+    "Delegation",
     "Dimension",
     "Framework",
     "FrameworkVersion",
@@ -20,4 +23,5 @@ __all__ = [
     "Segment",
     "Signoff",
     "User",
+    "VersionImpact",
 ]

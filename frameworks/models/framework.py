@@ -53,7 +53,17 @@ class FrameworkVersion(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True)
     superseded_at = models.DateTimeField(null=True, blank=True)
     scheduled_for = models.DateTimeField(null=True, blank=True)
+    scheduled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    state_reason = models.TextField(blank=True, help_text="Why it last fell back: asked changes, a gate that failed.")
     is_emergency = models.BooleanField(default=False)
+    emergency_reason = models.TextField(blank=True)
+    ratify_by = models.DateTimeField(
+        null=True, blank=True, help_text="An emergency that is not ratified by then is reverted."
+    )
+    ratified_at = models.DateTimeField(null=True, blank=True)
+    rollback_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -63,9 +73,26 @@ class FrameworkVersion(models.Model):
             models.UniqueConstraint(fields=["framework", "number"], name="version_number_unique"),
             models.UniqueConstraint(
                 fields=["framework"],
-                condition=models.Q(state__in=["in_review", "approved", "scheduled"]),
+                condition=models.Q(state__in=["in_review", "approved", "scheduled"], is_emergency=False),
                 name="version_one_under_way",
                 violation_error_message="Another version of this framework is in review, approved or scheduled.",
+            ),
+            models.UniqueConstraint(
+                fields=["framework"],
+                condition=models.Q(state__in=["in_review", "approved", "scheduled"], is_emergency=True),
+                name="version_one_emergency",
+                violation_error_message="Another emergency of this framework is under way.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_emergency=False) | ~models.Q(emergency_reason=""),
+                name="version_emergency_has_reason",
+                violation_error_message="Say why this cannot wait for the signatures.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="scheduled")
+                | models.Q(scheduled_for__isnull=False, scheduled_by__isnull=False),
+                name="version_schedule_is_whole",
+                violation_error_message="A schedule has a moment and a person.",
             ),
         ]
         permissions = [
@@ -74,6 +101,7 @@ class FrameworkVersion(models.Model):
             ("sign_version", "Can sign what a requirement asks of their role"),
             ("submit_version", "Can submit a draft for review"),
             ("activate_version", "Can activate an approved version"),
+            ("activate_emergency", "Can activate a version before it is signed"),
         ]
 
     def __str__(self) -> str:
@@ -82,6 +110,12 @@ class FrameworkVersion(models.Model):
     @property
     def is_active(self) -> bool:
         return self.framework.active_version_id == self.pk
+
+    @property
+    def awaits_ratification(self) -> bool:
+        """In force by an emergency, and the signatures that it normally needs are not complete yet."""
+        is_unsigned = self.is_emergency and self.ratified_at is None
+        return is_unsigned and self.state == self.State.ACTIVATED and self.superseded_at is None
 
     @property
     def standing(self) -> str:

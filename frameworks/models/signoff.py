@@ -35,6 +35,10 @@ class Requirement(models.Model):
     counts_contributors = models.BooleanField(default=False)
     includes_impact = models.BooleanField(default=False)
     freshness_days = models.PositiveIntegerField(null=True, blank=True)
+    recertify_days = models.PositiveIntegerField(null=True, blank=True)
+    covered_digest = models.CharField(
+        max_length=64, blank=True, help_text="What a signature of this round covers; the parts are frozen."
+    )
 
     class Meta:
         ordering = ["version", "round", "position", "part_key"]
@@ -76,6 +80,7 @@ class Signoff(models.Model):
     on_behalf_of = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    on_behalf_of_name = models.CharField(max_length=150, blank=True)
     printed_name = models.CharField(max_length=150)
     role = models.CharField(max_length=200)
     authentication = models.CharField(max_length=40, help_text="How the signer proved who they are.")
@@ -90,8 +95,20 @@ class Signoff(models.Model):
                 condition=~models.Q(decision="reject") | ~models.Q(reason=""),
                 name="signoff_reject_has_reason",
                 violation_error_message="Say why not.",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(on_behalf_of__isnull=True)
+                | (~models.Q(on_behalf_of=models.F("signer")) & ~models.Q(on_behalf_of_name="")),
+                name="signoff_for_another",
+                violation_error_message="Nobody signs on their own behalf.",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.printed_name}: {self.decision} {self.code} {self.part_key}".strip()
+        return f"{self.signed_by}: {self.decision} {self.code} {self.part_key}".strip()
+
+    @property
+    def signed_by(self) -> str:
+        """The printed name, and for whom when it was given in somebody's place."""
+        behalf = f" for {self.on_behalf_of_name}" if self.on_behalf_of_id else ""
+        return f"{self.printed_name}{behalf}"

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from frameworks.content import Content, PartId, checked, checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of
-from frameworks.errors import ConflictError, InvalidError, StalePartError
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
 from frameworks.governed import governed
 from frameworks.models import (
     Confirmation,
@@ -211,9 +211,21 @@ def confirm_parts(
         ]
         if not rows:
             return []
+        _refuse_own_policies(version, rows, actor)
         with governed("parts.confirmed", actor=actor, target=version, at=at, reason=evidence) as act:
             act.after = {"parts": [f"{row.kind} {row.key}" for row in rows]}
             return Confirmation.objects.bulk_create(rows)
+
+
+def _refuse_own_policies(version: FrameworkVersion, rows: Sequence[Confirmation], actor: User) -> None:
+    """A policy in force changes by two people: whoever wrote the new text does not confirm it."""
+    if version.base_version_id is None:
+        return
+    mine = Contribution.objects.filter(version__framework_id=version.framework_id, version__base_version__isnull=False)
+    wrote = set(mine.filter(kind=Kind.POLICY, contributed_by=actor).values_list("key", "body_id"))
+    own = [row.key for row in rows if row.kind == Kind.POLICY and (row.key, row.body_id) in wrote]
+    if own:
+        raise NotAllowedError(f"You changed the policy {', '.join(own)}: a second person confirms it.")
 
 
 def assumed_parts(version: FrameworkVersion) -> list[Part]:

@@ -1,17 +1,17 @@
 """From draft to review and back: what must be true before people are asked to sign."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from frameworks.coverage import Manifest, PartDigests, manifest_of
-from frameworks.errors import InvalidError, NotAllowedError
+from frameworks.coverage import Manifest, PartDigests, covered_digest, manifest_of
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.gates import content_problems
 from frameworks.governed import governed
 from frameworks.independence import reasons_against_signing
-from frameworks.models import Framework, FrameworkVersion, Requirement, User
+from frameworks.models import Confirmation, Contribution, Framework, FrameworkVersion, Kind, Requirement, User
 from frameworks.parts import PartError
 from frameworks.parts.policy import Requirement as PolicyLine
 from frameworks.querysets import contributor_ids
@@ -50,20 +50,44 @@ class PlannedLine:
 
 def submission_problems(version: FrameworkVersion) -> list[str]:
     """Everything that keeps a version from being submitted; empty when it can be."""
-    problems = content_problems(version)
-    framework = version.framework
-    if version.base_version_id != framework.active_version_id:
-        problems.append(
-            f"{framework.active_version} became active after this draft was started: start a new draft from it."
-        )
-    other = framework.versions.filter(state__in=UNDER_WAY).exclude(pk=version.pk).first()
-    if other:
+    problems = [*content_problems(version), *policy_problems(version), *base_problems(version)]
+    under_way = version.framework.versions.filter(state__in=UNDER_WAY, is_emergency=False)
+    if other := under_way.exclude(pk=version.pk).first():
         problems.append(f"Version {other.number} is {other.standing.lower()}: one version is reviewed at a time.")
     try:
         plan = plan_requirements(version, manifest_of(version))
     except PartError:
         return problems  # content_problems has named the place already
     return [*problems, *(problem for line in plan if (problem := line.problem()))]
+
+
+def base_problems(version: FrameworkVersion) -> list[str]:
+    """Whether another version became active since the draft was started."""
+    if version.base_version_id == version.framework.active_version_id:
+        return []
+    active = version.framework.active_version
+    return [f"{active} became active after this draft was started: rebase it onto {active}."]
+
+
+def policy_problems(version: FrameworkVersion) -> list[str]:
+    """Policies that differ from those in force and that nobody but their authors confirmed."""
+    if version.base_version is None:
+        return []
+    before = dict(version.base_version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id"))
+    now = version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id")
+    return [
+        f"The policy {key} was changed: a second person has to confirm it."
+        for key, body in now
+        if before.get(key) != body and not _is_confirmed_by_another(version, key, body)
+    ]
+
+
+def _is_confirmed_by_another(version: FrameworkVersion, key: str, body: str) -> bool:
+    wrote = Contribution.objects.filter(version=version, kind=Kind.POLICY, key=key, body=body)
+    said = Confirmation.objects.filter(
+        framework=version.framework_id, kind=Kind.POLICY, key=key, body=body, state=Confirmation.State.CONFIRMED
+    )
+    return said.exclude(confirmed_by__in=wrote.values("contributed_by")).exists()
 
 
 def plan_requirements(version: FrameworkVersion, manifest: Manifest) -> list[PlannedLine]:
@@ -105,23 +129,34 @@ def submit_version(*, version: FrameworkVersion, actor: User, at: datetime) -> F
         if problems := submission_problems(version):
             raise InvalidError(problems)
         with governed("version.submitted", actor=actor, target=version, at=at) as act:
-            manifest = manifest_of(version)
-            version.state, version.round = State.IN_REVIEW, version.round + 1
-            version.manifest_digest, version.submitted_at = manifest.digest, at
-            version.save(update_fields=["state", "round", "manifest_digest", "submitted_at", "updated_at"])
-            create_requirements(version, plan_requirements(version, manifest))
+            freeze_version(version, at)
             act.after = {"round": str(version.round), "manifest": version.manifest_digest}
             settle(version=version, actor=actor, at=at)
     return version
 
 
-def create_requirements(version: FrameworkVersion, plan: Sequence[PlannedLine]) -> None:
+def freeze_version(version: FrameworkVersion, at: datetime) -> None:
+    """Out of draft into a new round: parts frozen, requirements and pools snapshotted from its own policy.
+
+    For services that have locked the framework and the version, and checked what must be true before.
+    """
+    manifest = manifest_of(version)
+    version.state, version.round = State.IN_REVIEW, version.round + 1
+    version.manifest_digest, version.submitted_at, version.state_reason = manifest.digest, at, ""
+    fields = ["state", "round", "manifest_digest", "submitted_at", "state_reason", "is_emergency", "emergency_reason"]
+    version.save(update_fields=[*fields, "updated_at"])
+    create_requirements(version, plan_requirements(version, manifest), manifest)
+
+
+def create_requirements(version: FrameworkVersion, plan: Sequence[PlannedLine], manifest: Manifest) -> None:
     """Snapshot the policy for this round: one row per part or set, with the people who can sign it."""
     rows, pools = [], []
     for planned in plan:
         whole = planned.line.per == "set"
         for part in planned.covered[:1] if whole else planned.covered:
-            rows.append(_requirement(version, planned, None if whole else part))
+            row = _requirement(version, planned, None if whole else part)
+            row.covered_digest = covered_digest(row, manifest)
+            rows.append(row)
             pools.append(planned.pool)
     Requirement.objects.bulk_create(rows, batch_size=1000)
     through = Requirement.pool.through
@@ -153,46 +188,67 @@ def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDige
         counts_contributors=line.counts_contributors,
         includes_impact=line.include_impact,
         freshness_days=line.freshness_days,
+        recertify_days=line.recertify_days,
     )
 
 
 def withdraw_version(*, version: FrameworkVersion, actor: User, at: datetime, reason: str) -> FrameworkVersion:
     """Take a version out of review, also an approved one; it can be reopened as a draft."""
     require_permission(actor, "submit_version", to="withdraw a version")
-    return _leave_review(version, State.WITHDRAWN, "version.withdrawn", actor=actor, at=at, reason=reason)
+    return _leave(version, UNDER_WAY, State.WITHDRAWN, "version.withdrawn", actor=actor, at=at, reason=reason)
 
 
 def reopen_version(*, version: FrameworkVersion, actor: User, at: datetime) -> FrameworkVersion:
     """A withdrawn version becomes a draft again; its sign-offs keep counting for what does not change."""
     require_permission(actor, "submit_version", to="reopen a version")
-    return _leave_review(version, State.DRAFT, "version.reopened", actor=actor, at=at, reason="Reopened")
+    ended = {State.WITHDRAWN}
+    return _leave(version, ended, State.DRAFT, "version.reopened", actor=actor, at=at, reason="Reopened")
 
 
 def request_changes(*, version: FrameworkVersion, actor: User, at: datetime, reason: str) -> FrameworkVersion:
     """Send a version back to draft; who is asked to sign may, and whoever may submit."""
     _require_say(version, actor, "ask for changes")
-    return _leave_review(version, State.DRAFT, "version.changes_requested", actor=actor, at=at, reason=reason)
+    return _leave(version, UNDER_WAY, State.DRAFT, "version.changes_requested", actor=actor, at=at, reason=reason)
 
 
 def reject(*, version: FrameworkVersion, actor: User, at: datetime, reason: str) -> FrameworkVersion:
     """End a version for good; the active one stays in force."""
     require_permission(actor, "activate_version", to="reject a version")
-    return _leave_review(version, State.REJECTED, "version.rejected", actor=actor, at=at, reason=reason)
+    return _leave(version, UNDER_WAY, State.REJECTED, "version.rejected", actor=actor, at=at, reason=reason)
 
 
-def _leave_review(
-    version: FrameworkVersion, to: State, action: str, *, actor: User, at: datetime, reason: str
+def _leave(
+    version: FrameworkVersion,
+    states: Collection[str],
+    to: State,
+    action: str,
+    *,
+    actor: User,
+    at: datetime,
+    reason: str,
 ) -> FrameworkVersion:
     if not reason.strip():
         raise InvalidError(["Say why, so that the author knows what to do."])
     with transaction.atomic():
         _lock(version)
         check_transition(version, to)
+        if version.state not in states:
+            raise ConflictError(f"Version {version.number} is {version.standing.lower()}, not in review.")
         with governed(action, actor=actor, target=version, at=at, reason=reason.strip()) as act:
             act.before, act.after = {"state": version.state}, {"state": to.value}
-            version.state, version.scheduled_for = to, None
-            version.save(update_fields=["state", "scheduled_for", "updated_at"])
+            version.state, version.state_reason = to, f"{actor.name}: {reason.strip()}"
+            forget_way(version)
+            version.save(update_fields=["state", *WAY, "updated_at"])
     return version
+
+
+WAY = ("state_reason", "scheduled_for", "scheduled_by", "is_emergency", "emergency_reason")
+
+
+def forget_way(version: FrameworkVersion) -> None:
+    """A version that left review has no schedule any more and is no emergency; not saved here."""
+    version.scheduled_for = version.scheduled_by = None
+    version.is_emergency, version.emergency_reason = False, ""
 
 
 def _require_say(version: FrameworkVersion, actor: User, to: str) -> None:

@@ -9,17 +9,22 @@ from django.db import connection, transaction
 from frameworks.coverage import Manifest
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
 from frameworks.governed import governed
-from frameworks.independence import reasons_against_authentication, reasons_against_signing
+from frameworks.independence import (
+    StandInFacts,
+    reasons_against_signing,
+    reasons_against_standing_in,
+)
 from frameworks.models import FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
-from frameworks.querysets import contributor_ids
+from frameworks.querysets import contributor_ids, delegations_in_force
 from frameworks.roles import roles_of
-from frameworks.signers import facts_of, people
+from frameworks.signers import facts_of, people, refuse_unproven
 from frameworks.standing import Given, RequirementStanding, Standings
 from frameworks.transitions import UNDER_WAY, check_transition
 
 State = FrameworkVersion.State
 Decision = Signoff.Decision
 LOCK_TIMEOUT = "12s"
+REASONS = 6
 MEANINGS = {Kind.PLAYBOOK.value: "accepts operational responsibility"}
 
 
@@ -40,30 +45,40 @@ def sign(
     authentication: str,
     authenticated_at: datetime,
     at: datetime,
-    impact_digest: str = "",
+    impact_digest: str | None = None,
+    on_behalf_of: User | None = None,
 ) -> list[Signoff]:
     """Record the signer's decisions, all or none, and approve the version when the last requirement is met.
 
-    A decision that stands already on the same digest is left as it is. Raises NotAllowedError with the reasons,
-    StaleSignoffError when a digest is not today's, ConflictError when the opposite was signed, InvalidError.
+    `on_behalf_of`: the person in whose place a delegate signs. `impact_digest` is what the signer was shown;
+    None, for callers without a screen, is the newest. A decision that stands already on the same digest is
+    left as it is. Raises NotAllowedError with the reasons, StaleSignoffError when a digest is not today's,
+    ConflictError when the opposite was signed, InvalidError.
     """
     answers = [Answer(*decision) for decision in decisions]
-    _refuse_malformed(answers)
-    _refuse_unproven(signer, authentication, authenticated_at, at)
+    refuse_malformed(answers)
+    refuse_unproven(signer, authentication, authenticated_at, at)
+    principal = on_behalf_of or signer
     with transaction.atomic():
-        standings = _lock(version, at)
+        standings = lock_standings(version, at)
         chosen = _chosen(version, standings, answers)
-        _refuse_dependent(version, standings, [standing for standing, _ in chosen], signer)
+        _refuse_dependent(version, standings, [standing for standing, _ in chosen], principal)
+        if on_behalf_of:
+            _refuse_stand_in(version, [standing for standing, _ in chosen], signer, on_behalf_of, at)
         _refuse_stale(chosen)
-        new = [(standing, answer) for standing, answer in chosen if not _stands_already(standing, answer, signer)]
+        _refuse_other_impact(chosen, standings, impact_digest)
+        new = [(standing, answer) for standing, answer in chosen if not _stands_already(standing, answer, principal)]
         if not new:
             return []
         with governed("version.signed", actor=signer, target=version, at=at) as act:
-            writer = _Writer(version, signer, authentication, authenticated_at, at, impact_digest)
+            writer = SignoffWriter(version, signer, authentication, authenticated_at, at, on_behalf_of=on_behalf_of)
+            writer.impact_digest = standings.impact.digest if _asks_for_impact(chosen) else ""
             rows = Signoff.objects.bulk_create(
                 writer.rows(new, labels_of([standing.requirement for standing, _ in new], standings.manifest))
             )
             act.after = {"decisions": [f"{row.decision} {row.code} {row.part_key}".strip() for row in rows]}
+            if on_behalf_of:
+                act.after["on_behalf_of"] = on_behalf_of.name
             _settle(standings, actor=signer, at=at)
     return rows
 
@@ -83,16 +98,16 @@ def withdraw_signoff(
     """
     if not reason.strip():
         raise InvalidError(["Say why you take it back."])
-    _refuse_unproven(signer, authentication, authenticated_at, at)
+    refuse_unproven(signer, authentication, authenticated_at, at)
     version = requirement.version
     with transaction.atomic():
-        standings = _lock(version, at)
+        standings = lock_standings(version, at)
         standing = next((each for each in standings.all() if each.requirement.pk == requirement.pk), None)
         given = standing.newest.get(signer.pk) if standing else None
         if standing is None or given is None or given.decision not in (Decision.APPROVE, Decision.REJECT):
             raise ConflictError("There is no decision of yours to take back.")
         with governed("signoff.withdrawn", actor=signer, target=version, at=at, reason=reason.strip()) as act:
-            writer = _Writer(version, signer, authentication, authenticated_at, at, "")
+            writer = SignoffWriter(version, signer, authentication, authenticated_at, at)
             row = writer.withdrawal(standing, given, reason.strip())
             row.save(force_insert=True)
             act.before, act.after = {"decision": given.decision}, {"requirement": str(requirement)}
@@ -100,19 +115,25 @@ def withdraw_signoff(
     return row
 
 
-def settle(*, version: FrameworkVersion, actor: User, at: datetime) -> None:
+def settle(*, version: FrameworkVersion, actor: User | None, at: datetime) -> None:
     """Approve the locked version when every requirement is met, or take it back into review when one no longer is.
 
-    A version that came to its end is left alone.
+    An emergency that is in force is ratified instead. A version that came to its end is left alone. `actor`
+    None: the system itself found out.
     """
-    _settle(Standings(version, at), actor=actor, at=at)
+    if version.state in UNDER_WAY or version.awaits_ratification:
+        _settle(Standings(version, at), actor=actor, at=at)
 
 
-def _settle(standings: Standings, *, actor: User, at: datetime) -> None:
+def _settle(standings: Standings, *, actor: User | None, at: datetime) -> None:
     version = standings.version
-    if version.state not in UNDER_WAY:
+    if version.state not in UNDER_WAY and not version.awaits_ratification:
         return
     is_met = all(standing.is_met for standing in standings.all())
+    if version.awaits_ratification:
+        if is_met:
+            _ratify(version, actor=actor, at=at)
+        return
     wanted = State.APPROVED if is_met else State.IN_REVIEW
     if is_met != (version.state == State.IN_REVIEW):
         return
@@ -120,8 +141,25 @@ def _settle(standings: Standings, *, actor: User, at: datetime) -> None:
     action = "version.approved" if is_met else "version.approval_lost"
     with governed(action, actor=actor, target=version, at=at) as act:
         act.before, act.after = {"state": version.state}, {"state": wanted.value}
-        version.state, version.scheduled_for = wanted, None
-        version.save(update_fields=["state", "scheduled_for", "updated_at"])
+        version.state, version.scheduled_for, version.scheduled_by = wanted, None, None
+        version.state_reason = "" if is_met else _lost_because(standings)
+        version.save(update_fields=["state", "scheduled_for", "scheduled_by", "state_reason", "updated_at"])
+
+
+def _lost_because(standings: Standings) -> str:
+    """Why an approved version is in review again, from its open requirements."""
+    found = []
+    for standing in standings.all():
+        if not standing.is_met:
+            found += [f"{standing.requirement} is not signed any more.", *standing.lapsed]
+    return " ".join(found[:REASONS])
+
+
+def _ratify(version: FrameworkVersion, *, actor: User | None, at: datetime) -> None:
+    with governed("version.ratified", actor=actor, target=version, at=at) as act:
+        version.ratified_at = at
+        version.save(update_fields=["ratified_at", "updated_at"])
+        act.after = {"round": str(version.round), "manifest": version.manifest_digest}
 
 
 def statement(requirement: Requirement, label: str, decision: str) -> str:
@@ -158,7 +196,7 @@ def _label(requirement: Requirement, name: str | None, manifest: Manifest) -> st
     return f"the {kind} {name or requirement.part_key}"
 
 
-def _lock(version: FrameworkVersion, at: datetime) -> Standings:
+def lock_standings(version: FrameworkVersion, at: datetime) -> Standings:
     """Lock the version and answer what its requirements are; decisions are read later, under the lock.
 
     Parts, requirements and pools of a round are frozen, so they are read before the lock: many people sign at
@@ -173,7 +211,7 @@ def _lock(version: FrameworkVersion, at: datetime) -> Standings:
     return before if (version.state, version.round) == seen else Standings(version, at)
 
 
-def _refuse_malformed(answers: Sequence[Answer]) -> None:
+def refuse_malformed(answers: Sequence[Answer]) -> None:
     if not answers:
         raise InvalidError(["Answer at least one point."])
     if len({answer.requirement_id for answer in answers}) != len(answers):
@@ -189,18 +227,11 @@ def _refuse_malformed(answers: Sequence[Answer]) -> None:
         raise InvalidError(problems)
 
 
-def _refuse_unproven(signer: User, method: str, authenticated_at: datetime, at: datetime) -> None:
-    if signer.is_service:
-        raise NotAllowedError("A program cannot sign; only a person can.")
-    if reasons := reasons_against_authentication(method=method, authenticated_at=authenticated_at, at=at):
-        raise NotAllowedError(*reasons)
-
-
 def _chosen(
     version: FrameworkVersion, standings: Standings, answers: Sequence[Answer]
 ) -> list[tuple[RequirementStanding, Answer]]:
     """Each answer with its requirement of today; a page opened in an earlier round asks by the ids of that one."""
-    if version.state not in UNDER_WAY:
+    if version.state not in UNDER_WAY and not version.awaits_ratification:
         raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
     known = {_about(standing.requirement): standing for standing in standings.all()}
     asked = Requirement.objects.filter(version=version).in_bulk([answer.requirement_id for answer in answers])
@@ -236,6 +267,53 @@ def _refuse_dependent(
         raise NotAllowedError(*reasons)
 
 
+def _refuse_stand_in(
+    version: FrameworkVersion,
+    chosen: Sequence[RequirementStanding],
+    signer: User,
+    principal: User,
+    at: datetime,
+) -> None:
+    """A delegate inherits both people's conflicts, and one hand counts once on every point."""
+    delegated = delegations_in_force(at).filter(delegator=principal, delegate=signer).exists()
+    contributed = signer.pk in contributor_ids(version)
+    today = people([signer.pk])[0]
+    reasons: list[str] = []
+    for standing in chosen:
+        facts = StandInFacts(
+            principal=principal.name,
+            is_active=today.is_active,
+            is_service=today.is_service,
+            is_delegate=delegated,
+            contributed=contributed,
+            counts_contributors=standing.requirement.counts_contributors,
+            signs_already=_signs_already(standing, signer, principal),
+        )
+        reasons += [reason for reason in reasons_against_standing_in(facts) if reason not in reasons]
+    if reasons:
+        raise NotAllowedError(*reasons)
+
+
+def _signs_already(standing: RequirementStanding, signer: User, principal: User) -> bool:
+    live = (*standing.approvals, *standing.rejections)
+    asked_themselves = any(person.pk == signer.pk for person in standing.missing)
+    return asked_themselves or any(each.hand_id == signer.pk and each.signer_id != principal.pk for each in live)
+
+
+def _asks_for_impact(chosen: Sequence[tuple[RequirementStanding, Answer]]) -> bool:
+    return any(standing.requirement.includes_impact for standing, _ in chosen)
+
+
+def _refuse_other_impact(
+    chosen: Sequence[tuple[RequirementStanding, Answer]], standings: Standings, shown: str | None
+) -> None:
+    """The figures are part of what is signed, so they must be the ones that were on the screen."""
+    if shown is None or not _asks_for_impact(chosen) or shown == standings.impact.digest:
+        return
+    asked = [standing.requirement for standing, _ in chosen if standing.requirement.includes_impact]
+    raise StaleSignoffError(requirement_ids=[each.pk for each in asked], labels=["the impact of this version"])
+
+
 def _refuse_stale(chosen: Sequence[tuple[RequirementStanding, Answer]]) -> None:
     stale = [standing.requirement for standing, answer in chosen if answer.expected_digest != standing.digest]
     if stale:
@@ -244,8 +322,8 @@ def _refuse_stale(chosen: Sequence[tuple[RequirementStanding, Answer]]) -> None:
         )
 
 
-def _stands_already(standing: RequirementStanding, answer: Answer, signer: User) -> bool:
-    given = standing.answer_of(signer.pk)
+def _stands_already(standing: RequirementStanding, answer: Answer, principal: User) -> bool:
+    given = standing.answer_of(principal.pk)
     if given is None:
         return False
     if given.decision != answer.decision:
@@ -254,7 +332,7 @@ def _stands_already(standing: RequirementStanding, answer: Answer, signer: User)
     return True
 
 
-class _Writer:
+class SignoffWriter:
     """What every row of one act of signing has in common."""
 
     def __init__(
@@ -264,9 +342,12 @@ class _Writer:
         authentication: str,
         authenticated_at: datetime,
         at: datetime,
-        impact_digest: str,
+        *,
+        on_behalf_of: User | None = None,
     ) -> None:
         self.common = {
+            "on_behalf_of": on_behalf_of,
+            "on_behalf_of_name": on_behalf_of.name if on_behalf_of else "",
             "framework_id": version.framework_id,
             "version": version,
             "round": version.round,
@@ -278,13 +359,13 @@ class _Writer:
             "authenticated_at": authenticated_at,
             "signed_at": at,
         }
-        self.impact_digest = impact_digest
-        self.ended = version.state not in UNDER_WAY
+        self.impact_digest = ""
+        self.ended = version.state not in UNDER_WAY and not version.awaits_ratification
 
     def rows(self, chosen: Sequence[tuple[RequirementStanding, Answer]], labels: dict[int, str]) -> list[Signoff]:
         return [
-            self._row(
-                standing,
+            self.row(
+                standing.requirement,
                 decision=answer.decision,
                 reason=answer.reason.strip(),
                 meaning="rejected" if answer.decision == Decision.REJECT else _meaning(standing.requirement),
@@ -296,8 +377,8 @@ class _Writer:
         ]
 
     def withdrawal(self, standing: RequirementStanding, given: Given, reason: str) -> Signoff:
-        return self._row(
-            standing,
+        return self.row(
+            standing.requirement,
             decision=Decision.WITHDRAW,
             reason=reason,
             meaning="objection" if self.ended else "withdrawn",
@@ -305,8 +386,7 @@ class _Writer:
             covered_digest=given.covered_digest,
         )
 
-    def _row(self, standing: RequirementStanding, **fields: str) -> Signoff:
-        requirement = standing.requirement
+    def row(self, requirement: Requirement, **fields: str) -> Signoff:
         return Signoff(
             requirement=requirement,
             code=requirement.code,

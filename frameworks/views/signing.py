@@ -28,7 +28,7 @@ DECISIONS = {"yes": Signoff.Decision.APPROVE, "no": Signoff.Decision.REJECT}
 def my_signing(request: HttpRequest) -> HttpResponse:
     """What waits for this person's signature, oldest first."""
     user, at = person(request), timezone.now()
-    asked = FrameworkVersion.objects.filter(pk__in=asked_of(user).order_by().values("version"))
+    asked = FrameworkVersion.objects.filter(pk__in=asked_of(user, at).order_by().values("version"))
     versions = asked.select_related("framework", "author").order_by("submitted_at", "pk")
     pages = [page for version in versions if (page := SigningPage(version, user, at)).waiting]
     return render(request, "frameworks/my_signing.html", {"pages": pages})

@@ -57,6 +57,10 @@ def _with_moved_threshold(bodies: Bodies) -> Bodies:
 def _version(framework: Framework, number: int, bodies: Bodies, author: User, at: datetime) -> FrameworkVersion:
     version = FrameworkVersion.objects.create(framework=framework, number=number, author=author)
     write_contents(version=version, contents=checked_all(bodies), actor=author, at=at, source="command")
-    version.state, version.activated_at = FrameworkVersion.State.ACTIVATED, at
-    version.save()
+    # Nobody signs a benchmark: the database lets an emergency pass alone.
+    version.is_emergency, version.emergency_reason, version.ratified_at = True, "Made for the benchmark.", at
+    version.activated_at = at
+    for state in (FrameworkVersion.State.IN_REVIEW, FrameworkVersion.State.ACTIVATED):
+        version.state = state
+        version.save()
     return version

@@ -17,13 +17,17 @@ from frameworks.definition import Definition, definition_of
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
-from frameworks.services.activation import activation_blockers, flip_active_version
+from frameworks.services.activation import activation_blockers, flip_active_version, refuse_unauthorised
+from frameworks.services.scheduling import unschedule_activation
+from governance.services.telling import tell_about
 
 
-def request_activation(*, version: FrameworkVersion, actor: User, at: datetime) -> AssignmentRun:
-    """Plan the activation's run. Raises NotAllowedError, or ConflictError listing what still blocks."""
-    if not actor.has_perm("frameworks.activate_version"):
-        raise NotAllowedError("Only RevOps and executives may activate a version.")
+def request_activation(*, version: FrameworkVersion, actor: User | None, at: datetime) -> AssignmentRun:
+    """Plan the activation's run. Raises NotAllowedError, or ConflictError listing what still blocks.
+
+    `actor` None is the system, which only brings back what an unratified emergency replaced.
+    """
+    refuse_unauthorised(version, actor)
     with governed("version.activation_requested", actor=actor, target=version, at=at):
         blockers = activation_blockers(version, at)
         if blockers:
@@ -33,7 +37,7 @@ def request_activation(*, version: FrameworkVersion, actor: User, at: datetime) 
 
 def continue_run(*, run: AssignmentRun, at: datetime) -> None:
     """Pass 1 is complete, or a person released the run: hold it, or go on to pass 2."""
-    findings = [] if run.released_by_id else _guard(run, definition_of(run.framework_version))
+    findings = [] if run.released_by_id or _is_revert(run) else _guard(run, definition_of(run.framework_version))
     if findings:
         runs.hold_run(run=run, because=findings, at=at)
     elif run.kind == AssignmentRun.Kind.ACTIVATION:
@@ -45,8 +49,6 @@ def continue_run(*, run: AssignmentRun, at: datetime) -> None:
 def _activate(run: AssignmentRun, at: datetime) -> None:
     """When a gate fails meanwhile, the run is cancelled with the reason and the active version keeps serving."""
     version = run.framework_version
-    if run.requested_by is None:
-        raise ValueError("An activation is always asked for by a person.")
     try:
         with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
             flip_active_version(version=version, actor=run.requested_by, at=at)
@@ -55,6 +57,21 @@ def _activate(run: AssignmentRun, at: datetime) -> None:
     except (ConflictError, NotAllowedError) as error:
         run.refresh_from_db()
         runs.cancel_run(run=run, reason=str(error), actor=None, at=at)
+        fall_back(version=version, reason=str(error), at=at)
+
+
+def _is_revert(run: AssignmentRun) -> bool:
+    """Back to what was in force before an emergency: nobody is there to release it, and people had signed it."""
+    return run.requested_by_id is None and run.framework_version.rollback_of_id is not None
+
+
+def fall_back(*, version: FrameworkVersion, reason: str, at: datetime) -> None:
+    """A scheduled version whose gate failed is approved again, with the reason, and people are told."""
+    version.refresh_from_db()
+    if version.state == FrameworkVersion.State.SCHEDULED:
+        by = version.scheduled_by
+        unschedule_activation(version=version, reason=reason, actor=None, at=at)
+        tell_about(version, f"{version} was not activated as scheduled", reason, also=[by] if by else [])
 
 
 def _guard(run: AssignmentRun, definition: Definition) -> list[str]:

@@ -66,7 +66,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
 
 def _signoffs(user: User, at: datetime) -> Iterator[Item]:
     """One line a version: its requirements are signed on one page, with one authentication."""
-    versions = {row.version_id: row.version for row in asked_of(user)}
+    versions = {row.version_id: row.version for row in asked_of(user, at)}
     for version in versions.values():
         known = Standings(version, at)
         mine = [each for each in known.all() if _is_awaited(each, user)]

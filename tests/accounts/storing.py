@@ -19,6 +19,7 @@ from accounts.models import Account, Assignment, AssignmentRun, Cause, Override
 from frameworks.criteria.ast import walk
 from frameworks.criteria.text_keys import matching_key
 from frameworks.models import Dimension, Framework, FrameworkVersion, Part, PartBody, Segment, User
+from tests.frameworks.making import put_in_force
 from tests.oracle import Facts, Outcome, Verdict
 
 _numbers = count(1)
@@ -38,8 +39,7 @@ def store_framework(bodies: Mapping[tuple[str, str], Mapping[str, Any]], author:
     Part.objects.bulk_create(
         [Part(version=version, kind=kind, key=key, body_id=digests[kind, key]) for kind, key in bodies]
     )
-    version.state = FrameworkVersion.State.ACTIVATED
-    version.save(update_fields=["state"])
+    put_in_force(version)
     Framework.objects.update(active_version=None)
     framework.active_version = version
     framework.save(update_fields=["active_version"])

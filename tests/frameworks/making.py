@@ -68,6 +68,15 @@ PARTS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+def put_in_force(version: FrameworkVersion, at: datetime = AT) -> None:
+    """Activated without anybody's signature, the only way the database knows: an emergency, here a ratified one."""
+    version.is_emergency, version.emergency_reason, version.ratified_at = True, "Made for a test.", at
+    version.activated_at = version.activated_at or at
+    for state in (FrameworkVersion.State.IN_REVIEW, FrameworkVersion.State.ACTIVATED):
+        version.state = state
+        version.save()
+
+
 class Company:
     """One company: its people by name, its framework, and the way to its first active version."""
 

@@ -176,9 +176,10 @@ def test_second_draft_meets_the_stale_base(approved: Company) -> None:
     first, second = (start_draft(framework=framework, actor=approved.ravi, at=AT) for _ in range(2))
     submit_version(version=first, actor=approved.ravi, at=AT)
     flip_active_version(version=first, actor=approved.priya, at=AT + timedelta(days=1))
-    FrameworkVersion.objects.filter(pk=second.pk).update(state="approved")
+    for state in ("in_review", "approved"):
+        FrameworkVersion.objects.filter(pk=second.pk).update(state=state)
 
-    with pytest.raises(ConflictError, match="start a new draft from v1"):
+    with pytest.raises(ConflictError, match="v1 is active now"):
         flip_active_version(version=second, actor=approved.priya, at=AT + timedelta(days=2))
 
     assert Framework.objects.get(pk=framework.pk).active_version == first

@@ -1,5 +1,6 @@
 """What is said of a later version leaves an earlier one as it was signed."""
 
+from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import start_draft
 from frameworks.standing import requirements_standing
 from tests.frameworks.making import AT, LATER, Company
@@ -10,10 +11,7 @@ def test_activated_version_stays_signed_when_the_next_one_is_disputed(company: C
     company.sign_all()
     first = company.version
     first.refresh_from_db()
-    first.framework.active_version = first
-    first.framework.save()
-    first.state, first.activated_at = first.State.ACTIVATED, AT
-    first.save()
+    flip_active_version(version=first, actor=company.priya, at=AT)
     company.version = start_draft(framework=first.framework, actor=company.ravi, at=LATER)
     company.save("term", "arr", {**company.body("term", "arr"), "wording": "Something else."})
     company.submit()

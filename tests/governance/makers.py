@@ -13,6 +13,7 @@ from frameworks.parts import level_digests, parse_body, to_body
 from frameworks.roles import Role
 from governance.models import OverrideRequest
 from governance.services.requests import request_override
+from tests.frameworks.making import put_in_force
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 REASON = "Signed a group-wide rollout."
@@ -34,9 +35,7 @@ def make_framework(author: User) -> SimpleNamespace:
     framework = Framework.objects.create(slug="customers", name="Customers")
     version = FrameworkVersion.objects.create(framework=framework, number=1, author=author)
     add_part(version, "policy", "overrides", OVERRIDES)
-    version.state = FrameworkVersion.State.ACTIVATED
-    version.activated_at = AT - timedelta(days=30)
-    version.save()
+    put_in_force(version, AT - timedelta(days=30))
     framework.active_version = version
     framework.save()
     tier = Dimension.objects.create(framework=framework, key="tier", name="Customer Tier", is_live=True)

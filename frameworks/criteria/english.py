@@ -17,9 +17,12 @@ from frameworks.criteria.ast import (
     Always,
     AnyOf,
     AtLeast,
+    Change,
     Comparison,
     DateComparison,
     DimensionLeaf,
+    InPeriod,
+    ListTest,
     Membership,
     Node,
     Not,
@@ -27,17 +30,27 @@ from frameworks.criteria.ast import (
     Range,
     RelativeDate,
     SegmentTest,
+    SignalTest,
+    Sustained,
+    TagTest,
     TextPattern,
     Truth,
     Unassigned,
 )
 from frameworks.criteria.base import AttributeLeaf
-from frameworks.criteria.types import AttributeType, Scalar
+from frameworks.criteria.types import AttributeType, Scalar, parse_literal
 
 _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _PATTERNS: Final = {"starts_with": "starts with", "ends_with": "ends with", "contains": "contains"}
 _DAYS: Final = {"before": "before", "on_or_before": "on or before", "after": "after", "on_or_after": "on or after"}
 _MISSING: Final = {"true": "counted as met when missing", "false": "counted as not met when missing"}
+_TAG_WORDS: Final = {"has_any": "has any of", "has_all": "has all of", "has_none": "has none of"}
+_ONE_TAG: Final = {"has_any": "has", "has_all": "has", "has_none": "does not have"}
+_CHANGED: Final = {"gt": "over {}", "ge": "{} or more", "lt": "under {}", "le": "{} or less"}
+_ABSENT_PERIOD: Final = {
+    "breaks": " (not met when a period is missing)",
+    "skip": " (one missing period gives its place to the next older one)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +62,26 @@ class DimensionLabels:
 
 
 def sentence(
-    root: Node, attributes: Mapping[str, AttributeType], dimensions: Mapping[str, DimensionLabels] | None = None
+    root: Node,
+    attributes: Mapping[str, AttributeType],
+    dimensions: Mapping[str, DimensionLabels] | None = None,
+    lists: Mapping[str, str] | None = None,
 ) -> str:
-    """The whole rule in one sentence, without a full stop. Nested groups stand in parentheses."""
-    return _Speaker(attributes, dimensions or {}).whole(root)
+    """The whole rule in one sentence, without a full stop. Nested groups stand in parentheses.
+
+    `lists` has the labels of account lists by key.
+    """
+    return _Speaker(attributes, dimensions or {}, lists or {}).whole(root)
 
 
 def node_text(
-    node: Node, attributes: Mapping[str, AttributeType], dimensions: Mapping[str, DimensionLabels] | None = None
+    node: Node,
+    attributes: Mapping[str, AttributeType],
+    dimensions: Mapping[str, DimensionLabels] | None = None,
+    lists: Mapping[str, str] | None = None,
 ) -> str:
     """One node of an explanation tree: a leaf in full, a group by its heading only ("All of these")."""
-    return _Speaker(attributes, dimensions or {}).heading(node)
+    return _Speaker(attributes, dimensions or {}, lists or {}).heading(node)
 
 
 def value_text(attribute: AttributeType, value: Scalar | None) -> str:
@@ -74,9 +96,15 @@ def value_text(attribute: AttributeType, value: Scalar | None) -> str:
 
 
 class _Speaker:
-    def __init__(self, attributes: Mapping[str, AttributeType], dimensions: Mapping[str, DimensionLabels]) -> None:
+    def __init__(
+        self,
+        attributes: Mapping[str, AttributeType],
+        dimensions: Mapping[str, DimensionLabels],
+        lists: Mapping[str, str],
+    ) -> None:
         self.attributes = attributes
         self.dimensions = dimensions
+        self.lists = lists
 
     def whole(self, node: Node) -> str:
         if isinstance(node, All):
@@ -87,15 +115,19 @@ class _Speaker:
             return f"at least {node.k} of these {len(node.items)}: " + "; ".join(map(self._inside, node.items))
         if isinstance(node, Not):
             return f"not ({self.whole(node.item)})"
+        if isinstance(node, Sustained):
+            return f"{self._inside(node.item)} {_each_period(node)}"
         return self.heading(node)
 
     def heading(self, node: Node) -> str:
         said: str = self.say(node)
+        if getattr(node, "of", None):
+            said = f"at the ultimate parent, {said}"
         missing = getattr(node, "missing", None)
         return f"{said} ({_MISSING[missing]})" if missing else said
 
     def _inside(self, node: Node) -> str:
-        grouped = isinstance(node, All | AnyOf | AtLeast) and (len(node.items) > 1 or isinstance(node, AtLeast))
+        grouped = isinstance(node, Sustained | AtLeast) or (isinstance(node, All | AnyOf) and len(node.items) > 1)
         return f"({self.whole(node)})" if grouped else self.whole(node)
 
     @singledispatchmethod
@@ -117,6 +149,10 @@ class _Speaker:
     @say.register
     def _(self, node: Not) -> str:
         return "Not"
+
+    @say.register
+    def _(self, node: Sustained) -> str:
+        return _capitalised(_each_period(node))
 
     @say.register
     def _(self, node: Always) -> str:
@@ -141,6 +177,14 @@ class _Speaker:
             return _with_unit(attribute, _any_of(said) if node.op == "in" else f"neither {' nor '.join(said)}")
         joined = _any_of(said) if node.op == "in" else _none_of(said)
         return f"{attribute.label} is {_with_unit(attribute, joined)}{_exactly(node)}"
+
+    @say.register
+    def _(self, node: TagTest) -> str:
+        attribute = self._attribute(node)
+        names = [_said(attribute, node.typed(text)) for text in node.values]
+        last = "and" if node.op == "has_all" else "or"
+        joined = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+        return f"{attribute.label} {_TAG_WORDS[node.op] if len(names) > 1 else _ONE_TAG[node.op]} {joined}"
 
     @say.register
     def _(self, node: Range) -> str:
@@ -168,12 +212,40 @@ class _Speaker:
     @say.register
     def _(self, node: RelativeDate) -> str:
         label = self._attribute(node).label
-        span = f"{node.n:,} {node.unit if node.n > 1 else node.unit.removesuffix('s')}"
+        span = _counted(node.n, node.unit.removesuffix("s"))
         if node.op == "older_than":
             return f"{label} more than {span} ago"
         if node.op == "within_next":
             return f"{label} today or within the next {span}"
         return f"{label} today or within the last {span}"
+
+    @say.register
+    def _(self, node: InPeriod) -> str:
+        return f"{self._attribute(node).label} in {_period_at(node.period.replace('_', ' '), node.offset)}"
+
+    @say.register
+    def _(self, node: Change) -> str:
+        attribute = self._attribute(node)
+        value = parse_literal(node.value_type, node.value)
+        if node.measure == "percent":
+            amount = f"{_amount(node.value_type, Decimal(value))}%"  # type: ignore[arg-type]  # a percentage is a number
+        else:
+            amount = _with_unit(attribute, _said(attribute, value))
+        span = _closed(node.periods, node.grain)
+        return f"{attribute.label} change over {span} is {_CHANGED[node.compare].format(amount)}"
+
+    @say.register
+    def _(self, node: SignalTest) -> str:
+        details = ", ".join(
+            f"{name.replace('_', ' ')} {_quoted(text)}" for name, text in sorted((node.details or {}).items())
+        )
+        signals = _counted(node.at_least, f"{node.kind.replace('_', ' ')} signal")
+        window = _counted(node.within_days, "day")
+        return f"at least {signals}{f' ({details})' if details else ''} within the last {window}"
+
+    @say.register
+    def _(self, node: ListTest) -> str:
+        return f"on the list {self.lists.get(node.list, _humanised(node.list))}"
 
     @say.register
     def _(self, node: Truth) -> str:
@@ -203,6 +275,31 @@ class _Speaker:
     def _segment(self, node: DimensionLeaf, key: str) -> str:
         known = self.dimensions.get(node.dimension)
         return known.segments.get(key, _humanised(key)) if known else _humanised(key)
+
+
+def _each_period(node: Sustained) -> str:
+    each = "each of " if node.periods > 1 else ""
+    return f"in {each}{_closed(node.periods, node.grain)}{_ABSENT_PERIOD.get(node.missing_period or '', '')}"
+
+
+def _closed(count: int, grain: str) -> str:
+    period = f"closed {grain.replace('_', ' ')}"
+    return f"the last {_counted(count, period) if count > 1 else period}"
+
+
+def _period_at(period: str, offset: int) -> str:
+    near = {-1: f"the last {period}", 0: f"the current {period}", 1: f"the next {period}"}
+    if offset in near:
+        return near[offset]
+    return f"the {period} {_counted(abs(offset), period)} {'ahead' if offset > 0 else 'ago'}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _compared(op: str, attribute: AttributeType, value: Scalar) -> str:
@@ -237,7 +334,7 @@ def _said(attribute: AttributeType, value: Scalar) -> str:
     if isinstance(value, date):
         return _day(value)
     labels = dict(attribute.choices)
-    return labels.get(value, value) if attribute.data_type == "choice" else _quoted(value)
+    return labels.get(value, value) if labels or attribute.data_type == "choice" else _quoted(value)
 
 
 def _amount(attribute: AttributeType, value: int | Decimal) -> str:

@@ -18,9 +18,11 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Least
 
+from frameworks.criteria.periods import MONTHS_OF
+from frameworks.criteria.types import Grain
+
 MONTHS_PER: Final = {"months": 1, "quarters": 3}
 DAYS_PER: Final = {"days": 1, "weeks": 7}
-MONTHS_OF: Final = {"month": 1, "fiscal_quarter": 3, "fiscal_year": 12}
 
 
 class AllTrue(Func):
@@ -192,7 +194,7 @@ def shifted_day(day: Expression, count: int, unit: str) -> Expression:
     return Cast(_Sum(day, months), DateField())
 
 
-def fiscal_period_start(day: Expression, grain: str, start_month: int, offset: int) -> Expression:
+def fiscal_period_start(day: Expression, grain: Grain, start_month: int, offset: int) -> Expression:
     """The first day of the fiscal period `offset` periods after the one `day` lies in."""
     months = MONTHS_OF[grain]
     before = Func(day, template="(extract(day FROM %(expressions)s)::int - 1)", output_field=IntegerField())

@@ -43,8 +43,13 @@ def _signature(node: JsonNode) -> str:
     return json.dumps(without_ids(node), sort_keys=True)
 
 
-def _subject(node: JsonNode) -> tuple[str | None, str | None]:
-    return node.get("attribute"), node.get("dimension")
+def _subject(node: JsonNode) -> tuple[str | None, ...]:
+    return tuple(node.get(name) for name in ("attribute", "dimension", "list", "kind"))
+
+
+def _form(node: JsonNode) -> object:
+    """What an edit does not turn into something else: a leaf, a group, or a node around one other of its operator."""
+    return node["op"] if "item" in node else "items" in node
 
 
 class _Matcher:
@@ -93,13 +98,13 @@ class _Matcher:
 
     def _likeness(self, node: JsonNode, parent: JsonNode | None, old: JsonNode) -> tuple[int, bool, bool] | None:
         """How likely `old` is this node before an edit; None when it is not."""
-        if bool(_children(node)) != bool(_children(old)) or _subject(node) != _subject(old):
+        if _form(node) != _form(old) or _subject(node) != _subject(old):
             return None
         old_children = {child["id"] for child in _children(old)}
         kept = sum(self.new_id.get(id(child)) in old_children for child in _children(node))
         same_place = self.old_parent[old["id"]] == (self.new_id.get(id(parent)) if parent else None)
         same_operator = node["op"] == old["op"]
-        if not (kept or same_place or _subject(node) != (None, None)):
+        if not (kept or same_place or any(_subject(node))):
             return None
         return kept, same_place, same_operator
 

@@ -13,9 +13,12 @@ from frameworks.criteria.ast import (
     Always,
     AnyOf,
     AtLeast,
+    Change,
     Comparison,
     DateComparison,
     Group,
+    InPeriod,
+    ListTest,
     Membership,
     Node,
     Not,
@@ -23,12 +26,15 @@ from frameworks.criteria.ast import (
     Range,
     RelativeDate,
     SegmentTest,
+    SignalTest,
+    Sustained,
+    TagTest,
     TextPattern,
     Truth,
     Unassigned,
 )
-from frameworks.criteria.base import AttributeLeaf, BaseNode
-from frameworks.criteria.types import NUMERIC, TEMPORAL
+from frameworks.criteria.base import AttributeLeaf, BaseNode, HeldNode
+from frameworks.criteria.types import NUMERIC, TEMPORAL, AttributeType
 
 COMPARATORS: Final = {"=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 # Words of the grammar: an attribute or choice of that name is written in quotes.
@@ -37,6 +43,9 @@ KEYWORDS: Final = frozenset(
     | {"false", "true", "missing", "present", "unassigned"}
     | {"starts_with", "ends_with", "contains", "before", "on_or_before", "after", "on_or_after"}
     | {"within_last", "within_next", "older_than", "days", "weeks", "months", "quarters"}
+    | {"has_any", "has_all", "has_none", "in_period", "offset", "change", "over", "percent", "ultimate_parent"}
+    | {"on_list", "signal", "within", "sustained", "missing_period", "unknown", "breaks", "skip"}
+    | {"month", "fiscal_quarter", "fiscal_year", "fiscal_quarters", "fiscal_years"}
 )
 
 _SYMBOLS: Final = {op: symbol for symbol, op in COMPARATORS.items()}
@@ -80,41 +89,74 @@ class _Printer:
 
     @form.register
     def _(self, node: Comparison) -> str:
-        symbol = f"{_name(node.attribute)} {_SYMBOLS[node.op]}{_exact_word(node)}"
+        symbol = f"{_subject(node)} {_SYMBOLS[node.op]}{_exact_word(node)}"
         return f"{symbol} {_literal(node, node.value)}{_measure(node)}"
 
     @form.register
     def _(self, node: Membership) -> str:
         word = "in" if node.op == "in" else "not in"
         values = ", ".join(_literal(node, value) for value in node.values)
-        return f"{_name(node.attribute)} {word}{_exact_word(node)} {{{values}}}{_measure(node)}"
+        return f"{_subject(node)} {word}{_exact_word(node)} {{{values}}}{_measure(node)}"
 
     @form.register
     def _(self, node: Range) -> str:
         (low_op, low), (high_op, high) = node.lower, node.upper
         bounds = f"{_literal(node, low)}, {_literal(node, high)}"
         opening, closing = "[" if low_op == "ge" else "(", "]" if high_op == "le" else ")"
-        return f"{_name(node.attribute)} in {opening}{bounds}{closing}{_measure(node)}"
+        return f"{_subject(node)} in {opening}{bounds}{closing}{_measure(node)}"
 
     @form.register
     def _(self, node: TextPattern) -> str:
-        return f"{_name(node.attribute)} {node.op}{_exact_word(node)} {_quoted(node.value)}"
+        return f"{_subject(node)} {node.op}{_exact_word(node)} {_quoted(node.value)}"
 
     @form.register
     def _(self, node: DateComparison) -> str:
-        return f"{_name(node.attribute)} {node.op} {_literal(node, node.value)}"
+        return f"{_subject(node)} {node.op} {_literal(node, node.value)}"
 
     @form.register
     def _(self, node: RelativeDate) -> str:
-        return f"{_name(node.attribute)} {node.op} {node.n} {node.unit}"
+        return f"{_subject(node)} {node.op} {node.n} {node.unit}"
+
+    @form.register
+    def _(self, node: TagTest) -> str:
+        return f"{_subject(node)} {node.op} {{{', '.join(_literal(node, value) for value in node.values)}}}"
+
+    @form.register
+    def _(self, node: InPeriod) -> str:
+        offset = f" offset {node.offset}" if node.offset else ""
+        return f"{_subject(node)} in_period {node.period}{offset}"
+
+    @form.register
+    def _(self, node: Change) -> str:
+        value = node.value if node.measure == "percent" else _number(node.value_type, node.value)
+        percent = " percent" if node.measure == "percent" else ""
+        span = f"{node.periods} {node.grain}s"
+        return f"{_subject(node)} change over {span} {_SYMBOLS[node.compare]} {value}{percent}"
+
+    @form.register
+    def _(self, node: SignalTest) -> str:
+        details = "".join(f", {_name(name)} = {_quoted(text)}" for name, text in sorted((node.details or {}).items()))
+        return f"signal({_name(node.kind)}{details}) at_least {node.at_least} within {node.within_days} days"
+
+    @form.register
+    def _(self, node: ListTest) -> str:
+        return f"on_list({_name(node.list)}){_parent(node)}"
+
+    @form.register
+    def _(self, node: Sustained) -> str:
+        whole = self.whole(node.item)
+        is_plain = isinstance(node.item, AttributeLeaf) and " if missing " not in whole
+        item = whole if is_plain else f"({whole})"
+        missing = f" missing_period {node.missing_period}" if node.missing_period else ""
+        return f"{item} sustained {node.periods} {node.grain}s{missing}"
 
     @form.register
     def _(self, node: Truth) -> str:
-        return f"{_name(node.attribute)} is {node.op.removeprefix('is_')}"
+        return f"{_subject(node)} is {node.op.removeprefix('is_')}"
 
     @form.register
     def _(self, node: Presence) -> str:
-        return f"{_name(node.attribute)} is {node.op.removeprefix('is_')}"
+        return f"{_subject(node)} is {node.op.removeprefix('is_')}"
 
     @form.register
     def _(self, node: SegmentTest) -> str:
@@ -132,12 +174,21 @@ class _Printer:
         return joiner.join(map(self._inside, node.items))
 
     def _inside(self, node: Node) -> str:
-        nested = isinstance(node, All | AnyOf) and len(node.items) > 1
+        # A condition that lasts is wrapped too: "A or (B for 2 quarters)" must not be read as "(A or B) for 2".
+        nested = isinstance(node, Sustained) or (isinstance(node, All | AnyOf) and len(node.items) > 1)
         return f"({self.whole(node)})" if nested else self.whole(node)
 
 
 def _name(key: str) -> str:
     return key if _NAME.match(key) and key not in KEYWORDS else f"`{key}`"
+
+
+def _subject(node: AttributeLeaf) -> str:
+    return f"{_name(node.attribute)}{_parent(node)}"
+
+
+def _parent(node: HeldNode) -> str:
+    return f" of {node.of}" if node.of else ""
 
 
 def _bare(text: str) -> str:
@@ -151,13 +202,17 @@ def _quoted(text: str) -> str:
 def _literal(node: AttributeLeaf, text: str) -> str:
     data_type = node.type.data_type
     if data_type in NUMERIC:
-        number = Decimal(text)
-        if number == int(number):
-            return str(int(number))
-        return text if data_type == "money" else text.rstrip("0")
+        return _number(node.type, text)
     if data_type in TEMPORAL:
         return text
-    return _bare(text) if data_type == "choice" else _quoted(text)
+    return _bare(text) if data_type == "choice" or node.type.choices else _quoted(text)
+
+
+def _number(attribute: AttributeType, text: str) -> str:
+    number = Decimal(text)
+    if number == int(number):
+        return str(int(number))
+    return text if attribute.data_type == "money" else text.rstrip("0")
 
 
 def _measure(node: Comparison | Membership | Range) -> str:

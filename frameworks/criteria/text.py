@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,11 +26,13 @@ from frameworks.criteria.parsing import CriteriaError, Problem, parse_criteria
 from frameworks.criteria.printing import COMPARATORS, KEYWORDS, print_text
 from frameworks.criteria.types import AttributeType
 
-__all__ = ["CriteriaTextError", "Place", "TextProblem", "parse_text", "print_text", "scope_ambiguities"]
+__all__ = ["CriteriaTextError", "Place", "TextProblem", "parse_text", "print_text", "scope_warnings"]
 
 MAX_TEXT: Final = 200_000
 
 Raw = dict[str, Any]
+# Fields that are JSON numbers.
+_COUNTS: Final = frozenset({"k", "n", "periods", "offset", "at_least", "within_days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +67,33 @@ def parse_text(
     attributes: Mapping[str, AttributeType],
     dimensions: Mapping[str, frozenset[str]],
     own_dimension: str | None = None,
+    lists: Collection[str] | None = None,
 ) -> Criteria:
     """Read the text form; nodes that stood in `previous` keep their ids. Raises CriteriaTextError."""
     builder = _read(text, attributes)
-    try:
-        read = parse_criteria(
-            {"schema": SCHEMA, "root": builder.root},
+
+    def checked(root: Raw) -> Criteria:
+        return parse_criteria(
+            {"schema": SCHEMA, "root": root},
             attributes=attributes,
             dimensions=dimensions,
             own_dimension=own_dimension,
+            lists=lists,
         )
+
+    try:
+        read = checked(builder.root)
     except CriteriaError as error:
         raise CriteriaTextError([builder.located(problem) for problem in error.problems]) from None
-    root = reattach_ids(node_document(read.root), node_document(previous.root) if previous else None)
-    return parse_criteria(
-        {"schema": SCHEMA, "root": root}, attributes=attributes, dimensions=dimensions, own_dimension=own_dimension
-    )
+    return checked(reattach_ids(node_document(read.root), node_document(previous.root) if previous else None))
 
 
-def scope_ambiguities(text: str) -> tuple[Place, ...]:
-    """Where `and` and `or` are mixed without parentheses, for the linter. Raises CriteriaTextError."""
-    return tuple(_read(text, {}).ambiguous)
+def scope_warnings(text: str) -> list[TextProblem]:
+    """Where a reader may guess another scope than the grammar's, for the linter. Raises CriteriaTextError.
+
+    That is where `and` is mixed with `or`, or `sustained` stands beside `and`, `or` or `not`, without parentheses.
+    """
+    return _read(text, {}).ambiguous
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -137,6 +145,14 @@ def _keyword_hint(words: list[str]) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a leaf is about: the attribute, and whose."""
+
+    name: Token
+    of: dict[str, str]
+
+
 @v_args(meta=True)
 class _Builder(Transformer_NonRecursive[Token, Any]):
     """Parse tree to raw JSON nodes with provisional ids, remembering where each literal stands."""
@@ -146,9 +162,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         self.attributes = attributes
         self.root: Raw = {}
         self.problems: list[TextProblem] = []
-        self.ambiguous: list[Place] = []
+        self.ambiguous: list[TextProblem] = []
         self.places: dict[str, dict[str, Place]] = {}
-        self.bare: set[str] = set()
+        self.bare: dict[str, str] = {}
 
     def located(self, problem: Problem) -> TextProblem:
         """A problem of the document, at the place in the text it comes from."""
@@ -162,12 +178,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     # groups
 
     def all_of(self, meta: Meta, parts: list[Raw]) -> Raw:
+        self._warn(parts, "sustained")
         node = self._node(meta, "all", items=parts)
-        self.bare.add(node["id"])
+        self.bare[node["id"]] = "and"
         return node
 
     def any_of(self, meta: Meta, parts: list[Raw]) -> Raw:
-        self.ambiguous.extend(self.places[part["id"]][""] for part in parts if part["id"] in self.bare)
+        self._warn(parts, "and", "sustained")
         return self._node(meta, "any", items=parts)
 
     def all_call(self, meta: Meta, parts: list[Raw]) -> Raw:
@@ -180,11 +197,19 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return self._node(meta, "at_least", k=parts[0], items=parts[1:])
 
     def negation(self, meta: Meta, parts: list[Raw]) -> Raw:
+        self._warn(parts, "sustained")
         return self._node(meta, "not", item=parts[0])
 
     def parentheses(self, meta: Meta, parts: list[Raw]) -> Raw:
-        self.bare.discard(parts[0]["id"])
+        self.bare.pop(parts[0]["id"], None)
         return parts[0]
+
+    def sustained(self, meta: Meta, parts: list[Any]) -> Raw:
+        item, periods, grain, *missing_period = parts
+        options = {"missing_period": str(missing_period[0])} if missing_period else {}
+        node = self._node(meta, "sustained", periods=periods, grain=_singular(grain), **options, item=item)
+        self.bare[node["id"]] = "sustained"
+        return node
 
     def always(self, meta: Meta, parts: list[Any]) -> Raw:
         return self._node(meta, "always")
@@ -211,6 +236,37 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def _membership(self, meta: Meta, op: str, parts: list[Any]) -> Raw:
         options, (values, *measure) = _exact(parts[1:])
         return self._measured(self._leaf(meta, op, parts[0], values=values, **options), measure)
+
+    def tag_test(self, meta: Meta, parts: list[Any]) -> Raw:
+        subject, op, values = parts
+        return self._leaf(meta, str(op), subject, values=values)
+
+    def in_period(self, meta: Meta, parts: list[Any]) -> Raw:
+        subject, period, *offset = parts
+        return self._leaf(meta, "in_period", subject, period=str(period), offset=offset[0] if offset else 0)
+
+    def change(self, meta: Meta, parts: list[Any]) -> Raw:
+        subject, periods, grain, comparator, value, *percent = parts
+        fields = {"measure": "percent" if percent else "absolute", "compare": COMPARATORS[comparator], "value": value}
+        return self._leaf(meta, "change", subject, grain=_singular(grain), periods=periods, **fields)
+
+    def signal(self, meta: Meta, parts: list[Any]) -> Raw:
+        kind, *details, at_least, within_days = parts
+        named = {"details": dict(details)} if details else {}
+        if len(named.get("details", {})) != len(details):
+            message = "A detail stands here twice: a signal has each detail once."
+            self.problems.append(TextProblem("syntax", message, Place(meta.line, meta.column)))
+        return self._node(meta, "signal", kind=kind, **named, at_least=at_least, within_days=within_days)
+
+    def detail(self, meta: Meta, parts: list[Token]) -> tuple[str, Token]:
+        name, comparator, value = parts
+        if comparator != "=":
+            message = f'A detail is compared with "=", not with "{comparator}".'
+            self.problems.append(TextProblem("syntax", message, Place(comparator.line or 1, comparator.column or 1)))
+        return str(name), value
+
+    def on_list(self, meta: Meta, parts: list[Any]) -> Raw:
+        return self._node(meta, "on_list", list=parts[0], **_of(parts[1:]))
 
     def pattern(self, meta: Meta, parts: list[Any]) -> Raw:
         name, op, *rest = parts
@@ -245,6 +301,12 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     # literals and names
 
+    def subject(self, meta: Meta, parts: list[Any]) -> _Subject:
+        return _Subject(parts[0], _of(parts[1:]))
+
+    def parent(self, meta: Meta, parts: list[Any]) -> str:
+        return "ultimate_parent"
+
     def name(self, meta: Meta, parts: list[Token]) -> Token:
         return Token.new_borrow_pos("NAME", parts[0].strip("`"), parts[0])
 
@@ -268,15 +330,22 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     # shared
 
-    def _leaf(self, meta: Meta, op: str, name: Token, **fields: Any) -> Raw:
-        return self._node(meta, op, attribute=name, **fields)
+    def _leaf(self, meta: Meta, op: str, subject: _Subject, **fields: Any) -> Raw:
+        return self._node(meta, op, attribute=subject.name, **subject.of, **fields)
+
+    def _warn(self, parts: list[Raw], *words: str) -> None:
+        for part in parts:
+            word = self.bare.get(part["id"])
+            if word in words:
+                message = f'Write parentheses around "{word}": nobody can see how far it reaches.'
+                self.ambiguous.append(TextProblem("scope_ambiguous", message, self.places[part["id"]][""]))
 
     def _node(self, meta: Meta, op: str, **fields: Any) -> Raw:
         node_id = f"t{len(self.places)}"
         places = {"": Place(meta.line, meta.column)}
         plain: Raw = {}
         for key, value in fields.items():
-            plain[key] = _whole(value) if key in {"k", "n"} else _plain(value)
+            plain[key] = _whole(value) if key in _COUNTS else _plain(value)
             places.update(_places_of(key, value))
         self.places[node_id] = places
         return {"id": node_id, "op": op, **plain}
@@ -306,9 +375,19 @@ def _exact(parts: list[Any]) -> tuple[dict[str, str], list[Any]]:
     return {}, parts
 
 
-def _whole(token: Token) -> int | str:
+def _whole(token: Token | int) -> int | str:
     """A count as a number; anything else stays text, which parsing refuses with its place."""
-    return int(token) if token.isdigit() and len(token) < 10 else str(token)
+    if isinstance(token, int):
+        return token
+    return int(token) if token.removeprefix("-").isdigit() and len(token) < 10 else str(token)
+
+
+def _singular(grain: Token) -> Token:
+    return Token.new_borrow_pos("GRAIN", grain.removesuffix("s"), grain)
+
+
+def _of(parts: list[str]) -> dict[str, str]:
+    return {"of": parts[0]} if parts else {}
 
 
 def _plain(value: Any) -> Any:
@@ -316,12 +395,17 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, list):
         return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: str(each) if isinstance(each, Token) else each for key, each in value.items()}
     return value
 
 
 def _places_of(key: str, value: Any) -> dict[str, Place]:
     if isinstance(value, Token):
         return {f"/{key}": Place(value.line or 1, value.column or 1)}
+    if isinstance(value, dict):
+        named = (_places_of(f"{key}/{name}", each) for name, each in value.items() if isinstance(each, Token))
+        return {path: place for each in named for path, place in each.items()}
     if isinstance(value, list):
         return {
             f"/{key}/{position}": Place(each.line or 1, each.column or 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from frameworks.criteria.ast import walk
-from frameworks.criteria.text import CriteriaTextError, parse_text, print_text, scope_ambiguities
+from frameworks.criteria.text import CriteriaTextError, parse_text, print_text, scope_warnings
 from tests.frameworks.criteria.vocabulary import ATTRIBUTES, DIMENSIONS, read
 
 
@@ -142,7 +142,10 @@ def test_text_that_is_not_a_rule_is_refused_with_line_and_column(text, expected)
     ],
 )
 def test_and_mixed_with_or_is_found_where_parentheses_are_missing(text, places):
-    assert [(place.line, place.column) for place in scope_ambiguities(text)] == places
+    warnings = scope_warnings(text)
+
+    assert [(each.place.line, each.place.column) for each in warnings] == places
+    assert {each.code for each in warnings} <= {"scope_ambiguous"}
 
 
 BEFORE = {

@@ -87,11 +87,14 @@ _OPERANDS: dict[str, dict[str, Any]] = {
     "text": {"value": "a", "values": ["a"]},
     "choice": {"value": "saas", "values": ["saas"]},
     "boolean": {},
+    "tags": {"values": ["apac"]},
 }
 _SHAPES = {
     "value": {"eq", "ne", "lt", "le", "gt", "ge", "before", "on_or_before", "after", "on_or_after"}
     | {"starts_with", "ends_with", "contains"},
-    "values": {"in", "not_in"},
+    "values": {"in", "not_in", "has_any", "has_all", "has_none"},
+    "in_period": {"in_period"},
+    "change": {"change"},
     "range": {"range"},
     "relative": {"within_last", "within_next", "older_than"},
     "bare": {"is_true", "is_false"},
@@ -101,7 +104,7 @@ _SHAPES = {
 def _every_leaf():
     for key, attribute in ATTRIBUTES.items():
         for op in operators_for(attribute.data_type):
-            if op in {"is_missing", "is_present"}:
+            if op in {"is_missing", "is_present"} or (op == "change" and not attribute.has_history):
                 continue
             yield pytest.param(op, key, id=f"{op}-{key}")
 
@@ -114,6 +117,14 @@ def _leaf(op, key, **options):
         "values": lambda: {"values": operands["values"]},
         "range": lambda: {"ge": operands["ge"], "lt": operands["lt"]},
         "relative": lambda: {"n": 1, "unit": "days"},
+        "in_period": lambda: {"period": "fiscal_quarter", "offset": 0},
+        "change": lambda: {
+            "grain": "month",
+            "periods": 1,
+            "measure": "percent",
+            "compare": "gt",
+            "value": "1",
+        },
         "bare": dict,
     }[shape]()
     return leaf(op, key, **fields, **options)

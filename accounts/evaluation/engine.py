@@ -15,7 +15,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.utils import DataError
 
-from accounts.evaluation.stages import DimensionPlan, FrameworkPlan, compile_version
+from accounts.evaluation.effective import uncovered
+from accounts.evaluation.plan import DimensionPlan
+from accounts.evaluation.stages import FrameworkPlan, compile_version
 from accounts.models import Cause
 from frameworks.definition import definition_of
 from frameworks.models import Framework, FrameworkVersion
@@ -50,6 +52,7 @@ class Scope:
         query = query.replace("{accounts}", self.condition('"accounts_account".id'))
         for d in plan.dimensions:
             query = query.replace(f"{{overrides:v{d.index}}}", self.condition(f"v{d.index}.account_id"))
+            query = query.replace(f"{{prior:{d.index}}}", self.condition(f"prior{d.index}.account_id"))
         return query
 
     @property
@@ -91,32 +94,57 @@ def plan_of(version: FrameworkVersion) -> FrameworkPlan:
 # --- the statement
 
 
+_SAID = ("rule", "reason", "missing", "losers")
+_STORED = {
+    "s": "computed_id",
+    "e": "effective_id",
+    "w": "without_override_id",
+    "u": "override_until",
+    "rule": "rule_key",
+    "reason": "reason",
+    "missing": "missing",
+    "losers": "conflict",
+}
+# What an outcome keeps of the row before it.
+_KEPT = {
+    "was_s": "computed_id",
+    "was_e": "effective_id",
+    "was_version": "version",
+    "was_since": "effective_since",
+    "was_computed_since": "computed_since",
+    "was_decided": "decided_with",
+    "was_released": "released_id",
+    "was_decided_by": "framework_version_id",
+    "was_changed": "changed_at",
+}
+
+
 def _compared(d: DimensionPlan, plan: FrameworkPlan) -> list[str]:
-    """Columns of one dimension: what the rules say now, what is stored, and whether these differ."""
+    """Columns of one dimension: what the rules say now, and when time alone may say something else."""
     n = d.index
+    flip = [f"{plan.flips[n]} AS flip{n}"] if n in plan.flips else []
     return [
-        f"s{n}, e{n}, u{n}, CASE WHEN u{n} IS NOT NULL THEN s{n} END AS w{n}",
+        f"s{n}, e{n}, u{n}, CASE WHEN u{n} IS NOT NULL THEN {uncovered(d)} END AS w{n}",
         *(f"{sql} AS {name}{n}" for sql, name in zip(plan.columns[n], _SAID, strict=True)),
+        *([f"held{n}"] if d.is_reviewed else []),
+        *flip,
     ]
 
 
-_SAID = ("rule", "reason", "missing", "losers")
-_STORED = (
-    "computed_id",
-    "effective_id",
-    "without_override_id",
-    "override_until",
-    "rule_key",
-    "reason",
-    "missing",
-    "conflict",
-)
-_NOW = ("s", "e", "w", "u", *_SAID)
-
-
-def _differs(n: int) -> str:
-    pairs = " OR ".join(f"t.{now}{n} IS DISTINCT FROM x{n}.{stored}" for now, stored in zip(_NOW, _STORED, strict=True))
+def _says_else(d: DimensionPlan) -> str:
+    """Whether the outcome differs from the stored one in anything that is said of it."""
+    n, stored = d.index, dict(_STORED)
+    if d.is_reviewed:
+        stored["held"] = "is_held"
+    pairs = " OR ".join(f"t.{now}{n} IS DISTINCT FROM x{n}.{column}" for now, column in stored.items())
     return f"(x{n}.account_id IS NULL OR {pairs})"
+
+
+def _differs(d: DimensionPlan, plan: FrameworkPlan) -> str:
+    n = d.index
+    if n not in plan.flips:
+        return _says_else(d)
+    return f"({_says_else(d)} OR t.flip{n} IS DISTINCT FROM x{n}.next_flip_at)"
 
 
 def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
@@ -132,28 +160,43 @@ def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
         f" AND x{d.index}.dimension_id = {d.dimension_id} AND {scope.condition(f'x{d.index}.account_id')}"
         for d in plan.dimensions
     )
-    stored = ", ".join(
-        f"x{n}.account_id IS NULL AS new{n}, x{n}.computed_id AS was_s{n}, x{n}.effective_id AS was_e{n},"
-        f" x{n}.version AS was_version{n}, x{n}.effective_since AS was_since{n}, {_differs(n)} AS differs{n}"
-        for n in (d.index for d in plan.dimensions)
-    )
-    any_differs = " OR ".join(_differs(d.index) for d in plan.dimensions)
-    rows = " UNION ALL ".join(_unpivoted(d) for d in plan.dimensions)
+    stored = ", ".join(column for d in plan.dimensions for column in _stored(d, plan))
+    any_differs = " OR ".join(_differs(d, plan) for d in plan.dimensions)
+    rows = " UNION ALL ".join(_unpivoted(d, plan) for d in plan.dimensions)
     return (
-        f'WITH outcome AS (SELECT id, {now} FROM ({query}) AS "accounts_account" OFFSET 0), '
+        f'WITH outcome AS (SELECT id, version AS facts, {now} FROM ({query}) AS "accounts_account" OFFSET 0), '
         f"differing AS MATERIALIZED (SELECT t.*, {stored} FROM outcome t {joins} WHERE {any_differs}), "
         f"changed AS MATERIALIZED ({rows})"
     )
 
 
-def _unpivoted(d: DimensionPlan) -> str:
+def _stored(d: DimensionPlan, plan: FrameworkPlan) -> list[str]:
     n = d.index
+    return [
+        f"x{n}.account_id IS NULL AS new{n}",
+        *(f"x{n}.{column} AS {name}{n}" for name, column in _KEPT.items()),
+        f"{_differs(d, plan)} AS differs{n}",
+        f"{_says_else(d)} AS says_else{n}",
+    ]
+
+
+def _unpivoted(d: DimensionPlan, plan: FrameworkPlan) -> str:
+    n = d.index
+    same = f"NOT new{n} AND was_s{n} IS NOT DISTINCT FROM s{n}"
     return (
         f"SELECT id AS account_id, {d.dimension_id} AS dimension_id, s{n} AS computed_id, e{n} AS effective_id,"
         f" w{n} AS without_override_id, u{n} AS override_until, rule{n} AS rule_key, reason{n} AS reason,"
-        f" missing{n} AS missing, losers{n} AS conflict, new{n} AS is_new, was_s{n} AS was_computed,"
-        f" was_e{n} AS was_effective, COALESCE(was_version{n}, 0) + 1 AS version,"
-        f" CASE WHEN NOT new{n} AND was_e{n} IS NOT DISTINCT FROM e{n} THEN was_since{n} END AS since"
+        f" missing{n} AS missing, losers{n} AS conflict, {f'held{n}' if d.is_reviewed else 'false'} AS is_held,"
+        f" {f'flip{n}' if n in plan.flips else 'NULL::timestamptz'} AS next_flip_at,"
+        f" new{n} AS is_new, was_s{n} AS was_computed, was_e{n} AS was_effective,"
+        # A row that only learns when to be looked at again is no new version of what is said.
+        f" COALESCE(was_version{n}, 0) + says_else{n}::int AS version,"
+        f" CASE WHEN NOT says_else{n} THEN was_changed{n} END AS changed_at,"
+        f" CASE WHEN NOT says_else{n} THEN was_decided_by{n} END AS decided_by,"
+        f" CASE WHEN NOT new{n} AND was_e{n} IS NOT DISTINCT FROM e{n} THEN was_since{n} END AS since,"
+        f" {same} AS is_computed_same, was_computed_since{n} AS computed_since, facts,"
+        f" CASE WHEN {same} THEN was_decided{n} ELSE facts END AS decided_with,"
+        f" CASE WHEN {same} THEN was_released{n} END AS released_id"
         f" FROM differing WHERE differs{n}"
     )
 
@@ -164,17 +207,21 @@ _APPLY = """
 written AS (
     INSERT INTO accounts_assignment (account_id, dimension_id, computed_id, effective_id, without_override_id, reason,
         rule_key, missing, conflict, is_provisional, is_held, override_until, next_flip_at, framework_version_id,
-        version, effective_since, changed_at)
+        version, effective_since, changed_at, computed_since, decided_with, released_id)
     SELECT account_id, dimension_id, computed_id, effective_id, without_override_id, reason, rule_key, missing,
-        conflict, reason = 'provisional', false, override_until, NULL, %(version_id)s, version,
-        COALESCE(since, %(as_of)s), %(as_of)s
+        conflict, reason = 'provisional', is_held, override_until, next_flip_at, COALESCE(decided_by, %(version_id)s),
+        version, COALESCE(since, %(as_of)s), COALESCE(changed_at, %(as_of)s),
+        CASE WHEN is_computed_same THEN computed_since ELSE %(as_of)s END, decided_with, released_id
     FROM changed
     ON CONFLICT (account_id, dimension_id) DO UPDATE SET
         computed_id = EXCLUDED.computed_id, effective_id = EXCLUDED.effective_id,
         without_override_id = EXCLUDED.without_override_id, reason = EXCLUDED.reason, rule_key = EXCLUDED.rule_key,
         missing = EXCLUDED.missing, conflict = EXCLUDED.conflict, is_provisional = EXCLUDED.is_provisional,
-        override_until = EXCLUDED.override_until, framework_version_id = EXCLUDED.framework_version_id,
-        version = EXCLUDED.version, effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at
+        is_held = EXCLUDED.is_held, override_until = EXCLUDED.override_until, next_flip_at = EXCLUDED.next_flip_at,
+        framework_version_id = EXCLUDED.framework_version_id, version = EXCLUDED.version,
+        effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at,
+        computed_since = EXCLUDED.computed_since, decided_with = EXCLUDED.decided_with,
+        released_id = EXCLUDED.released_id
 ),
 logged AS (
     INSERT INTO accounts_transition (account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key,
@@ -264,7 +311,11 @@ WITH changed AS MATERIALIZED (
     SELECT %(account_id)s::bigint AS account_id, d.id AS dimension_id, NULL::int AS computed_id,
         NULL::int AS effective_id,
         NULL::int AS without_override_id, NULL::timestamptz AS override_until, '' AS rule_key, 'error' AS reason,
-        '{}'::text[] AS missing, '{}'::text[] AS conflict,
+        '{}'::text[] AS missing, '{}'::text[] AS conflict, false AS is_held, NULL::timestamptz AS next_flip_at,
+        NULL::timestamptz AS changed_at, NULL::bigint AS decided_by,
+        x.account_id IS NOT NULL AND x.computed_id IS NULL AS is_computed_same, x.computed_since,
+        CASE WHEN x.account_id IS NOT NULL AND x.computed_id IS NULL THEN x.decided_with END AS decided_with,
+        NULL::int AS released_id,
         x.account_id IS NULL AS is_new, x.computed_id AS was_computed,
         x.effective_id AS was_effective, COALESCE(x.version, 0) + 1 AS version,
         CASE WHEN x.effective_id IS NULL THEN x.effective_since END AS since

@@ -14,7 +14,8 @@ from django.utils.dateparse import parse_datetime
 
 from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import Scope, active_plans
-from accounts.evaluation.stages import DimensionPlan, FrameworkPlan
+from accounts.evaluation.plan import DimensionPlan
+from accounts.evaluation.stages import FrameworkPlan
 from accounts.models import Account, Reason
 from frameworks.criteria.ast import DimensionLeaf, Node
 from frameworks.criteria.base import AttributeLeaf

@@ -1,0 +1,48 @@
+"""Writing SQL text with named parameters: no text of a person's becomes SQL."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Expression
+
+from accounts.models import Account
+
+# Stands in compiled SQL for the run's instant: no literal can be earlier than the year 1900.
+AS_OF = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Parameters:
+    """Named parameters of one statement, collected while its text is written."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def add(self, value: Any) -> str:
+        """The placeholder of `value`; AS_OF becomes the parameter `as_of` that each execution brings."""
+        if isinstance(value, datetime) and value == AS_OF:
+            return "%(as_of)s"
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
+
+    def text_array(self, items: Iterable[str]) -> str:
+        return f"{self.add(list(items))}::text[]"
+
+    def write(self, expression: Expression) -> str:
+        """The SQL of a compiled expression over `accounts_account`."""
+        query = Account.objects.all().query
+        sql, values = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+        pieces = sql.split("%s")
+        placed = [piece + self.add(value) for piece, value in zip(pieces, values, strict=False)]
+        return "".join([*placed, *pieces[len(values) :]])
+
+
+def over(query: str, columns: Iterable[str], joins: str = "") -> str:
+    """One more select over `query` under the account table's alias; none where there is nothing to add.
+
+    OFFSET 0 keeps PostgreSQL from flattening the selects, which would evaluate every leaf again at each mention.
+    """
+    selected = ", ".join(['"accounts_account".*', *columns])
+    return f'SELECT {selected} FROM ({query}) AS "accounts_account"{joins} OFFSET 0' if [*columns] or joins else query

@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import Scope, active_plans
 from accounts.evaluation.plan import DimensionPlan
+from accounts.evaluation.said import HISTORY
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.models import Account, Reason
 from frameworks.criteria.ast import DimensionLeaf, Node
@@ -43,7 +44,8 @@ class DimensionExplanation:
     """One dimension's outcome for one account, by the rules of the active version alone.
 
     `segment` is the computed segment's key, None when Unassigned; `rules` has one tree per candidate rule in the
-    order in which they are asked; `missing` are labels of what is missing.
+    order in which they are asked; `missing` are labels of what is missing. `pulled_label` is the segment that an
+    account would be in if nothing kept it.
     """
 
     dimension_id: int
@@ -57,6 +59,7 @@ class DimensionExplanation:
     missing: list[str]
     losers: list[str]
     rules: list[VerdictNode]
+    pulled_label: str = ""
 
     @property
     def is_provisional(self) -> bool:
@@ -74,10 +77,16 @@ class DimensionExplanation:
             return f"No rule is true; {self.segment_label} takes such accounts."
         if self.reason == Reason.MISSING_DATA:
             return f"Unassigned: it cannot be decided without {_list(self.missing)}."
+        if self.reason == Reason.KEPT:
+            return f"{self.segment_label}: it stays where it was, although {self.pulled_label} pulls."
+        if self.reason == Reason.STEPPED:
+            return f"{self.segment_label}: on its way to {self.pulled_label}, a step at a time."
         return {
+            Reason.INSUFFICIENT_HISTORY.value: "Unassigned: too few closed periods are known to decide it.",
             Reason.NO_MATCH.value: "Unassigned: every rule is false.",
             Reason.CONFLICT.value: "Unassigned: rules of several segments are true.",
             Reason.EXCLUDED.value: "Unassigned: the account is excluded from segmentation.",
+            Reason.ERROR.value: "Unassigned: a value of this account cannot be evaluated.",
         }[self.reason]
 
 
@@ -133,6 +142,7 @@ def _explanation(
         rule_key=rule_key,
         missing=[seen.label(key) for key in missing],
         losers=[labels[key] for key in losers],
+        pulled_label=labels.get(rule_key.partition("/")[0]) or labels.get(d.fallback or "", ""),
         rules=[
             _rule(place, candidate, given, labels[candidate.segment_key], candidate.key == rule_key, definition, seen)
             for place, (candidate, given) in enumerate(zip(d.candidates, verdicts, strict=True), 1)
@@ -192,6 +202,8 @@ class _Seen:
         self.effective = effective
 
     def label(self, key: str) -> str:
+        if key.startswith(HISTORY):
+            return f"the history of {self.label(key.removeprefix(HISTORY))}"
         if key in self.definition.attributes:
             return self.definition.attributes[key].label
         return self.definition.labels[key].label

@@ -79,9 +79,7 @@ def _reads(d: DimensionPlan, place: int, writer: Compiling) -> Iterator[tuple[st
 
 def missing_sql(d: DimensionPlan, parameters: Parameters, lacking: Mapping[str, str]) -> str:
     """What would decide and is not there, where the outcome is open."""
-    items = ", ".join(
-        f"CASE WHEN {condition} THEN {parameters.add(key)} END" for key, condition in lacking.items()
-    )
+    items = ", ".join(f"CASE WHEN {condition} THEN {parameters.add(key)} END" for key, condition in lacking.items())
     unsure = f"o{d.index} BETWEEN {d.size + 1} AND {2 * d.size} OR o{d.index} = {d.code(Reason.MISSING_DATA)}"
     return _array_where(_as_said(d, unsure), items) if items else "'{}'::text[]"
 

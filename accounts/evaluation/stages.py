@@ -119,6 +119,7 @@ class Writer:
         self.dimensions = dimensions
         self.parameters = Parameters()
         self.zone = self.parameters.add(str(definition.zone))
+        self._written: dict[tuple[str, str, str], str] = {}
 
     def compiled(self, node: Node, d: DimensionPlan) -> str:
         """One node's verdict in a rule of `d` as SQL over the alias `accounts_account`."""
@@ -194,7 +195,12 @@ class Writer:
         return f"LEAST({', '.join(flips)})" if flips else ""
 
     def is_missing(self, key: str, of: Of, d: DimensionPlan) -> str:
-        """Whether an attribute that rules of `d` read has no value, as SQL."""
+        """Whether an attribute that rules of `d` read has no value, as SQL: the same text each time."""
+        if (key, of, d.key) not in self._written:
+            self._written[key, of, d.key] = self._is_missing(key, of, d)
+        return self._written[key, of, d.key]
+
+    def _is_missing(self, key: str, of: Of, d: DimensionPlan) -> str:
         leaf = {"id": "m", "op": "is_missing", "attribute": key, **({"of": of} if of != "self" else {})}
         return self.compiled(self.definition.criteria_of(d.key, {"schema": "criteria/1", "root": leaf}).root, d)
 

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.utils import DataError
 
 from accounts.evaluation.effective import uncovered
+from accounts.evaluation.facts import RANGE
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.stages import FrameworkPlan, compile_version
 from accounts.models import Cause
@@ -53,7 +54,7 @@ class Scope:
         for d in plan.dimensions:
             query = query.replace(f"{{overrides:v{d.index}}}", self.condition(f"v{d.index}.account_id"))
             query = query.replace(f"{{prior:{d.index}}}", self.condition(f"prior{d.index}.account_id"))
-        return query
+        return RANGE.sub(lambda found: self.condition(found[1]), query)
 
     @property
     def parameters(self) -> dict[str, Any]:

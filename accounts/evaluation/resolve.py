@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     BooleanField,
     DateField,
@@ -21,19 +22,24 @@ from django.db.models import (
     F,
     Field,
     Func,
+    IntegerField,
     TextField,
     Value,
 )
 from django.db.models.expressions import Case, RawSQL, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Lower, NullIf
-from django.db.models.lookups import In
+from django.db.models.lookups import Exact, In, IsNull
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
+from accounts.evaluation.facts import FactsRead
+from accounts.models import Account
 from frameworks.criteria.base import Of
+from frameworks.criteria.expressions import Infix, ValueWhere
 from frameworks.criteria.resolver import BasisOf
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
 from frameworks.criteria.types import AttributeType, Grain
+from frameworks.definition import Definition
 
 # What Python's strip and the matching keys take away at both ends, as far as people's data has it.
 _BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000\u200b\ufeff"
@@ -57,27 +63,56 @@ _STORED: dict[str, Field[Any, Any]] = {
 
 
 class AccountResolver:
-    """Finds values for compiled criteria. Implements frameworks.criteria.compile.Resolver."""
+    """Finds values for compiled criteria. Implements frameworks.criteria.resolver.Resolver."""
 
-    def __init__(self, attributes: Mapping[str, AttributeType], segment_columns: Mapping[str, str]) -> None:
-        """`segment_columns` maps a dimension to the column that holds its effective segment's key."""
-        self.attributes = attributes
+    def __init__(self, definition: Definition, segment_columns: Mapping[str, str], facts: FactsRead) -> None:
+        """`segment_columns` maps a dimension to the column that holds the segment's key that rules read."""
+        self.attributes = definition.attributes
+        self.meta = definition.meta
         self.segment_columns = segment_columns
+        self.facts = facts
+
+    # --- the account's row, or its ultimate parent's
 
     def value(self, key: str, of: Of = "self") -> Expression:
-        _of_itself(of)
         attribute = self.attributes[key]
         if attribute.data_type in ("text", "choice"):
-            return self._words(attribute)
-        value: Any = F(key) if key in CORE_ATTRIBUTES else _from_json(attribute)
-        for token in _typed_tokens(attribute):
-            value = NullIf(value, Value(token), output_field=_STORED[attribute.data_type])
-        return value  # type: ignore[no-any-return]
+            return self._words(attribute, of)
+        value = self._column(key, of) if key in CORE_ATTRIBUTES else self._from_json(attribute, of)
+        return self._meant(attribute, value, of)
 
-    def _words(self, attribute: AttributeType) -> Expression:
+    def text_key(self, key: str, of: Of = "self") -> Expression:
+        """The stored matching key. It knows the usual missing tokens; the attribute's own are taken out here."""
+        column = (
+            self._column(f"{key}_key", of)
+            if key in CORE_ATTRIBUTES
+            else KeyTextTransform(key, self._column("attribute_keys", of))
+        )
+        tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
+        if not tokens:
+            return column
+        return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=TextField())
+
+    def tag_keys(self, key: str, of: Of = "self") -> Expression:
+        tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
+        return _stage_column(self.facts.tags(key, of, tokens), ArrayField(TextField()))
+
+    def observed_at(self, key: str, of: Of = "self") -> Expression:
+        if key in OBSERVED:
+            return self._column(f"{key}_observed_at", of)
+        stamp = KeyTextTransform("at", KeyTextTransform(key, self._column("provenance", of)))
+        return Cast(stamp, DateTimeField())
+
+    def _column(self, column: str, of: Of) -> Expression:
+        if of == "self":
+            return F(column)  # type: ignore[return-value]
+        name = self.facts.parent(column)
+        return _stage_column(name, Account._meta.get_field(column))
+
+    def _words(self, attribute: AttributeType, of: Of) -> Expression:
         """A text as it is stored, or a choice's id; its missing tokens are no choice, and nothing at all is no text."""
         is_column = attribute.key in CORE_ATTRIBUTES
-        stored: Any = F(attribute.key) if is_column else _json_text(attribute.key)
+        stored = self._column(attribute.key, of) if is_column else self._json_text(attribute.key, of)
         if attribute.data_type == "choice" and not is_column:
             stored = _trimmed(stored)
         value = NullIf(stored, Value("", output_field=TextField()), output_field=TextField())
@@ -87,68 +122,68 @@ class AccountResolver:
             return value
         return Case(When(In(Lower(stored), tokens), then=Value(None)), default=value, output_field=TextField())
 
-    def text_key(self, key: str, of: Of = "self") -> Expression:
-        """The stored matching key. It knows the usual missing tokens; the attribute's own are taken out here."""
-        _of_itself(of)
-        column: Any = F(f"{key}_key") if key in CORE_ATTRIBUTES else KeyTextTransform(key, "attribute_keys")
-        tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
-        if not tokens:
-            return column  # type: ignore[no-any-return]
-        return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=TextField())
+    def _json_text(self, key: str, of: Of) -> Expression:
+        return KeyTextTransform(key, self._column("attributes", of))
 
-    def observed_at(self, key: str, of: Of = "self") -> Expression:
-        _of_itself(of)
-        if key in OBSERVED:
-            return F(f"{key}_observed_at")  # type: ignore[return-value]
-        stamp = KeyTextTransform("at", KeyTextTransform(key, "provenance"))
-        return Cast(stamp, DateTimeField())
+    def _from_json(self, attribute: AttributeType, of: Of) -> Expression:
+        """A number, date, moment or boolean of the account's JSON. Blanks and missing tokens never reach the cast."""
+        text: Expression = Lower(_trimmed(self._json_text(attribute.key, of)), output_field=TextField())
+        for token in ("", *_token_keys(attribute, known=())):
+            text = NullIf(text, Value(token, output_field=TextField()), output_field=TextField())
+        return Cast(text, _STORED[attribute.data_type])
 
-    def tag_keys(self, key: str, of: Of = "self") -> Expression:
-        raise NotImplementedError("Tags cannot be read yet.")
+    def _meant(self, attribute: AttributeType, value: Expression, of: Of) -> Expression:
+        """What a stored value means: nothing where it is a missing token, money in the attribute's currency."""
+        for token in _typed_tokens(attribute):
+            value = NullIf(value, Value(token), output_field=_STORED[attribute.data_type])
+        return self._converted(attribute, value, of) if attribute.data_type == "money" else value
+
+    def _converted(self, attribute: AttributeType, value: Expression, of: Of) -> Expression:
+        """NULL in a currency nobody gave a rate for. Never rounded: the threshold is a cut between two accounts."""
+        if not attribute.currency:
+            return value
+        currency = self._column("currency", of)
+        has_rates = self.meta is not None and self.meta.currency == attribute.currency
+        rates = self.meta.exchange_rates if self.meta is not None and has_rates else {}
+        if not rates:
+            return ValueWhere(Exact(currency, Value(attribute.currency)), value, output_field=_AnyNumeric())
+        factors = {attribute.currency: Decimal(1), **rates}
+        cases = [When(Exact(currency, Value(code)), then=Value(rate)) for code, rate in sorted(factors.items())]
+        return Infix("*", value, Case(*cases, output_field=_AnyNumeric()), output_field=_AnyNumeric())
+
+    # --- what is joined to it
 
     def period_value(self, metric: str, grain: Grain, back: int) -> Expression:
-        raise NotImplementedError("The metric history cannot be read yet.")
+        observed = _stage_column(self.facts.period(metric, grain, back), _AnyNumeric())
+        return self._meant(self.attributes[metric], observed, "self")
 
     def has_period(self, metric: str, grain: Grain, back: int) -> Expression:
-        raise NotImplementedError("The metric history cannot be read yet.")
+        return IsNull(self.period_value(metric, grain, back), False)
 
     def signal_count(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
-        raise NotImplementedError("Signals cannot be read yet.")
+        return _stage_column(self.facts.signals(kind, details, within_days), IntegerField())
 
     def next_signal_end(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
-        raise NotImplementedError("Signals cannot be read yet.")
+        return _stage_column(self.facts.next_signal_day(kind, details, within_days), DateField())
 
     def on_list(self, list_key: str, of: Of = "self") -> Expression:
-        raise NotImplementedError("Account lists cannot be read yet.")
+        return _stage_column(self.facts.listed(list_key, of), BooleanField())
+
+    # --- other dimensions
 
     def segment(self, dimension: str, basis_of: BasisOf = "effective") -> Expression:
         if basis_of == "computed":
             raise NotImplementedError("The computed segment of another dimension cannot be read yet.")
-        column = self.segment_columns[dimension]
-        return RawSQL(  # noqa: S611 - the column is one of our own stages
-            f'"accounts_account"."{column}"', (), output_field=TextField()
-        )
+        return _stage_column(self.segment_columns[dimension], TextField())
 
 
-def _of_itself(of: Of) -> None:
-    if of != "self":
-        raise NotImplementedError("The ultimate parent cannot be read yet.")
-
-
-def _json_text(key: str) -> Expression:
-    return KeyTextTransform(key, "attributes")
+def _stage_column(name: str, field: Any) -> Expression:
+    """A column of our own stages."""
+    return RawSQL(f'"accounts_account"."{name}"', (), output_field=field)  # noqa: S611 - no text of a person's
 
 
 def _trimmed(text: Expression) -> Expression:
     return Func(text, Value(_BLANKS), function="btrim", output_field=TextField())
-
-
-def _from_json(attribute: AttributeType) -> Expression:
-    """A number, date, moment or boolean of the account's JSON. Blanks and missing tokens never reach the cast."""
-    text: Expression = Lower(_trimmed(_json_text(attribute.key)), output_field=TextField())
-    for token in ("", *_token_keys(attribute, known=())):
-        text = NullIf(text, Value(token, output_field=TextField()), output_field=TextField())
-    return Cast(text, _STORED[attribute.data_type])
 
 
 def _token_keys(attribute: AttributeType, *, known: Iterable[str]) -> list[str]:

@@ -23,6 +23,7 @@ from typing import Any
 from django.db.models import DateTimeField, Value
 
 from accounts.evaluation import effective, prior, said
+from accounts.evaluation.facts import FactsRead
 from accounts.evaluation.outcome import outcome_sql
 from accounts.evaluation.parameters import AS_OF, Parameters, over
 from accounts.evaluation.plan import DimensionPlan, ordered_dimensions, plan_dimensions
@@ -42,9 +43,9 @@ _ACCOUNT_COLUMNS = [field.column for field in Account._meta.concrete_fields]
 class FrameworkPlan:
     """A version compiled: its dimensions in topological order and the query that evaluates them.
 
-    The engine puts its own condition where `{accounts}`, `{overrides:v0}` and `{prior:0}` stand in `query`. `columns`
-    are, by the dimension's index, the rule, reason, missing attributes and losers of the outcome; `flips` when time
-    alone may change it, for the dimensions that time can change.
+    The engine puts its own condition where `{accounts}`, `{overrides:v0}`, `{prior:0}` and `{range:…}` stand in
+    `query`. `columns` are, by the dimension's index, the rule, reason, missing attributes and losers of the outcome;
+    `flips` when time alone may change it, for the dimensions that time can change.
     """
 
     version_id: int
@@ -72,7 +73,7 @@ class FrameworkPlan:
                 verdicts = ", ".join(writer.compiled(node, d) for node in walk(candidate.criteria.root))
                 columns.append(f"ARRAY[{verdicts}]::boolean[]")
         text = f'SELECT {", ".join(columns)} FROM ({query}) AS "accounts_account"'
-        return with_columns_read(text, text), writer.parameters.values
+        return writer.facts.placed_in(with_columns_read(text, text)), writer.parameters.values
 
 
 def compile_version(version: FrameworkVersion, definition: Definition) -> FrameworkPlan:
@@ -98,7 +99,7 @@ def _compiled(
     columns = {d.index: writer.outcome_columns(d) for d in dimensions}
     flips = {d.index: flip for d in dimensions if (flip := writer.next_flip(d))}
     texts = [query, *(text for texts in columns.values() for text in texts), *flips.values()]
-    query = with_columns_read(query, " ".join(texts))
+    query = writer.facts.placed_in(with_columns_read(query, " ".join(texts)))
     values = writer.parameters.values
     return FrameworkPlan(version_id, framework_id, definition, dimensions, query, values, columns, flips)
 
@@ -119,15 +120,16 @@ class Writer:
         self.dimensions = dimensions
         self.parameters = Parameters()
         self.zone = self.parameters.add(str(definition.zone))
+        self.as_of = Value(AS_OF, output_field=DateTimeField())
+        self.facts = FactsRead(self.parameters, self.as_of, definition.zone, definition.start_month)
         self._written: dict[tuple[str, str, str], str] = {}
 
     def compiled(self, node: Node, d: DimensionPlan) -> str:
         """One node's verdict in a rule of `d` as SQL over the alias `accounts_account`."""
-        as_of = Value(AS_OF, output_field=DateTimeField())
         verdict = compile_node(
             node,
             resolver=self._resolver(d),
-            as_of=as_of,
+            as_of=self.as_of,
             zone=self.definition.zone,
             start_month=self.definition.start_month,
         )
@@ -136,9 +138,8 @@ class Writer:
     def _resolver(self, d: DimensionPlan) -> AccountResolver:
         """Where the rules of `d` find values: it says which segment of other dimensions they read."""
         letter = "j" if d.body.basis_of == "computed" else "k"
-        return AccountResolver(
-            self.definition.attributes, {other.key: f"{letter}{other.index}" for other in self.dimensions}
-        )
+        columns = {other.key: f"{letter}{other.index}" for other in self.dimensions}
+        return AccountResolver(self.definition, columns, self.facts)
 
     def all_levels(self) -> str:
         query = self._accounts()
@@ -156,11 +157,11 @@ class Writer:
         reading = [d for d in self.dimensions if d.reads_prior]
         prior_columns = [column for d in reading for column in prior.prior_columns(d, self.version_id)]
         return (
-            "SELECT {columns}, "
+            "SELECT {columns}{facts}, "
             '("accounts_account".exclusion <> \'\' OR "accounts_account".deleted_at IS NOT NULL) AS is_excluded'
             f"{''.join(f', {column}' for column in prior_columns)}"
-            f' FROM "accounts_account"{"".join(map(prior.prior_join, reading))} WHERE {{accounts}}'
-            f"{' OFFSET 0' if reading else ''}"
+            f' FROM "accounts_account"{"".join(map(prior.prior_join, reading))}{{joins}} WHERE {{accounts}}'
+            f"{' OFFSET 0' if reading else '{fence}'}"
         )
 
     def _verdicts(self, d: DimensionPlan) -> list[str]:

@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from frameworks.models import Framework, User
+from frameworks.querysets import mentions_waiting_for
 from frameworks.roles import roles_of
 
 logger = logging.getLogger(__name__)
@@ -151,8 +152,13 @@ def _demo_people() -> list[User]:
     return list(people.order_by("pk")[:20])
 
 
+def _mentions(user: User) -> int:
+    return mentions_waiting_for(user).count()
+
+
 register(
     NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="v", on_phone=True),
     NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:my_signing", order=40, key="s"),
+    NavEntry(FOOT, "Mentions", "bell", "frameworks:my_mentions", count=_mentions, order=5),
     NavEntry(FOOT, "Administration", "settings", "admin:index", order=20, staff_only=True),
 )

@@ -5,15 +5,17 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from frameworks.models import (
+    Comment,
     Confirmation,
     Contribution,
     Delegation,
     Framework,
     FrameworkVersion,
+    Mention,
     Part,
     Requirement,
     User,
@@ -82,3 +84,32 @@ def with_counts(frameworks: QuerySet[Framework]) -> QuerySet[Framework, Any]:
             .values("number")[:1]
         ),
     )
+
+
+def threads_on(version: FrameworkVersion) -> QuerySet[Comment]:
+    """Threads that concern a version, oldest first: its own, and those of earlier versions it was drafted with.
+
+    A thread that was open when the version was drafted is carried over by being read, until somebody resolves it.
+    """
+    carried = Q(version__number__lt=version.number) & (
+        Q(resolved_at__isnull=True) | Q(resolved_at__gt=version.created_at)
+    )
+    return Comment.objects.filter(
+        Q(version=version) | carried, framework=version.framework_id, thread__isnull=True
+    ).order_by("pk")
+
+
+def with_replies(threads: QuerySet[Comment]) -> QuerySet[Comment]:
+    """Everything that a page shows of threads, in a fixed number of queries."""
+    replies = Comment.objects.select_related("author", "version").prefetch_related("mentions__person").order_by("pk")
+    return threads.select_related("author", "version", "resolved_by").prefetch_related(
+        "mentions__person", Prefetch("replies", queryset=replies)
+    )
+
+
+def mentions_waiting_for(user: User) -> QuerySet[Mention]:
+    """Where this person was named and has neither noted it nor answered, in threads that are still open."""
+    is_open = Q(comment__thread__isnull=True, comment__resolved_at__isnull=True) | Q(
+        comment__thread__isnull=False, comment__thread__resolved_at__isnull=True
+    )
+    return Mention.objects.filter(is_open, person=user, noted_at__isnull=True).order_by("pk")

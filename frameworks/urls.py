@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from frameworks.views import frameworks, parts, signing, versions
+from frameworks.views import discussion, frameworks, parts, signing, versions
 
 app_name = "frameworks"
 
@@ -14,6 +14,9 @@ version_patterns = [
     path("data-sources/", versions.version_data_sources, name="version_data_sources"),
     path("checks/", versions.version_checks, name="version_checks"),
     path("history/", versions.version_history, name="version_history"),
+    path("discussion/", discussion.version_discussion, name="version_discussion"),
+    path("discussion/comment/", discussion.comment_add, name="comment_add"),
+    path("discussion/<uuid:thread>/<slug:to>/", discussion.thread_settle, name="thread_settle"),
     path("confirm/", versions.parts_confirm, name="parts_confirm"),
     path("submit/", versions.version_submit, name="version_submit"),
     path("reopen/", versions.version_reopen, name="version_reopen"),
@@ -35,6 +38,7 @@ urlpatterns = [
     path("frameworks/<slug:slug>/", frameworks.framework_detail, name="framework_detail"),
     path("frameworks/<slug:slug>/draft/", frameworks.draft_start, name="draft_start"),
     path("frameworks/<slug:slug>/v<int:number>/", include(version_patterns)),
+    path("mentions/", discussion.my_mentions, name="my_mentions"),
     path("schemas/parts/<slug:kind>.json", parts.part_schema, name="part_schema"),
     path("sign-off/", signing.my_signing, name="my_signing"),
 ]

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Count
 from django.urls import reverse
 
 from frameworks.coverage import PartDigests
@@ -15,7 +16,7 @@ from frameworks.gates import CONFIRMED_LATER
 from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.parts.diff import FieldChange, PartChange, diff_parts
 from frameworks.parts.wording import humanise
-from frameworks.querysets import assumed
+from frameworks.querysets import assumed, threads_on
 from frameworks.services.activation import blockers_of
 from frameworks.services.review import plan_requirements, submission_problems
 from frameworks.standing import RequirementStanding, Standings
@@ -129,6 +130,17 @@ class VersionPage:
     def counts(self) -> dict[str, int]:
         return {kind.value: len(self.document.of_kind(kind)) for kind in Kind}
 
+    @cached_property
+    def open_threads(self) -> dict[PartId, int]:
+        """Comments that wait, by part; those on the version itself under two empty texts."""
+        rows = threads_on(self.version).filter(resolved_at__isnull=True).order_by()
+        counts = rows.values_list("part_kind", "part_key").annotate(count=Count("pk"))
+        return {(kind, key): count for kind, key, count in counts}
+
+    @property
+    def thread_count(self) -> int:
+        return sum(self.open_threads.values())
+
     # Changes
 
     @cached_property
@@ -167,7 +179,9 @@ class VersionPage:
 
     def _shortened(self, rows: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
         """What somebody has to look at first; the rest of a long group as one line."""
-        is_loud = [row["is_changed"] or row["is_current"] or row["badge"] not in QUIET for row in rows]
+        is_loud = [
+            row["is_changed"] or row["is_current"] or row["comments"] or row["badge"] not in QUIET for row in rows
+        ]
         loud = [row for row, is_it in zip(rows, is_loud, strict=True) if is_it]
         quiet = [row for row, is_it in zip(rows, is_loud, strict=True) if not is_it]
         if len(rows) <= RAIL_ROWS:
@@ -188,6 +202,7 @@ class VersionPage:
             "label": part.label,
             "url": self.part_url(part.id),
             "badge": self.badge(own),
+            "comments": sum(self.open_threads.get(each, 0) for each in own),
             "is_current": current in own,
             "is_changed": self.version.base_version_id is not None and any(each in self.changed_ids for each in own),
         }

@@ -1,5 +1,6 @@
 from frameworks.models.attribute import Attribute
 from frameworks.models.catalog import AccountList, Dimension, Segment
+from frameworks.models.comment import Comment, Mention
 from frameworks.models.delegation import Delegation
 from frameworks.models.framework import Framework, FrameworkVersion
 from frameworks.models.impact import VersionImpact
@@ -10,6 +11,7 @@ from frameworks.models.signoff import Requirement, Signoff
 __all__ = [
     "AccountList",
     "Attribute",
+    "Comment",
     "Confirmation",
     "Contribution",
     "Delegation",
@@ -17,6 +19,7 @@ __all__ = [
     "Framework",
     "FrameworkVersion",
     "Kind",
+    "Mention",
     "Part",
     "PartBody",
     "Requirement",

@@ -102,6 +102,7 @@ class FrameworkVersion(models.Model):
             ("submit_version", "Can submit a draft for review"),
             ("activate_version", "Can activate an approved version"),
             ("activate_emergency", "Can activate a version before it is signed"),
+            ("comment_version", "Can comment on a version and its parts"),
         ]
 
     def __str__(self) -> str:

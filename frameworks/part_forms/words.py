@@ -58,7 +58,6 @@ _HINTS = {
     "GuardPolicy.expectations": "By segment, like customer_tier/smb: the share that was agreed for it.",
 }
 _UNITS = {
-    "share": "In percent.",
     "lines": "One per line.",
     "integers": "One number per line.",
     "yaml": "As YAML.",

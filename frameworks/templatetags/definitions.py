@@ -1,10 +1,13 @@
 """Template tags for definitions: what one wording says that another does not, and badges of parts."""
 
+import re
+
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from frameworks.document import PartText
+from frameworks.models import Comment
 from frameworks.parts.diff import word_diff
 from frameworks.parts.wording import humanise
 from frameworks.version_page import VersionPage
@@ -38,3 +41,18 @@ def words(key: object) -> str:
 def badge_of(page: VersionPage, part: PartText) -> str:
     """The badge of one part."""
     return page.badge([part.id])
+
+
+@register.filter
+def said(comment: Comment) -> SafeString:
+    """A comment's words with the names of those it calls in set off."""
+    names = sorted({mention.person.name for mention in comment.mentions.all()}, key=len, reverse=True)
+    handles = [*names, *(name.split(" ")[0] for name in names)]
+    if not handles:
+        return format_html("{}", comment.text)
+    pieces = re.split("(@(?:" + "|".join(map(re.escape, handles)) + r")\b)", comment.text, flags=re.IGNORECASE)
+    return format_html_join("", "{}", ((_called(piece, place),) for place, piece in enumerate(pieces)))
+
+
+def _called(piece: str, place: int) -> SafeString | str:
+    return format_html("<b>{}</b>", piece) if place % 2 else piece

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from frameworks import panels
+from frameworks.discussion_page import threads_about
 from frameworks.document import PartText
 from frameworks.errors import InvalidError
 from frameworks.forms import EvidenceForm, ReasonForm
@@ -30,6 +31,7 @@ TABS = (
     ("version_playbooks", "Playbooks", Kind.PLAYBOOK),
     ("version_data_sources", "Data sources", Kind.DATA_SOURCE),
     ("version_checks", "Checks", None),
+    ("version_discussion", "Discussion", None),
     ("version_history", "History", None),
 )
 HISTORY_ROWS = 100
@@ -41,16 +43,18 @@ def version_or_404(slug: str, number: int) -> FrameworkVersion:
     return get_object_or_404(versions, framework__slug=slug, number=number)
 
 
-def _page(request: HttpRequest, slug: str, number: int) -> VersionPage:
+def page_of(request: HttpRequest, slug: str, number: int) -> VersionPage:
+    """The version as this person sees it. Raises Http404."""
     return VersionPage(version_or_404(slug, number), person(request), timezone.now())
 
 
-def _render(request: HttpRequest, page: VersionPage, tab: str, **context: Any) -> HttpResponse:
+def render_tab(request: HttpRequest, page: VersionPage, tab: str, **context: Any) -> HttpResponse:
+    """One tab of the version page, with its head and the other tabs."""
     tabs = [
         {
             "label": label if tab_name != "version_detail" or page.version.base_version_id else "Overview",
             "url": page.url(tab_name),
-            "count": page.counts[kind] if kind else None,
+            "count": page.counts[kind] if kind else page.thread_count if tab_name == "version_discussion" else None,
             "is_current": tab_name == tab,
         }
         for tab_name, label, kind in TABS
@@ -71,7 +75,7 @@ def _render(request: HttpRequest, page: VersionPage, tab: str, **context: Any) -
 @require_GET
 def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Changes since the base version, or everything for a first version; one part with `?part=kind/key`."""
-    page = _page(request, slug, number)
+    page = page_of(request, slug, number)
     kind, _, key = request.GET.get("part", "").partition("/")
     part = page.document.part(kind, key) if kind else None
     if kind and part is None:
@@ -84,6 +88,8 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         "changes": changes,
         "plain_body": write_yaml(page.document.bodies[part.id]) if part else "",
         "part_standings": page.standings_about(part.id) if part else [],
+        "threads": threads_about(page, *part.id) if part else [],
+        "may_comment": page.may("comment_version"),
         "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if not part else [],
         "side": panels.rendered(panels.VERSION_SIDE, request, page.version),
         "activate_url": _activate_url(page.version),
@@ -91,7 +97,7 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         "reason_form": ReasonForm(),
         "versions": page.version.framework.versions.order_by("-number")[:6],
     }
-    return _render(request, page, "version_detail", **context)
+    return render_tab(request, page, "version_detail", **context)
 
 
 def _sheet(request: HttpRequest, parts: list[PartText]) -> Page[PartText]:
@@ -111,48 +117,48 @@ def _activate_url(version: FrameworkVersion) -> str:
 @login_required
 @require_GET
 def version_definitions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = _page(request, slug, number)
+    page = page_of(request, slug, number)
     terms = _sheet(request, page.document.of_kind(Kind.TERM))
-    return _render(request, page, "version_definitions", terms=terms)
+    return render_tab(request, page, "version_definitions", terms=terms)
 
 
 @login_required
 @require_GET
 def version_dimensions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = _page(request, slug, number)
+    page = page_of(request, slug, number)
     dimensions = [(part, page.document.segments_of(part.key)) for part in page.document.of_kind(Kind.DIMENSION)]
-    return _render(request, page, "version_dimensions", dimensions=dimensions)
+    return render_tab(request, page, "version_dimensions", dimensions=dimensions)
 
 
 @login_required
 @require_GET
 def version_playbooks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = _page(request, slug, number)
+    page = page_of(request, slug, number)
     sheet = _sheet(request, page.document.of_kind(Kind.PLAYBOOK))
     playbooks = [(part, page.document.label_of(part.kind, part.key)) for part in sheet]
-    return _render(request, page, "version_playbooks", playbooks=playbooks, sheet=sheet)
+    return render_tab(request, page, "version_playbooks", playbooks=playbooks, sheet=sheet)
 
 
 @login_required
 @require_GET
 def version_data_sources(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = _page(request, slug, number)
+    page = page_of(request, slug, number)
     sources = _sheet(request, page.document.of_kind(Kind.DATA_SOURCE))
-    return _render(request, page, "version_data_sources", sources=sources)
+    return render_tab(request, page, "version_data_sources", sources=sources)
 
 
 @login_required
 @require_GET
 def version_checks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = _page(request, slug, number)
-    return _render(request, page, "version_checks", findings=page.problems or page.blockers)
+    page = page_of(request, slug, number)
+    return render_tab(request, page, "version_checks", findings=page.problems or page.blockers)
 
 
 @login_required
 @require_GET
 def version_history(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = _page(request, slug, number)
-    return _render(request, page, "version_history", events=_events(page.version))
+    page = page_of(request, slug, number)
+    return render_tab(request, page, "version_history", events=_events(page.version))
 
 
 def _events(version: FrameworkVersion) -> list[dict[str, Any]]:

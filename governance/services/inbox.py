@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
 from frameworks.models import Framework, FrameworkVersion, User
-from frameworks.querysets import asked_of
+from frameworks.querysets import asked_of, mentions_waiting_for
 from frameworks.roles import Role, roles_of
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
@@ -20,7 +20,7 @@ from governance.services.eligibility import approvals_of, awaited_roles
 
 State = FrameworkVersion.State
 
-KINDS = {"signoff": "Sign-offs", "decision": "Decisions", "version": "Versions", "run": "Runs"}
+KINDS = {"signoff": "Sign-offs", "mention": "Mentions", "decision": "Decisions", "version": "Versions", "run": "Runs"}
 MOST = 200
 """Rows of one kind that the inbox shows; the lists behind it show all."""
 
@@ -60,7 +60,7 @@ class Step:
 
 def waiting_for(user: User, at: datetime) -> list[Item]:
     """Everything that waits for this person, oldest first."""
-    items = [*_signoffs(user, at), *_decisions(user), *_versions(user, at), *_held_runs(user)]
+    items = [*_signoffs(user, at), *_mentions(user), *_decisions(user), *_versions(user, at), *_held_runs(user)]
     return sorted(items, key=lambda item: item.since)
 
 
@@ -91,6 +91,23 @@ def _signoff_item(version: FrameworkVersion, mine: list[RequirementStanding], la
         asked_by=version.author.name,
         since=version.submitted_at or version.created_at,
     )
+
+
+def _mentions(user: User) -> Iterator[Item]:
+    rows = mentions_waiting_for(user).select_related("comment__version__framework")
+    for comment in (mention.comment for mention in rows[:MOST]):
+        version = comment.version
+        about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else str(version)
+        here = reverse("frameworks:version_discussion", args=[version.framework.slug, version.number])
+        yield Item(
+            kind="mention",
+            icon="at",
+            title=f"{comment.printed_name} asks you about {about}",
+            detail=comment.text,
+            url=f"{here}?show=mine#c-{comment.uuid}",
+            asked_by=comment.printed_name,
+            since=comment.created_at,
+        )
 
 
 def decidable_by(user: User) -> list[OverrideRequest]:

@@ -21,19 +21,19 @@ MOVED_THRESHOLD = "38000.00"
 Bodies = dict[tuple[str, str], dict[str, Any]]
 
 
-def make_versions(*, at: datetime) -> tuple[FrameworkVersion, FrameworkVersion]:
-    """Version 0, active, and version 1, in which Mid-Market begins at MOVED_THRESHOLD."""
+def make_versions(*, at: datetime) -> tuple[FrameworkVersion, FrameworkVersion, FrameworkVersion]:
+    """Version 0, active; 1, in which Mid-Market begins at MOVED_THRESHOLD; 2, which asks for closed quarters."""
     author = User.objects.create_user(email="bench@cutline.example", name="Bench", password=None)
     framework = Framework.objects.create(slug="bench", name="Bench")
     bodies = _bodies()
     versions = [
         _version(framework, number, parts, author, at)
-        for number, parts in enumerate((bodies, _with_moved_threshold(bodies)))
+        for number, parts in enumerate((bodies, _with_moved_threshold(bodies), _with_closed_quarters(bodies)))
     ]
     definition = definition_of(versions[0])
     bring_live(framework=framework, definition=definition, order=list(definition.dimensions))
     make_active(versions[0])
-    return versions[0], versions[1]
+    return versions[0], versions[1], versions[2]
 
 
 def make_active(version: FrameworkVersion) -> None:
@@ -52,6 +52,17 @@ def _with_moved_threshold(bodies: Bodies) -> Bodies:
     moved["segment", "tier/mid_market"]["rules"][0]["criteria"]["root"]["ge"] = MOVED_THRESHOLD
     moved["segment", "tier/smb"]["rules"][0]["criteria"]["root"]["value"] = MOVED_THRESHOLD
     return moved
+
+
+def _with_closed_quarters(bodies: Bodies) -> Bodies:
+    """With two rules more in the tier: ARR of at least so much in each of the last quarters."""
+    watching = deepcopy(bodies)
+    for segment, least, periods in (("enterprise", "95000.00", 2), ("mid_market", "24000.00", 4)):
+        item = {"id": "s2", "op": "ge", "attribute": "arr", "value": least}
+        root = {"id": "s1", "op": "sustained", "periods": periods, "grain": "fiscal_quarter", "item": item}
+        rule = {"key": "lasting", "basis": "behavioural", "criteria": {"schema": "criteria/1", "root": root}}
+        watching["segment", f"tier/{segment}"]["rules"].append(rule)
+    return watching
 
 
 def _version(framework: Framework, number: int, bodies: Bodies, author: User, at: datetime) -> FrameworkVersion:

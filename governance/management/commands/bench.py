@@ -3,6 +3,7 @@
 import logging
 import os
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +11,7 @@ from django.db import connection
 
 from governance.benchmark.evaluating import Evaluating
 from governance.benchmark.framework import make_versions
+from governance.benchmark.history import measure_history
 from governance.benchmark.importing import measure_import
 from governance.benchmark.own_schema import migrate_own_schema, own_schema
 from governance.benchmark.population import AS_OF, override_some, populate
@@ -64,7 +66,7 @@ def measure_engines(report: Report, count: int) -> None:
         from governance.benchmark.engines.comparing import compare_engines
     except ImportError as error:
         raise CommandError(f"{error.name} is missing: pip install -r requirements-bench.txt") from error
-    current, moved = make_versions(at=AS_OF)
+    current, moved, _ = make_versions(at=AS_OF)
     report.add("accounts", count)
     report.add("machine", machine(_database_version()))
     report.add("load_at_start", os.getloadavg()[0])
@@ -77,7 +79,7 @@ def measure_engines(report: Report, count: int) -> None:
 
 def measure(report: Report, count: int, *, with_scaling: bool) -> None:
     """Everything, in the order of the report. Begins in an empty, migrated schema."""
-    current, moved = make_versions(at=AS_OF)
+    current, moved, watching = make_versions(at=AS_OF)
     report.add("accounts", count)
     report.add("machine", machine(_database_version()))
     report.add("load_at_start", os.getloadavg()[0])
@@ -100,6 +102,7 @@ def measure(report: Report, count: int, *, with_scaling: bool) -> None:
         evaluating.first_assignment,
         evaluating.reevaluation,
         evaluating.two_workers,
+        partial(measure_history, evaluating, watching, with_more=count <= REPEATED_UP_TO),
         evaluating.moved_cutline,
         evaluating.edits,
     ):

@@ -13,7 +13,7 @@ from typing import Any
 import rfc8785
 
 from frameworks.parts.canonical import strip_node_ids
-from frameworks.parts.wording import Names, listed
+from frameworks.parts.wording import Names, humanise, listed
 
 Node = Mapping[str, Any]
 
@@ -134,7 +134,10 @@ def _changed_list(old: Node, new: Node, names: Names) -> str:
     return f"{names.attribute(attribute)} {_LISTS.get(str(new['op']), new['op'])}: {', '.join(told)}"
 
 
-_LISTS = {"in": "one of", "not_in": "none of"}
+_LISTS = {
+    "in": "one of", "not_in": "none of",
+    "has_any": "has any of", "has_all": "has all of", "has_none": "has none of",
+}  # fmt: skip
 _SIGNS = {
     "eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥",
     "before": "before", "on_or_before": "on or before", "after": "after", "on_or_after": "on or after",
@@ -143,6 +146,11 @@ _SIGNS = {
 _ALONE = {"is_true": "is yes", "is_false": "is no", "is_missing": "is missing", "is_present": "is present"}
 _WINDOWS = {"within_last": "within the last", "within_next": "within the next", "older_than": "older than"}
 _KNOWN = frozenset({"id", "op", "attribute", "value", "values", "ge", "gt", "le", "lt", "n", "missing", "of", "match"})
+_KNOWN_OF = {
+    "change": frozenset({"grain", "periods", "measure", "compare"}),
+    "in_period": frozenset({"period", "offset"}),
+}
+_ABSENT = {"breaks": "not met when a period is missing", "skip": "one missing period is skipped"}
 
 
 def _said(node: Node, names: Names) -> str:
@@ -150,10 +158,8 @@ def _said(node: Node, names: Names) -> str:
         return f"group “{_group(node)}”"
     if "attribute" in node:
         return f"{names.attribute(str(node['attribute']))} {_predicate(node, names)}"
-    if node.get("op") == "segment":
-        return _segment_test(node, names)
-    if node.get("op") == "is_unassigned":
-        return f"{names.dimension(str(node.get('dimension')))} is Unassigned"
+    if node.get("op") in _OTHERS:
+        return _OTHERS[str(node["op"])](node, names)
     return " ".join([str(node.get("op")).replace("_", " "), *_rest(node)])
 
 
@@ -165,14 +171,45 @@ def _condition(node: Node, names: Names) -> str:
     attribute, op = str(node["attribute"]), str(node.get("op"))
     if op in _ALONE:
         return _ALONE[op]
-    if op in _WINDOWS:
-        return f"{_WINDOWS[op]} {node.get('n')} {node.get('unit', '')}".strip()
-    if op == "range":
-        bounds = [(name, node[name]) for name in ("ge", "gt", "lt", "le") if node.get(name) is not None]
-        return " and ".join(f"{_SIGNS[name]} {names.value(attribute, bound)}" for name, bound in bounds)
+    if op in _CONDITIONS:
+        return _CONDITIONS[op](node, names)
     if isinstance(node.get("values"), list):
         return f"{_LISTS.get(op, op)} {', '.join(names.value(attribute, value) for value in node['values'])}"
     return f"{_SIGNS.get(op, op)} {names.value(attribute, node.get('value'))}"
+
+
+def _window(node: Node, names: Names) -> str:
+    return f"{_WINDOWS[str(node['op'])]} {node.get('n')} {node.get('unit', '')}".strip()
+
+
+def _bounds(node: Node, names: Names) -> str:
+    attribute = str(node["attribute"])
+    bounds = [(name, node[name]) for name in ("ge", "gt", "lt", "le") if node.get(name) is not None]
+    return " and ".join(f"{_SIGNS[name]} {names.value(attribute, bound)}" for name, bound in bounds)
+
+
+def _fiscal(node: Node, names: Names) -> str:
+    period, offset = str(node.get("period")).replace("_", " "), node.get("offset")
+    near = {-1: "last", 0: "current", 1: "next"}
+    if isinstance(offset, int) and offset in near:
+        return f"in the {near[offset]} {period}"
+    return f"in the {period} {offset} periods from the current one"
+
+
+def _change(node: Node, names: Names) -> str:
+    value = node.get("value")
+    amount = f"{value} %" if node.get("measure") == "percent" else names.value(str(node["attribute"]), value)
+    return f"change over {_periods(node)} {_SIGNS.get(str(node.get('compare')), '?')} {amount}"
+
+
+def _periods(node: Node) -> str:
+    count, grain = node.get("periods"), str(node.get("grain")).replace("_", " ")
+    return f"{count} closed {grain}{'' if count == 1 else 's'}"
+
+
+_CONDITIONS: dict[str, Callable[[Node, Names], str]] = {
+    **dict.fromkeys(_WINDOWS, _window), "range": _bounds, "in_period": _fiscal, "change": _change,
+}  # fmt: skip
 
 
 def _modifiers(node: Node) -> list[str]:
@@ -185,7 +222,8 @@ def _modifiers(node: Node) -> list[str]:
         words.append(f"(missing counts as {node['missing']})")
     if node.get("op") in _WINDOWS:
         return words
-    return [*words, *_rest({name: value for name, value in node.items() if name not in _KNOWN})]
+    known = _KNOWN | _KNOWN_OF.get(str(node.get("op")), frozenset())
+    return [*words, *_rest({name: value for name, value in node.items() if name not in known})]
 
 
 def _rest(node: Node) -> list[str]:
@@ -200,6 +238,28 @@ def _segment_test(node: Node, names: Names) -> str:
     return " ".join([names.dimension(dimension), "is not" if excluded else "is", segments, *_modifiers_of_test(node)])
 
 
+def _unassigned(node: Node, names: Names) -> str:
+    return f"{names.dimension(str(node.get('dimension')))} is Unassigned"
+
+
+def _list_test(node: Node, names: Names) -> str:
+    words = ["on the list", humanise(str(node.get("list")))]
+    return " ".join([*words, *(["at the ultimate parent"] if node.get("of") == "ultimate_parent" else [])])
+
+
+def _signal_test(node: Node, names: Names) -> str:
+    details = node.get("details")
+    said = ", ".join(f"{name} {text}" for name, text in sorted(details.items())) if isinstance(details, Mapping) else ""
+    kind = str(node.get("kind")).replace("_", " ")
+    counted = f"at least {node.get('at_least')} {kind} signals{f' ({said})' if said else ''}"
+    return f"{counted} within the last {node.get('within_days')} days"
+
+
+_OTHERS: dict[str, Callable[[Node, Names], str]] = {
+    "segment": _segment_test, "is_unassigned": _unassigned, "on_list": _list_test, "signal": _signal_test,
+}  # fmt: skip
+
+
 def _modifiers_of_test(node: Node) -> list[str]:
     return [] if node.get("missing") is None else [f"(missing counts as {node['missing']})"]
 
@@ -209,4 +269,7 @@ def _group(node: Node) -> str:
     words = {"all": "all of", "any": "any of", "at_least": f"at least {node.get('k')} of"}
     if op in words:
         return words[op]
+    if op == "sustained":
+        absent = _ABSENT.get(str(node.get("missing_period")))
+        return f"for {_periods(node)}{f', {absent}' if absent else ''}"
     return " ".join([op.replace("_", " "), *_rest({k: v for k, v in node.items() if k not in ("items", "item")})])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -284,6 +284,13 @@ def _own_columns(row: Row, prefix: str) -> dict[str, tuple[str, Any]]:
 def _signal(each: Row) -> Row:
     details = {name: matching_key(text) for name, text in each.get("details", {}).items()}
     return {"kind": each["kind"], "details": details, "day": each["on"].isoformat()}
+
+
+def walked(compile_all: Callable[..., list[Expression]], node: Node, row: Row) -> list[Verdict]:
+    """The verdicts on every node under `node`, as an explanation shows them."""
+    moment = Value(AS_OF, output_field=DateTimeField())
+    found = compile_all(node, resolver=Columns(AS_OF, BERLIN), as_of=moment, zone=BERLIN, start_month=START_MONTH)
+    return list(_answered(*_written(found), [row])[0])
 
 
 def flips(root: Row, row: Row, *, as_of: datetime = AS_OF, zone: ZoneInfo = BERLIN) -> list[datetime]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -295,6 +296,8 @@ class SignalTest(BaseNode):
 
 def _detail_fault(name: str, text: str) -> Fault | None:
     at = ("details", name)
+    if name == "op":
+        return Fault("unknown_field", 'A detail cannot be called "op": that is what makes an object a node.', at)
     if not _is_slug(name):
         return Fault("unknown_field", "Details are named in small letters, digits and underscores.", at)
     if has_control_character(text):
@@ -307,7 +310,7 @@ def _detail_fault(name: str, text: str) -> Fault | None:
 
 
 def _is_slug(name: str) -> bool:
-    return name.isascii() and name.islower() and name.replace("_", "a").isalnum() and name[0].isalpha()
+    return re.match(SLUG, name) is not None and not name.endswith("\n")
 
 
 class ListTest(HeldNode):

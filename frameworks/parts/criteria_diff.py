@@ -111,7 +111,9 @@ def _kept_or_added(news: list[_Place], names: Names) -> Iterator[CriteriaChange]
 
 
 def _has_moved(before: _Place, after: _Place) -> bool:
-    return after.parent is not None and before.parent is not after.parent.partner
+    if after.parent is None:
+        return False
+    return before.parent is None or before.parent is not after.parent.partner
 
 
 def _changed(old: Node, new: Node, names: Names) -> str:

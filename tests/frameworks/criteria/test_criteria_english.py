@@ -50,6 +50,40 @@ def _root(text):
         ("segment(lifecycle) is unassigned", "Lifecycle is Unassigned"),
         ("arr > 5 if missing true", "ARR over $5 (counted as met when missing)"),
         ("always", "every account"),
+        ("arr > 25000 sustained 2 fiscal_quarters", "ARR over $25,000 in each of the last 2 closed fiscal quarters"),
+        (
+            "employees >= 200 or ((arr > 25000 and employees > 5) sustained 1 months missing_period breaks)",
+            "200 employees or more, or ((ARR over $25,000, and over 5 employees) in the last closed month"
+            " (not met when a period is missing))",
+        ),
+        (
+            "arr > 5 sustained 3 months missing_period skip",
+            "ARR over $5 in each of the last 3 closed months"
+            " (one missing period gives its place to the next older one)",
+        ),
+        (
+            "arr change over 4 fiscal_quarters >= 20 percent",
+            "ARR change over the last 4 closed fiscal quarters is 20% or more",
+        ),
+        ("arr change over 1 months < -25000.50", "ARR change over the last closed month is under -$25,000.50"),
+        ('tech has_any {"SAP", "HubSpot"}', "Tech stack has any of “SAP” or “HubSpot”"),
+        ('regions has_all {emea, "north-am"}', "Regions has all of EMEA and North America"),
+        ("regions has_none {emea}", "Regions does not have EMEA"),
+        ("signed_on in_period fiscal_quarter", "Signed on in the current fiscal quarter"),
+        ("signed_on in_period fiscal_year offset -1", "Signed on in the last fiscal year"),
+        ("signed_on in_period fiscal_quarter offset 3", "Signed on in the fiscal quarter 3 fiscal quarters ahead"),
+        (
+            'signal(hiring, job_role = "sales ops") at_least 3 within 90 days',
+            "at least 3 hiring signals (job role “sales ops”) within the last 90 days",
+        ),
+        ("signal(new_office) at_least 1 within 1 days", "at least 1 new office signal within the last 1 day"),
+        ("on_list(key_logos)", "on the list Our key logos"),
+        ("on_list(fortune_2000) of ultimate_parent", "at the ultimate parent, on the list Fortune 2000"),
+        (
+            "arr of ultimate_parent > 5 if missing true",
+            "at the ultimate parent, ARR over $5 (counted as met when missing)",
+        ),
+        ("rising >= 20", "ARR growth of 20% or more"),
         (
             "employees in [200, 1000) and arr > 25000 and not (segment(lifecycle) in {churned})",
             "200 up to but not including 1,000 employees, and ARR over $25,000, and not (Lifecycle is Churned)",
@@ -59,7 +93,7 @@ def _root(text):
     ],
 )
 def test_rule_is_said_with_its_boundaries(text, said):
-    assert sentence(_root(text), ATTRIBUTES, LABELS) == said
+    assert sentence(_root(text), ATTRIBUTES, LABELS, {"key_logos": "Our key logos"}) == said
 
 
 @pytest.mark.parametrize(
@@ -70,6 +104,7 @@ def test_rule_is_said_with_its_boundaries(text, said):
         ("at_least 1 of (p is true, q is true)", "At least 1 of these 2"),
         ("not p is true", "Not"),
         ("p is true", "P is true"),
+        ("arr > 25000 sustained 2 fiscal_quarters", "In each of the last 2 closed fiscal quarters"),
     ],
 )
 def test_group_in_an_explanation_is_named_by_its_heading(text, heading):

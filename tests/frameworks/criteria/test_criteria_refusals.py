@@ -19,6 +19,108 @@ def _always(number):
     return {"id": f"a{number}", "op": "always"}
 
 
+def _change(attribute="arr", **fields):
+    return leaf(
+        "change", attribute, **{"grain": "month", "periods": 1, "measure": "percent", "compare": "gt", **fields}
+    )
+
+
+def _signal(**fields):
+    return {"id": "n1", "op": "signal", "kind": "hiring", "at_least": 1, "within_days": 90, **fields}
+
+
+def _sustained(item, **fields):
+    return {"id": "n1", "op": "sustained", "periods": 2, "grain": "month", "item": {"id": "n2", **item}, **fields}
+
+
+OVER = {"op": "gt", "attribute": "arr", "value": "5"}
+
+
+@pytest.mark.parametrize(
+    ("root", "code", "node_id", "pointer"),
+    [
+        (_sustained(OVER, periods=0), "invalid_value", "n1", "/root/periods"),
+        (_sustained(OVER, periods=13), "invalid_value", "n1", "/root/periods"),
+        (_sustained(OVER, grain="quarter"), "invalid_value", "n1", "/root/grain"),
+        (_sustained(OVER, missing_period="skip_all"), "invalid_value", "n1", "/root/missing_period"),
+        ({"id": "n1", "op": "sustained", "periods": 2, "grain": "month"}, "missing_field", "n1", "/root/item"),
+        (_sustained({"op": "always"}), "not_in_history", "n2", "/root/item/op"),
+        (_sustained({"op": "is_true", "attribute": "p"}), "not_in_history", "n2", "/root/item/op"),
+        (_sustained({"op": "eq", "attribute": "name", "value": "x"}), "not_in_history", "n2", "/root/item/attribute"),
+        (_sustained({"op": "is_missing", "attribute": "name"}), "not_in_history", "n2", "/root/item/attribute"),
+        (_sustained({**OVER, "attribute": "tenure"}), "not_in_history", "n2", "/root/item/attribute"),
+        (_sustained({**OVER, "of": "ultimate_parent"}), "of_not_valid", "n2", "/root/item/of"),
+        (_sustained({"op": "on_list", "list": "key_logos"}), "not_in_history", "n2", "/root/item/op"),
+        (
+            _sustained({"op": "not", "item": {"id": "n3", "op": "is_unassigned", "dimension": "size"}}),
+            "not_in_history",
+            "n3",
+            "/root/item/item/op",
+        ),
+        (
+            _sustained({**_sustained(OVER), "id": "n2", "item": {**OVER, "id": "n3"}}),
+            "not_in_history",
+            "n2",
+            "/root/item/op",
+        ),
+        (_sustained({**OVER, "value": "25,000"}), "not_a_number", "n2", "/root/item/value"),
+    ],
+)
+def test_what_closed_periods_cannot_say_is_refused_at_its_own_node(root, code, node_id, pointer):
+    assert found(_problems(root)) == [(code, node_id, pointer)]
+
+
+def test_depth_and_size_count_inside_sustained():
+    deep = _nested(8)
+    deep = {"id": "s", "op": "sustained", "periods": 1, "grain": "month", "item": deep}
+
+    assert ("too_deep", "a0") in [(code, node_id) for code, node_id, _ in found(_problems(deep))]
+
+
+@pytest.mark.parametrize(
+    ("root", "hint"),
+    [
+        (leaf("gt", "employes", value="1"), 'Did you mean "employees"?'),
+        (leaf("has_eny", "tech", values=["x"]), 'Did you mean "has_any"?'),
+        ({"id": "n1", "op": "on_list", "list": "fortune_200"}, 'Did you mean "fortune_2000"?'),
+        ({"id": "n1", "op": "is_unassigned", "dimension": "lifecycel"}, 'Did you mean "lifecycle"?'),
+        ({"id": "n1", "op": "segment", "dimension": "lifecycle", "any_of": ["churn"]}, 'Did you mean "churned"?'),
+    ],
+)
+def test_misspelt_name_is_refused_with_the_nearest_one(root, hint):
+    assert _problems(root)[0].message.endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("root", "stored"),
+    [
+        (leaf("gt", "arr", value="5.00", of="self"), leaf("gt", "arr", value="5.00")),
+        (_sustained({**OVER, "value": "5.00"}, missing_period="unknown"), _sustained({**OVER, "value": "5.00"})),
+        (_change(value="20.500"), _change(value="20.5")),
+        (_change(value="-100"), _change(value="-100")),
+        (_change(value="5", measure="absolute"), _change(value="5.00", measure="absolute")),
+    ],
+)
+def test_option_that_says_the_default_is_not_stored(root, stored):
+    assert read(root).document()["root"] == stored
+
+
+def test_lists_are_not_checked_where_nobody_says_which_there_are():
+    document = {"schema": "criteria/1", "root": {"id": "n1", "op": "on_list", "list": "anything"}}
+
+    assert parse_criteria(document, attributes=ATTRIBUTES, dimensions=DIMENSIONS).document() == document
+
+
+@pytest.mark.parametrize(
+    "written", ["1e308", "-1e308", "NaN", "nan", "Infinity", "-Infinity", "inf", "9" * 30, "0." + "1" * 30]
+)
+@pytest.mark.parametrize("attribute", ["employees", "arr", "score", "rising"])
+def test_number_no_attribute_can_have_is_refused(attribute, written):
+    for root in (leaf("gt", attribute, value=written), leaf("in", attribute, values=["1", written])):
+        (problem,) = _problems(root)
+        assert problem.code in {"not_a_number", "too_large", "scale"}
+
+
 @pytest.mark.parametrize(
     ("root", "code", "pointer"),
     [
@@ -90,6 +192,48 @@ def _always(number):
         (leaf("eq", "name", value="a" * 1001), "too_long", "/root/value"),
         (leaf("eq", "industry", value="saas", match="exact"), "match_not_valid", "/root/match"),
         (leaf("in", "industry", values=["saas", "retail"]), "unknown_choice", "/root/values/1"),
+        # tags
+        (leaf("eq", "tech", value="x"), "operator_not_valid", "/root/op"),
+        (leaf("has_any", "name", values=["x"]), "operator_not_valid", "/root/op"),
+        (leaf("has_any", "tech", values=[]), "empty_list", "/root/values"),
+        (leaf("has_any", "tech", values=["x"] * 1001), "too_many_values", "/root/values"),
+        (leaf("has_all", "tech", values=["x", "N/A"]), "missing_token", "/root/values/1"),
+        (leaf("has_none", "regions", values=["emea", "EMEA"]), "unknown_choice", "/root/values/1"),
+        # fiscal periods
+        (leaf("in_period", "signed_on", period="fiscal_quarter"), "missing_field", "/root/offset"),
+        (leaf("in_period", "signed_on", period="month", offset=0), "invalid_value", "/root/period"),
+        (leaf("in_period", "signed_on", period="fiscal_year", offset=5), "invalid_value", "/root/offset"),
+        (leaf("in_period", "arr", period="fiscal_year", offset=0), "operator_not_valid", "/root/op"),
+        # the history of a metric
+        (_change(), "missing_field", "/root/value"),
+        (_change(value="20", periods=0), "invalid_value", "/root/periods"),
+        (_change(value="20", periods=13), "invalid_value", "/root/periods"),
+        (_change(value="20", grain="week"), "invalid_value", "/root/grain"),
+        (_change(value="20", compare="eq"), "invalid_value", "/root/compare"),
+        (_change(value="20%"), "not_a_number", "/root/value"),
+        (_change(value="0.1234567"), "scale", "/root/value"),
+        (_change(value="1.005", measure="absolute"), "scale", "/root/value"),
+        (_change(value="20", of="ultimate_parent"), "of_not_valid", "/root/of"),
+        (_change("name", value="20"), "operator_not_valid", "/root/op"),
+        (_change("rising", value="20"), "not_in_history", "/root/attribute"),
+        (_change("tenure", value="20"), "not_in_history", "/root/attribute"),
+        (leaf("gt", "rising", value="20", of="ultimate_parent"), "of_not_valid", "/root/of"),
+        (leaf("gt", "arr", value="1", of="parent"), "invalid_value", "/root/of"),
+        # signals and lists
+        (_signal(at_least=0), "invalid_value", "/root/at_least"),
+        (_signal(within_days=3661), "invalid_value", "/root/within_days"),
+        (_signal(kind="Hiring!"), "invalid_value", "/root/kind"),
+        (_signal(details={}), "empty_list", "/root/details"),
+        (_signal(details={"role": 5}), "not_a_string", "/root/details/role"),
+        (_signal(details={"role": " "}), "missing_token", "/root/details/role"),
+        (_signal(details={"role": "a\x00"}), "control_character", "/root/details/role"),
+        (_signal(details={"role": "x" * 201}), "too_long", "/root/details/role"),
+        (_signal(details={"Role": "x"}), "unknown_field", "/root/details/Role"),
+        (_signal(details={"op": "x"}), "unknown_field", "/root/details/op"),
+        (_signal(details={f"d{n}": "x" for n in range(11)}), "too_many_values", "/root/details"),
+        ({"id": "n1", "op": "signal", "kind": "hiring", "at_least": 1}, "missing_field", "/root/within_days"),
+        ({"id": "n1", "op": "on_list", "list": "fortune_200"}, "unknown_list", "/root/list"),
+        ({"id": "n1", "op": "on_list"}, "missing_field", "/root/list"),
         # half-filled and misspelt rules
         (leaf("gt", "employees", value="1", vlaue="2"), "unknown_field", "/root/vlaue"),
         (leaf("gt", "employees", value="1", missing=True), "invalid_value", "/root/missing"),

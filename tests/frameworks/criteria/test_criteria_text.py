@@ -44,6 +44,27 @@ def _refused(text):
         "all(p is true) or any(all(q is true))",
         "p is true and (q is true and r is true)",
         "always",
+        # closed periods
+        "arr > 25000 sustained 2 fiscal_quarters",
+        "employees in [200, 1000) or (arr > 25000 USD sustained 2 fiscal_quarters)",
+        "(arr > 25000 and employees >= 5) sustained 3 months missing_period skip",
+        "(arr > 5 if missing true) sustained 1 fiscal_years missing_period breaks",
+        "not (arr > 5 sustained 2 months)",
+        "(not (arr > 5)) sustained 2 months",
+        "at_least 1 of (arr > 5 sustained 2 months, p is true)",
+        "arr change over 4 fiscal_quarters >= 20 percent",
+        "arr change over 1 months < -5000.50 if missing false",
+        "employees change over 12 fiscal_years > 0 and score change over 1 months <= -0.5",
+        # other facts
+        'tech has_any {"Salesforce", "a, b"} and tech has_none {"x"} if missing true',
+        'regions has_all {emea, "north-am"}',
+        "signed_on in_period fiscal_quarter or seen_at in_period fiscal_year offset -1",
+        "signal(hiring) at_least 1 within 30 days",
+        'signal(hiring, department = "R&D", role = "sales ops") at_least 3 within 90 days',
+        "on_list(fortune_2000) and not (on_list(key_logos) of ultimate_parent)",
+        "arr of ultimate_parent > 5 and name of ultimate_parent is missing and p of ultimate_parent is true",
+        'employees of ultimate_parent in [200, 1000) employees or tech of ultimate_parent has_any {"x"}',
+        "rising >= 20 or tenure in {30, 60}",
     ],
 )
 def test_canonical_text_is_printed_as_it_was_read(text):
@@ -62,6 +83,15 @@ def test_canonical_text_is_printed_as_it_was_read(text):
         ("arr = 5.00", "arr = 5"),
         ('employees = "200"', "employees = 200"),
         ("`employees` = 1", "employees = 1"),
+        ("(arr > 25000) sustained 2 fiscal_quarters", "arr > 25000 sustained 2 fiscal_quarters"),
+        ("arr > 5 sustained 1 month missing_period unknown", "arr > 5 sustained 1 months"),
+        ("arr > 5 or arr > 6 sustained 2 months", "arr > 5 or (arr > 6 sustained 2 months)"),
+        ("arr change over 1 fiscal_year > 20.50 percent", "arr change over 1 fiscal_years > 20.5 percent"),
+        (
+            'signal(hiring, b = "x", a = y) at_least 1 within 5 days',
+            'signal(hiring, a = "y", b = "x") at_least 1 within 5 days',
+        ),
+        ('regions has_any {"emea"}', "regions has_any {emea}"),
     ],
 )
 def test_other_ways_to_write_a_rule_are_printed_canonically(written, printed):
@@ -125,6 +155,23 @@ def test_text_of_the_rule_in_the_documentation_gives_its_document():
         ("(" * 3000 + "arr > " + ")" * 3000, [("syntax", 1, 3007)]),
         ("not " * 3000 + "always", [("too_deep", 1, 33)]),
         ("x" * 200_001, [("too_long", 1, 1)]),
+        ("arr > 5 sustained 13 months", [("invalid_value", 1, 19)]),
+        ("p is true sustained 2 months", [("not_in_history", 1, 1)]),
+        (
+            "(p is true or arr > 5 sustained 2 months) sustained 3 months",
+            [("not_in_history", 1, 2), ("not_in_history", 1, 15)],
+        ),
+        ("arr > 5 sustained two months", [("syntax", 1, 19)]),
+        ("arr change over 2 months = 5", [("invalid_value", 1, 1)]),
+        ("name change over 2 months > 5", [("operator_not_valid", 1, 1)]),
+        ("arr change over 2 months > 25,000", [("not_a_number", 1, 28)]),
+        ("arr of parent > 5", [("syntax", 1, 8)]),
+        ("signed_on in_period fiscal_quarter offset 5", [("invalid_value", 1, 43)]),
+        ('signal(hiring, role = "N/A") at_least 1 within 5 days', [("missing_token", 1, 23)]),
+        ("signal(hiring, role > x) at_least 1 within 5 days", [("syntax", 1, 21)]),
+        ("signal(hiring, role = x, role = y) at_least 1 within 5 days", [("syntax", 1, 1)]),
+        ("signal(hiring) at_least 0 within 5 days", [("invalid_value", 1, 25)]),
+        ("regions has_any {EMEA}", [("unknown_choice", 1, 18)]),
     ],
 )
 def test_text_that_is_not_a_rule_is_refused_with_line_and_column(text, expected):
@@ -139,9 +186,17 @@ def test_text_that_is_not_a_rule_is_refused_with_line_and_column(text, expected)
         ("(p is true and q is true) or r is true", []),
         ("p is true and (q is true or r is true)", []),
         ("all(p is true, q is true) or r is true", []),
+        ("arr > 5 or arr > 6 sustained 2 months", [(1, 12)]),
+        ("p is true and\n arr > 6 sustained 2 months", [(2, 2)]),
+        ("not arr > 6 sustained 2 months", [(1, 5)]),
+        ("p is true and q is true or arr > 6 sustained 2 months", [(1, 1), (1, 28)]),
+        ("arr > 5 or (arr > 6 sustained 2 months)", []),
+        ("(arr > 5 or arr > 6) sustained 2 months", []),
+        ("arr > 6 sustained 2 months", []),
+        ("at_least 1 of (arr > 5 sustained 2 months, p is true)", []),
     ],
 )
-def test_and_mixed_with_or_is_found_where_parentheses_are_missing(text, places):
+def test_scope_that_can_be_misread_is_found_where_parentheses_are_missing(text, places):
     warnings = scope_warnings(text)
 
     assert [(each.place.line, each.place.column) for each in warnings] == places
@@ -194,3 +249,50 @@ def _ids_after(text):
 )
 def test_node_keeps_its_id_through_an_edit_of_the_text(text, ids):
     assert _ids_after(text) == ids
+
+
+LASTING = {
+    "id": "root",
+    "op": "any",
+    "items": [
+        {"id": "size", "op": "ge", "attribute": "employees", "value": "200"},
+        {
+            "id": "lasts",
+            "op": "sustained",
+            "periods": 2,
+            "grain": "fiscal_quarter",
+            "item": {
+                "id": "both",
+                "op": "all",
+                "items": [
+                    {"id": "arr", "op": "gt", "attribute": "arr", "value": "25000.00"},
+                    {"id": "usage", "op": "gt", "attribute": "usage", "value": "5"},
+                ],
+            },
+        },
+        {"id": "jobs", "op": "signal", "kind": "hiring", "at_least": 3, "within_days": 90},
+        {"id": "logo", "op": "on_list", "list": "key_logos"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("lasting", "ids"),
+    [
+        ("(arr > 25000 and usage > 5) sustained 2 fiscal_quarters", ["lasts", "both", "arr", "usage"]),
+        # a threshold, the number of periods, the grain
+        ("(arr > 30000 and usage > 5) sustained 2 fiscal_quarters", ["lasts", "both", "arr", "usage"]),
+        ("(arr > 25000 and usage > 5) sustained 3 months", ["lasts", "both", "arr", "usage"]),
+        # one condition less
+        ("arr > 25000 sustained 2 fiscal_quarters", ["lasts", "arr"]),
+        # no longer lasting, or its opposite
+        ("(arr > 25000 and usage > 5)", ["both", "arr", "usage"]),
+        ("not (arr > 25000 and usage > 5)", ["n1", "both", "arr", "usage"]),
+    ],
+)
+def test_node_inside_sustained_keeps_its_id_through_an_edit(lasting, ids):
+    text = f"employees >= 200 or ({lasting}) or signal(hiring) at_least 5 within 30 days or on_list(key_logos)"
+
+    edited = _parse(text, previous=read(LASTING))
+
+    assert [node.id for node in walk(edited.root)] == ["root", "size", *ids, "jobs", "logo"]

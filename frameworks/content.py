@@ -1,6 +1,6 @@
 """From what a person or a file sent to a body that can be stored: typed, checked, in its one spelling."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Bodies, Definition
 from frameworks.errors import InvalidError
 from frameworks.models import Attribute, Kind, PartBody
-from frameworks.parts import PartError, PartSchema, level_digests, parse_part, to_body
+from frameworks.parts import Issue, PartError, PartSchema, level_digests, parse_part, to_body
 from frameworks.parts.data_source import DataSource, derived_problems
 from frameworks.parts.segment import Segment
 
@@ -42,15 +42,23 @@ class Content:
         )
 
 
+class RefusedContentError(InvalidError):
+    """A body that cannot be stored; `issues` name every place in it."""
+
+    def __init__(self, key: str, issues: Iterable[Issue]) -> None:
+        self.issues = list(issues)
+        super().__init__(f"{issue.pointer or key}: {issue.message}" for issue in self.issues)
+
+
 def checked(kind: str, key: str, body: object, definition: Definition) -> Content:
     """The content of one part; rules are read with the attributes and dimensions of `definition`.
 
-    Raises InvalidError with every problem, each naming the place.
+    Raises RefusedContentError with every problem, each naming the place.
     """
     try:
         schema = parse_part(kind, key, body)
     except PartError as error:
-        raise InvalidError(f"{issue.pointer or key}: {issue.message}" for issue in error.issues) from error
+        raise RefusedContentError(key, error.issues) from error
     if isinstance(schema, Segment):
         plain = to_body(schema)
         _read_rules(key, schema, plain, definition)
@@ -66,16 +74,16 @@ def checked(kind: str, key: str, body: object, definition: Definition) -> Conten
 
 def _read_rules(key: str, schema: Segment, plain: dict[str, Any], definition: Definition) -> None:
     """Put each criteria document in canonical form into `plain`."""
-    problems = [f"/parent: {problem}" for problem in definition.parent_problems(key, schema)]
+    issues = [Issue("/parent", "parent", problem) for problem in definition.parent_problems(key, schema)]
     for at, document in schema.documents():
         try:
             criteria = definition.criteria_of(schema.dimension, document)
         except CriteriaError as error:
-            problems += [f"{at}{problem.pointer}: {problem.message}" for problem in error.problems]
+            issues += [Issue(at + problem.pointer, problem.code, problem.message) for problem in error.problems]
         else:
             _put(plain, at, criteria.document())
-    if problems:
-        raise InvalidError(problems)
+    if issues:
+        raise RefusedContentError(key, issues)
 
 
 def _put(plain: Any, at: str, document: dict[str, Any]) -> None:

@@ -88,7 +88,14 @@ def compile_definition(definition: Definition) -> FrameworkPlan:
         key: (next(numbers), {short: next(numbers) for short in body.segments})
         for key, body in definition.dimensions.items()
     }
-    return _compiled(0, 0, definition, ordered_dimensions(definition, identities))
+    return compile_unstored(0, definition, identities)
+
+
+def compile_unstored(
+    framework_id: int, definition: Definition, identities: Mapping[str, tuple[int, Mapping[str, int]]]
+) -> FrameworkPlan:
+    """Compile parts that are no stored version, to compare with what is stored; `identities` as below."""
+    return _compiled(0, framework_id, definition, ordered_dimensions(definition, identities))
 
 
 def _compiled(

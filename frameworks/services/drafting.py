@@ -11,6 +11,7 @@ from django.db import transaction
 from frameworks.content import Content, PartId, checked, checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
+from frameworks.exchange.templates import TemplateError, load_template
 from frameworks.governed import governed
 from frameworks.models import (
     Confirmation,
@@ -22,7 +23,6 @@ from frameworks.models import (
     PartBody,
     User,
 )
-from frameworks.parts.templates import TemplateError, load_template
 from frameworks.querysets import assumed
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import ensure_identities
@@ -41,6 +41,13 @@ def create_framework(
     `template` None starts with the name alone. Raises InvalidError (name, slug, unknown template).
     """
     require_permission(actor, "edit_draft", to="start a framework")
+    framework = new_framework(name, slug)
+    contents = checked_all(_first_bodies(framework.name, template))
+    return found_framework(framework, contents=contents, template=template, actor=actor, at=at, source=source)
+
+
+def new_framework(name: str, slug: str) -> Framework:
+    """A framework that is not saved yet. Raises InvalidError where name or slug cannot be."""
     framework = Framework(name=name.strip(), slug=slug)
     if slug == "new":
         raise InvalidError(["The address “new” is taken by a page: choose another one."])
@@ -48,7 +55,13 @@ def create_framework(
         framework.full_clean(exclude=["active_version"])
     except ValidationError as error:
         raise InvalidError(error.messages) from error
-    contents = checked_all(_first_bodies(framework.name, template))
+    return framework
+
+
+def found_framework(
+    framework: Framework, *, contents: Sequence[Content], template: str | None, actor: User, at: datetime, source: str
+) -> FrameworkVersion:
+    """Save a new framework with these contents as its draft v0. The caller has asked for the permission."""
     with governed("framework.created", actor=actor, target=framework, at=at) as act:
         framework.save()
         version = FrameworkVersion.objects.create(framework=framework, number=0, author=actor)

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from frameworks.errors import InvalidError, NotAllowedError
+from frameworks.exchange.templates import Template, list_templates
 from frameworks.forms import FrameworkForm
 from frameworks.models import Framework, FrameworkVersion
-from frameworks.parts.templates import Template, list_templates
 from frameworks.querysets import with_counts
 from frameworks.services.drafting import create_framework, start_draft
 from frameworks.views.answers import act, person, refused

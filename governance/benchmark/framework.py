@@ -7,8 +7,8 @@ from typing import Any
 
 from frameworks.content import checked_all
 from frameworks.definition import definition_of
+from frameworks.exchange.templates import read_template
 from frameworks.models import Framework, FrameworkVersion, User
-from frameworks.parts.templates import read_template
 from frameworks.services.catalog import bring_live
 from frameworks.services.drafting import write_contents
 

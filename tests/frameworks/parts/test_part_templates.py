@@ -4,9 +4,9 @@ import pytest
 
 from frameworks.criteria.parsing import parse_criteria
 from frameworks.criteria.types import AttributeType
+from frameworks.exchange.templates import TemplateError, list_templates, load_template, read_template
 from frameworks.parts import KINDS, parse_part
 from frameworks.parts.segment import attributes_used
-from frameworks.parts.templates import TemplateError, list_templates, load_template, read_template
 
 SLUGS = ["firmographic_value"]
 
@@ -114,14 +114,14 @@ def test_template_that_is_not_there_is_named(slug):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title: [", "x: while parsing"),
+        ("title: [", "x: Line 2, column 1"),
         ("title: a\ntitle: b", "'title' occurs twice"),
         ("- a", "a template has"),
         ("{title: a, description: b, parts: [1]}", "kind, then key"),
-        ("{title: a, description: b, parts: {verse: {}}}", "no kind of part: verse"),
+        ("{title: a, description: b, parts: {verse: {}}}", "no kind of part verse"),
         ("{title: a, description: b, parts: {term: {arr: {label: ARR}}}}", "/term/arr/wording: This is needed"),
         ("{title: a, description: b, parts: {term: {arr: 1.5}}}", "/term/arr"),
-        ("{title: a, description: b, parts: {segment: {a/b: {rules: [5]}}}}", "/segment/a/b"),
+        ("{title: a, description: b, parts: {segment: {a/b: {rules: [5]}}}}", "/parts/segment/a/b/rules/0"),
     ],
 )
 def test_file_that_is_no_template_is_refused_with_its_place(text, message):

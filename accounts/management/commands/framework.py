@@ -1,0 +1,152 @@
+"""`manage.py framework export | plan | apply | diff`: frameworks as code (docs/framework-as-code.md).
+
+`plan` and `diff` end with 0 when there is no difference, 2 when there is one and 1 when something was refused, as
+`terraform plan -detailed-exitcode` does.
+"""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.evaluation.impact import Flow, impact_of
+from accounts.models import Account
+from frameworks.definition import Definition, bodies_of
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.exchange.format import PartId
+from frameworks.models import Contribution, Framework, User
+from frameworks.parts.diff import PartChange, diff_parts
+from frameworks.parts.materiality import highest_materiality
+from frameworks.services import exchange
+
+DIFFERENT: Final = 2
+_SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
+_VERSION_HELP: Final = "a version's number, active, or draft for the newest draft"
+_ENDS: Final = {"": "Unassigned", "+": "(not assigned yet)"}
+
+
+class Command(BaseCommand):
+    help = "A framework as a YAML file: write it, see what an edited one would change, make a draft of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        export = actions.add_parser("export", help="write a version as YAML")
+        export.add_argument("framework", nargs="?", help="its address; the only one there is when absent")
+        export.add_argument("--version", dest="of_version", metavar="VERSION", help=_VERSION_HELP)
+        export.add_argument("--out", type=Path, help="the file to write; standard output when absent")
+        plan = actions.add_parser("plan", help="say what a file would change, and for how many accounts")
+        plan.add_argument("file", type=Path)
+        apply = actions.add_parser("apply", help="make a draft of a file; nothing becomes active by it")
+        apply.add_argument("file", type=Path)
+        apply.add_argument("--by", required=True, metavar="EMAIL", help="who contributes it, and may not sign it")
+        diff = actions.add_parser("diff", help="what differs between two versions or files")
+        diff.add_argument("before", help=f"{_VERSION_HELP}, or a file ending in .yaml")
+        diff.add_argument("after", help="the same")
+        diff.add_argument("--framework", help="whose versions; the only one there is when absent")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except InvalidError as error:
+            raise CommandError("\n".join(error.problems)) from error
+        except (ConflictError, NotAllowedError) as error:
+            raise CommandError(str(error)) from error
+
+    def _export(self, options: Mapping[str, Any]) -> None:
+        version = exchange.version_named(exchange.framework_named(options["framework"]), options["of_version"])
+        text = exchange.export_version(version)
+        if options["out"] is None:
+            self.stdout.write(text, ending="")
+            return
+        options["out"].write_text(text, encoding="utf-8")
+        self.stdout.write(f"{version.framework.slug} {version} is in {options['out']}.")
+
+    def _plan(self, options: Mapping[str, Any]) -> None:
+        plan = exchange.plan_file(_text_of(options["file"]))
+        if plan.base is not None and not plan.changes:
+            self.stdout.write("no changes")
+            return
+        self._introduce(plan)
+        self._say_changes(plan.changes)
+        self._say_impact(Definition(plan.bodies), plan.framework)
+        sys.exit(DIFFERENT)
+
+    def _introduce(self, plan: exchange.FilePlan) -> None:
+        if plan.base is None:
+            self.stdout.write(f"There is no framework {plan.file.framework} yet: the file would start it.")
+            return
+        self.stdout.write(f"Compared with {plan.file.framework} {plan.base} ({plan.base.standing.lower()}).")
+        if (active := plan.overtaken_by) is not None:
+            self.stdout.write(f"{active} is active since: the file cannot be applied. Export {active} and start there.")
+
+    def _apply(self, options: Mapping[str, Any]) -> None:
+        actor = User.objects.filter(email__iexact=options["by"]).first()
+        if actor is None:
+            raise CommandError(f"Nobody here has the e-mail address {options['by']}.")
+        version, is_new = exchange.apply_file(
+            text=_text_of(options["file"]), actor=actor, at=timezone.now(), source=Contribution.Source.IMPORT
+        )
+        named = f"{version.framework.slug} {version}"
+        if is_new:
+            self.stdout.write(f"{named} is a draft with the content of the file, contributed by {actor}.")
+        else:
+            self.stdout.write(f"no changes: {named} ({version.standing.lower()}) says the same.")
+
+    def _diff(self, options: Mapping[str, Any]) -> None:
+        before, after = (self._bodies(options[side], options["framework"]) for side in ("before", "after"))
+        changes = diff_parts(before, after)
+        if not changes:
+            self.stdout.write("no changes")
+            return
+        self._say_changes(changes)
+        sys.exit(DIFFERENT)
+
+    def _bodies(self, named: str, framework: str | None) -> Mapping[PartId, Mapping[str, Any]]:
+        if named.endswith((".yaml", ".yml")):
+            return exchange.plan_file(_text_of(Path(named))).bodies
+        return bodies_of(exchange.version_named(exchange.framework_named(framework), named))
+
+    def _say_changes(self, changes: list[PartChange]) -> None:
+        level = highest_materiality(changes)
+        number = "1 part differs" if len(changes) == 1 else f"{len(changes):,} parts differ"
+        self.stdout.write(f"\n{number}; the highest level is {level}.")
+        for change in changes:
+            self.stdout.write(f"  {_SIGNS[change.change]} {change.label} [{change.level}]")
+            for field in change.fields:
+                self.stdout.write(f"      {field.text}")
+
+    def _say_impact(self, definition: Definition, framework: Framework | None) -> None:
+        accounts = Account.objects.count()
+        if not accounts:
+            self.stdout.write("\nThere are no accounts that it could move.")
+            return
+        try:
+            flows = impact_of(definition=definition, framework=framework, as_of=timezone.now())
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"\nOf {accounts:,} accounts, as they are now:")
+        for key, body in sorted(definition.dimensions.items()):
+            self._say_moves(body.label, {flow: moved for flow, moved in flows.items() if flow[0] == key})
+
+    def _say_moves(self, label: str, flows: Mapping[Flow, int]) -> None:
+        moved = sum(flows.values())
+        self.stdout.write(f"  {label}: {moved:,} would move" if moved else f"  {label}: nobody would move")
+        for (_, was, now), accounts in _largest_first(flows):
+            self.stdout.write(f"    {_ENDS.get(was, was)} → {_ENDS.get(now, now)}: {accounts:,}")
+
+
+def _largest_first(flows: Mapping[Flow, int]) -> Iterable[tuple[Flow, int]]:
+    return sorted(flows.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not UTF-8: byte {error.start + 1:,}.") from error
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error

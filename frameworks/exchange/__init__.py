@@ -1,0 +1,1 @@
+"""Frameworks as text: one YAML file with every part, for version control, templates and other installations."""

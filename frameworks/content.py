@@ -64,9 +64,9 @@ def checked(kind: str, key: str, body: object, definition: Definition) -> Conten
         _read_rules(key, schema, plain, definition)
         schema = parse_part(kind, key, plain)
     if isinstance(schema, DataSource):
-        problems = list(derived_problems(key, schema, definition.data_sources))
+        problems = [problem.partition(": ") for problem in derived_problems(key, schema, definition.data_sources)]
         if problems:
-            raise InvalidError(problems)
+            raise RefusedContentError(key, [Issue(at, "derived", message) for at, _, message in problems])
     plain = to_body(schema)
     digests = level_digests(kind, plain)
     return Content(kind, key, schema, plain, digests["cosmetic"], digests["operational"], digests["semantic"])

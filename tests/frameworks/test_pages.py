@@ -247,7 +247,7 @@ def test_every_kind_can_be_edited_as_yaml(company: Company, login: Any) -> None:
     bomb = page.post(address, {"digest": digest, "text": "a: &a [x, x]\nb: [*a, *a]"})
     right = page.post(address, {"digest": digest, "text": "label: Tier\nsegments: [enterprise, smb]"})
 
-    assert (wrong.status_code, "Line 1" in text(wrong)) == (422, True)
+    assert (wrong.status_code, "Line 2, column 1" in text(wrong)) == (422, True)
     assert (bomb.status_code, "aliases are not allowed" in text(bomb)) == (422, True)
     assert right.status_code == 302
     assert company.body("dimension", "tier")["label"] == "Tier"

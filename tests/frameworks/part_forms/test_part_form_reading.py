@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
+from frameworks.exchange.templates import list_templates
 from frameworks.part_forms.form import PartForm, schema_of
 from frameworks.part_forms.merging import differences, merged
 from frameworks.part_forms.nodes import Node, build
@@ -12,7 +13,6 @@ from frameworks.part_forms.reading import read_body
 from frameworks.part_forms.shapes import shapes_of
 from frameworks.parts import KINDS, body_digest
 from frameworks.parts.policy import POLICIES
-from frameworks.parts.templates import list_templates
 
 PARTS = [part for template in list_templates() for part in template.parts if part[0] != "segment"]
 

@@ -15,6 +15,7 @@ a third of its time and a run 6 % of it. The stored row is joined here only for 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count

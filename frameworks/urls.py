@@ -39,6 +39,7 @@ urlpatterns = [
     path("frameworks/<slug:slug>/draft/", frameworks.draft_start, name="draft_start"),
     path("frameworks/<slug:slug>/v<int:number>/", include(version_patterns)),
     path("mentions/", discussion.my_mentions, name="my_mentions"),
+    path("schemas/criteria.json", parts.criteria_schema, name="criteria_schema"),
     path("schemas/parts/<slug:kind>.json", parts.part_schema, name="part_schema"),
     path("sign-off/", signing.my_signing, name="my_signing"),
 ]

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from frameworks.criteria.ast import json_schema as criteria_json_schema
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import definition_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
@@ -70,6 +71,13 @@ def part_schema(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404("There is no such kind of part.")
     address = request.build_absolute_uri(reverse("frameworks:part_schema", args=[kind]))
     return JsonResponse({**json_schema(kind), "$id": address}, json_dumps_params={"indent": 2})
+
+
+@require_GET
+def criteria_schema(request: HttpRequest) -> HttpResponse:
+    """The JSON Schema of a rule's criteria, for editors; open to everyone like those of parts."""
+    address = request.build_absolute_uri(reverse("frameworks:criteria_schema"))
+    return JsonResponse({**criteria_json_schema(), "$id": address}, json_dumps_params={"indent": 2})
 
 
 def _edit(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> HttpResponse:

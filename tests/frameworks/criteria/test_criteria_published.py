@@ -35,3 +35,10 @@ def test_example_of_the_documentation_is_the_same_rule_in_both_forms():
 
     assert rule.document() == document
     assert typed.document() == document
+
+
+def test_schema_is_served_to_everyone(db, client):
+    found = client.get("/schemas/criteria.json").json()
+
+    assert found.pop("$id").endswith("/schemas/criteria.json")
+    assert found == json_schema()

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from frameworks.parts import KINDS, SCHEMAS, PartError, json_schema, parse_body, parse_part, to_body
+from frameworks.parts import KINDS, SCHEMAS, PartError, json_schema, level_digests, parse_body, parse_part, to_body
 from frameworks.parts.base import MATERIALITY
+from frameworks.parts.data_source import derived_problems
 from frameworks.parts.policy import POLICIES, SignoffPolicy
 from frameworks.parts.segment import Segment, attributes_used
 from tests.frameworks.parts.bodies import BODIES
@@ -53,6 +54,11 @@ def test_json_schema_is_published_with_materiality(kind):
     assert '"additionalProperties": false' in published
 
 
+def derived(data_type, **fields):
+    scale = {"scale": 2} if data_type == "decimal" else {}
+    return {"label": "x", "data_type": data_type, **scale, "derived": fields}
+
+
 REFUSED = [
     ("term", {"wording": "x"}, "/label", "missing"),
     ("term", {"label": "x", "wording": "y", "colour": "red"}, "/colour", "extra_forbidden"),
@@ -89,6 +95,21 @@ REFUSED = [
     ("data_source", {"label": "x", "data_type": "text", "scale": 2}, "", "type_detail"),
     ("data_source", {"label": "x", "data_type": "choice"}, "", "type_detail"),
     ("data_source", {"label": "x", "data_type": "regex"}, "/data_type", "literal_error"),
+    ("data_source", derived("integer", kind="ratio", of=["a", "b"]), "", "derived"),
+    ("data_source", derived("decimal", kind="age_days", of=["a"]), "", "derived"),
+    ("data_source", derived("decimal", kind="ratio", of=["a"]), "/derived", "derived"),
+    ("data_source", derived("decimal", kind="growth", of=["a"]), "/derived", "derived"),
+    ("data_source", derived("decimal", kind="ratio", of=["a", "b"], grain="month", periods=1), "/derived", "derived"),
+    (
+        "data_source",
+        derived("decimal", kind="growth", of=["a"], grain="month", periods=13),
+        "/derived/periods",
+        "less_than_equal",
+    ),
+    ("data_source", {**derived("decimal", kind="ratio", of=["a", "b"]), "freshness_days": 5}, "", "derived"),
+    ("meta", {"name": "n", "company": "c", "exchange_rates": {"EUR": "0"}}, "/exchange_rates/EUR", "rate"),
+    ("meta", {"name": "n", "company": "c", "exchange_rates": {"EUR": "1,08"}}, "/exchange_rates/EUR", "decimal"),
+    ("meta", {"name": "n", "company": "c", "exchange_rates": {"USD": "1"}}, "", "own_currency"),
 ]
 
 
@@ -199,3 +220,64 @@ def test_attributes_used_are_those_of_every_leaf():
 
     assert isinstance(segment, Segment)
     assert attributes_used(segment) == {"employee_count", "arr"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("meta", {"name": "n", "company": "c", "exchange_rates": {"EUR": "1.08", "JPY": "0.0067"}}),
+        ("data_source", derived("decimal", kind="growth", of=["arr"], grain="fiscal_quarter", periods=4)),
+        ("data_source", {"label": "Tech", "data_type": "tags"}),
+        ("data_source", {"label": "Regions", "data_type": "tags", "choices": [{"id": "emea", "label": "EMEA"}]}),
+    ],
+)
+def test_body_is_written_as_it_was_given(kind, body):
+    written = to_body(parse_body(kind, body))
+
+    assert {name: written[name] for name in body} == body
+    assert len(level_digests(kind, written)) == 3
+
+
+SOURCES = {
+    key: parse_body("data_source", body)
+    for key, body in {
+        "arr": {"label": "ARR", "data_type": "money", "scale": 2, "currency": "USD"},
+        "cost": {"label": "Cost", "data_type": "money", "scale": 2, "currency": "EUR"},
+        "seats": {"label": "Seats", "data_type": "integer"},
+        "signed_on": {"label": "Signed on", "data_type": "date"},
+        "each": derived("decimal", kind="ratio", of=["arr", "seats"]),
+    }.items()
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "problems"),
+    [
+        (derived("decimal", kind="ratio", of=["arr", "seats"]), []),
+        (derived("integer", kind="age_days", of=["signed_on"]), []),
+        (
+            derived("decimal", kind="ratio", of=["made", "nobody"]),
+            [
+                "/derived/of/0: An attribute cannot be derived from itself.",
+                "/derived/of/1: There is no data source 'nobody'.",
+            ],
+        ),
+        (
+            derived("decimal", kind="ratio", of=["each", "signed_on"]),
+            [
+                "/derived/of/0: x is itself derived: name the stored attributes it comes from.",
+                "/derived/of/1: ratio needs a number; Signed on is date.",
+            ],
+        ),
+        (
+            derived("integer", kind="difference", of=["seats", "arr"]),
+            ["/derived/of/1: A difference has the type and currency of both its attributes; ARR has another."],
+        ),
+        (
+            derived("integer", kind="age_days", of=["seats"]),
+            ["/derived/of/0: age_days needs a date; Seats is integer."],
+        ),
+    ],
+)
+def test_attribute_is_derived_from_stored_ones_that_fit(body, problems):
+    assert list(derived_problems("made", parse_body("data_source", body), SOURCES)) == problems

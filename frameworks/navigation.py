@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
-from frameworks.models import Framework, User
+from frameworks.models import Framework, FrameworkVersion, User
 from frameworks.querysets import mentions_waiting_for
 from frameworks.roles import roles_of
 
@@ -80,6 +80,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": SimpleLazyObject(lambda: _groups_for(request)),
         "nav_place": SimpleLazyObject(lambda: _framework_in_force(request)),
+        "nav_emergencies": SimpleLazyObject(lambda: _emergencies(request)),
         "nav_role": SimpleLazyObject(lambda: _role_of(request)),
         "palette_url": _url("governance:palette"),
         "theme": theme if theme in THEMES else "",
@@ -134,6 +135,16 @@ def _framework_in_force(request: HttpRequest) -> Framework | None:
     if not request.user.is_authenticated:
         return None
     return Framework.objects.select_related("active_version").order_by("name", "pk").first()
+
+
+def _emergencies(request: HttpRequest) -> list[FrameworkVersion]:
+    """Versions in force that nobody has ratified yet: every page says so. One query."""
+    if not request.user.is_authenticated:
+        return []
+    rows = FrameworkVersion.objects.filter(
+        state=FrameworkVersion.State.ACTIVATED, is_emergency=True, ratified_at=None, superseded_at=None
+    )
+    return list(rows.select_related("framework", "base_version").order_by("pk"))
 
 
 def _role_of(request: HttpRequest) -> str:

@@ -64,13 +64,24 @@ class Item:
 
 
 class SigningPage:
-    """The items of one signer, open and answered."""
+    """The items of one signer, open and answered; `hand` is whoever signs, another one under a delegation."""
 
-    def __init__(self, version: FrameworkVersion, user: User, at: datetime) -> None:
+    def __init__(self, version: FrameworkVersion, user: User, at: datetime, *, hand: User | None = None) -> None:
         self.version = version
         self.user = user
+        self.hand = hand or user
         self.standings_of = Standings(version, at)
         self.manifest: Manifest = self.standings_of.manifest
+
+    @property
+    def is_for_another(self) -> bool:
+        return self.hand.pk != self.user.pk
+
+    @property
+    def impact_digest(self) -> str:
+        """The figures that are part of what is signed here; empty where none are asked or recorded."""
+        asks = any(item.requirement.includes_impact for item in self.items)
+        return self.standings_of.impact.digest if asks else ""
 
     @cached_property
     def document(self) -> Document:
@@ -90,7 +101,7 @@ class SigningPage:
     @cached_property
     def waiting(self) -> list[RequirementStanding]:
         """What this person can still answer: terms first, then the rest in the policy's order."""
-        if self.version.state != FrameworkVersion.State.IN_REVIEW:
+        if self.version.state != FrameworkVersion.State.IN_REVIEW and not self.version.awaits_ratification:
             return []
         found = [each for each in self.standings if any(person.pk == self.user.pk for person in each.missing)]
         return sorted(found, key=lambda each: each.requirement.part_kind != Kind.TERM)

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from frameworks.views import discussion, frameworks, parts, signing, versions
+from frameworks.views import discussion, frameworks, governing, parts, signing, versions
 
 app_name = "frameworks"
 
@@ -25,6 +25,11 @@ version_patterns = [
     path("reject/", versions.version_return, {"to": "reject"}, name="version_reject"),
     path("sign/", signing.signing, name="signing"),
     path("sign/<int:requirement>/withdraw/", signing.signing_withdraw, name="signing_withdraw"),
+    path("recertify/", governing.version_recertify, name="version_recertify"),
+    path("schedule/", governing.version_schedule, name="version_schedule"),
+    path("unschedule/", governing.version_unschedule, name="version_unschedule"),
+    path("rebase/", governing.version_rebase, name="version_rebase"),
+    path("rollback/", governing.version_rollback, name="version_rollback"),
     path("manifest/", signing.signing_manifest, name="signing_manifest"),
     path("new/<slug:kind>/", parts.part_new, name="part_new"),
     path("edit/<slug:kind>/<path:key>/", parts.part_edit, name="part_edit"),
@@ -42,4 +47,6 @@ urlpatterns = [
     path("schemas/criteria.json", parts.criteria_schema, name="criteria_schema"),
     path("schemas/parts/<slug:kind>.json", parts.part_schema, name="part_schema"),
     path("sign-off/", signing.my_signing, name="my_signing"),
+    path("sign-off/delegations/", governing.delegations, name="delegations"),
+    path("sign-off/delegations/<uuid:uuid>/end/", governing.delegation_end, name="delegation_end"),
 ]

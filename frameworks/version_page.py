@@ -17,9 +17,11 @@ from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.parts.diff import FieldChange, PartChange, diff_parts
 from frameworks.parts.wording import humanise
 from frameworks.querysets import assumed, threads_on
+from frameworks.recertification import Recertification, recertifications
 from frameworks.services.activation import blockers_of
 from frameworks.services.review import plan_requirements, submission_problems
 from frameworks.standing import RequirementStanding, Standings
+from frameworks.transitions import UNDER_WAY
 
 State = FrameworkVersion.State
 RAIL = (
@@ -240,6 +242,33 @@ class VersionPage:
     def _about(self, part: PartId) -> list[RequirementStanding]:
         return self._standings_by_part.get(part, [])
 
+    @cached_property
+    def recurring(self) -> list[Recertification]:
+        """What has to be signed again on the version in force, as far as it is open."""
+        if not self.version.is_active:
+            return []
+        return [each for each in recertifications(self.version, self.at) if each.is_open]
+
+    @property
+    def is_stale_base(self) -> bool:
+        """Whether another version became active since this one was drafted; it can be rebased."""
+        is_open = self.version.state == State.DRAFT or self.version.state in UNDER_WAY
+        return is_open and self.version.base_version_id != self.version.framework.active_version_id
+
+    @property
+    def may_declare_emergency(self) -> bool:
+        is_open = self.version.state in (State.DRAFT, State.IN_REVIEW) and not self.is_stale_base
+        in_force = self.version.framework.active_version_id
+        return bool(is_open and in_force and not self.to_confirm_first and self.may("activate_emergency"))
+
+    @property
+    def to_confirm_first(self) -> bool:
+        return self.version.state == State.DRAFT and self.has_assumed_gate
+
+    @property
+    def open_count(self) -> int:
+        return sum(line["state"] != "met" for line in self.requirement_lines)
+
     @property
     def may_request_changes(self) -> bool:
         asked = any(self.user.pk in pool for pool in self.standings_of.pools.values())
@@ -265,7 +294,7 @@ class VersionPage:
 
     @cached_property
     def my_open(self) -> list[RequirementStanding]:
-        if self.version.state != State.IN_REVIEW:
+        if self.version.state != State.IN_REVIEW and not self.version.awaits_ratification:
             return []
         return [standing for standing in self.standings if self.is_asked(standing)]
 

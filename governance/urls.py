@@ -15,6 +15,11 @@ urlpatterns = [
     path("requests/<uuid:uuid>/revoke/", requests.override_revoke, name="override_revoke"),
     path("accounts/<uuid:uuid>/override/", requests.override_request, name="override_request"),
     path("frameworks/<slug:slug>/v<int:number>/activate/", activation.activate_version, name="activate_version"),
+    path(
+        "frameworks/<slug:slug>/v<int:number>/emergency/",
+        activation.activate_in_emergency,
+        name="activate_in_emergency",
+    ),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),

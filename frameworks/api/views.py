@@ -135,7 +135,7 @@ class FrameworkVersionDetail(ApiView):
     def get(self, request: Request, uuid: UUID) -> Response:
         parts = Prefetch("parts", Part.objects.order_by("kind", "key"))
         version = (
-            FrameworkVersion.objects.select_related("framework", "base_version")
+            FrameworkVersion.objects.select_related("framework", "base_version", "rollback_of")
             .prefetch_related(parts)
             .filter(uuid=uuid)
             .first()

@@ -5,16 +5,18 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from frameworks import panels
-from frameworks.authentication import fresh_proof, proof
+from frameworks.authentication import proof, ways_to_prove
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
-from frameworks.models import FrameworkVersion, Requirement, Signoff
+from frameworks.models import FrameworkVersion, Requirement, Signoff, User
 from frameworks.querysets import asked_of
+from frameworks.recertification import open_recertifications
+from frameworks.services.delegation import principals_of
 from frameworks.services.signing import Answer, sign, withdraw_signoff
 from frameworks.signing_page import Item, SigningPage
 from frameworks.views.answers import act, person, refused
@@ -26,20 +28,28 @@ DECISIONS = {"yes": Signoff.Decision.APPROVE, "no": Signoff.Decision.REJECT}
 @login_required
 @require_GET
 def my_signing(request: HttpRequest) -> HttpResponse:
-    """What waits for this person's signature, oldest first."""
+    """What waits for this person's signature, oldest first; what they may sign for others; what recurs."""
     user, at = person(request), timezone.now()
     asked = FrameworkVersion.objects.filter(pk__in=asked_of(user, at).order_by().values("version"))
-    versions = asked.select_related("framework", "author").order_by("submitted_at", "pk")
-    pages = [page for version in versions if (page := SigningPage(version, user, at)).waiting]
-    return render(request, "frameworks/my_signing.html", {"pages": pages})
+    versions = list(asked.select_related("framework__active_version", "author").order_by("submitted_at", "pk"))
+    signers = [user, *principals_of(user, at)]
+    pages = [
+        page
+        for version in versions
+        for signer in signers
+        if (page := SigningPage(version, signer, at, hand=user)).waiting
+    ]
+    due = [each for each in open_recertifications(at) if any(one.pk == user.pk for one in each.missing)]
+    return render(request, "frameworks/my_signing.html", {"pages": pages, "due": due})
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def signing(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """`?for=` names the person in whose place a delegate signs."""
     version = version_or_404(slug, number)
     if request.method != "POST":
-        return _show(request, SigningPage(version, person(request), timezone.now()))
+        return _show(request, _page(request, version, timezone.now()))
     try:
         return _sign(request, version)
     except StaleSignoffError as error:
@@ -48,23 +58,40 @@ def signing(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         return refused(request, error, back=request.path)
 
 
+def _page(request: HttpRequest, version: FrameworkVersion, at: datetime) -> SigningPage:
+    user = person(request)
+    return SigningPage(version, _principal(request, at) or user, at, hand=user)
+
+
+def _principal(request: HttpRequest, at: datetime) -> User | None:
+    """The person for whom this page is signed, if it is another one; 404 where nobody of that name asked."""
+    wanted = request.GET.get("for", "")
+    if not wanted:
+        return None
+    found = next((each for each in principals_of(person(request), at) if str(each.uuid) == wanted), None)
+    if found is None:
+        raise Http404("Nobody has asked you to sign in their place at this time.")
+    return found
+
+
 def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
     at, user = timezone.now(), person(request)
-    answers = _answers(request)
-    proven = proof(request, request.POST.get("password", ""), at)
+    principal = _principal(request, at)
+    answers = answers_of(request)
+    proven = proof(request, at)
     if proven is None:
-        given = request.POST.get("password")
-        problem = "This is not your password." if given else "Give your password: it signs all of them at once."
-        return _again(request, version, at, [problem])
+        return _again(request, version, at, [not_proven(request)])
     method, moment = proven
     try:
         rows = sign(
             version=version,
             decisions=list(answers.values()),
             signer=user,
+            on_behalf_of=principal,
             authentication=method,
             authenticated_at=moment,
             at=at,
+            impact_digest=request.POST.get("impact", ""),
         )
     except InvalidError as error:
         return _again(request, version, at, error.problems)
@@ -72,14 +99,25 @@ def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
     return redirect("frameworks:signing_manifest", slug=version.framework.slug, number=version.number)
 
 
+def not_proven(request: HttpRequest) -> str:
+    """What to say when the form's password or code was missing or wrong."""
+    if request.POST.get("code"):
+        return "This code is not right, or was used already."
+    if request.POST.get("password"):
+        return "This is not your password."
+    return "Give your password or a code: it signs all of them at once."
+
+
 def _thanks(version: FrameworkVersion, count: int) -> str:
     signed = f"{count} decision{'' if count == 1 else 's'} signed." if count else "You had signed all of this already."
     if version.state == FrameworkVersion.State.APPROVED:
         return f"{signed} Yours was the last one needed: v{version.number} is approved."
+    if version.is_emergency and version.ratified_at:
+        return f"{signed} Yours was the last one needed: v{version.number} is ratified."
     return signed
 
 
-def _answers(request: HttpRequest) -> dict[int, Answer]:
+def answers_of(request: HttpRequest) -> dict[int, Answer]:
     """What the form says, by requirement id: only points that were answered."""
     found = {}
     for name, value in request.POST.items():
@@ -92,14 +130,14 @@ def _answers(request: HttpRequest) -> dict[int, Answer]:
 
 
 def _again(request: HttpRequest, version: FrameworkVersion, at: datetime, problems: list[str]) -> HttpResponse:
-    page = SigningPage(version, person(request), at)
+    page = _page(request, version, at)
     _keep_answers(request, page)
     return _show(request, page, problems=problems, status=422)
 
 
 def _stale(request: HttpRequest, version: FrameworkVersion, error: StaleSignoffError) -> HttpResponse:
     """409: what changed since the page was opened, with the other answers kept in the form, not signed."""
-    page = SigningPage(version, person(request), timezone.now())
+    page = _page(request, version, timezone.now())
     current = _keep_answers(request, page)
     seen = {
         item.pk: request.POST.get(f"seen-{posted}", "")
@@ -112,7 +150,7 @@ def _stale(request: HttpRequest, version: FrameworkVersion, error: StaleSignoffE
 
 def _keep_answers(request: HttpRequest, page: SigningPage) -> Mapping[int, Item]:
     """Put the posted answers back into the form; the items of today by the id that was posted."""
-    posted = _answers(request)
+    posted = answers_of(request)
     asked = Requirement.objects.filter(version=page.version).in_bulk(list(posted))
     today = {(each.requirement.code, each.path): each for each in page.items}
     current = {}
@@ -141,7 +179,8 @@ def _show(
         "framework": page.version.framework,
         "problems": problems or [],
         "conflict": conflict,
-        "needs_password": fresh_proof(request, timezone.now()) is None,
+        "ways": ways_to_prove(request, timezone.now()),
+        "next": request.get_full_path(),
         "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if has_impact else [],
         "minutes": max(1, round(len(page.items) * 0.5)),
     }
@@ -153,9 +192,9 @@ def signing_withdraw(request: HttpRequest, slug: str, number: int, requirement: 
     """Take one's own decision back."""
     version, at = version_or_404(slug, number), timezone.now()
     asked = get_object_or_404(Requirement.objects.select_related("version__framework"), pk=requirement, version=version)
-    proven = proof(request, request.POST.get("password", ""), at)
+    proven = proof(request, at)
     if proven is None:
-        raise NotAllowedError("Taking a decision back needs your password, as signing does.")
+        raise NotAllowedError("Taking a decision back needs your password or a code, as signing does.")
     method, moment = proven
     withdraw_signoff(
         requirement=asked,

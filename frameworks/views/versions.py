@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from frameworks import panels
+from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
 from frameworks.document import PartText
 from frameworks.errors import InvalidError
@@ -39,7 +40,9 @@ PARTS_PER_SHEET = 60
 
 
 def version_or_404(slug: str, number: int) -> FrameworkVersion:
-    versions = FrameworkVersion.objects.select_related("framework__active_version", "base_version", "author")
+    versions = FrameworkVersion.objects.select_related(
+        *("framework__active_version", "base_version", "author", "rollback_of", "scheduled_by")
+    )
     return get_object_or_404(versions, framework__slug=slug, number=number)
 
 
@@ -92,7 +95,10 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         "may_comment": page.may("comment_version"),
         "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if not part else [],
         "side": panels.rendered(panels.VERSION_SIDE, request, page.version),
-        "activate_url": _activate_url(page.version),
+        "activate_url": _activation_url(page.version, "activate_version"),
+        "emergency_url": _activation_url(page.version, "activate_in_emergency"),
+        "ways": ways_to_prove(request, page.at),
+        "next": request.get_full_path(),
         "evidence_form": EvidenceForm(),
         "reason_form": ReasonForm(),
         "versions": page.version.framework.versions.order_by("-number")[:6],
@@ -105,11 +111,10 @@ def _sheet(request: HttpRequest, parts: list[PartText]) -> Page[PartText]:
     return Paginator(parts, PARTS_PER_SHEET).get_page(request.GET.get("page"))
 
 
-def _activate_url(version: FrameworkVersion) -> str:
+def _activation_url(version: FrameworkVersion, name: str) -> str:
     """Activation evaluates accounts, so it is a page of an app above; empty where that app is not installed."""
     try:
-        place = {"slug": version.framework.slug, "number": version.number}
-        return reverse("governance:activate_version", kwargs=place)
+        return reverse(f"governance:{name}", kwargs={"slug": version.framework.slug, "number": version.number})
     except NoReverseMatch:
         return ""
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
@@ -12,7 +12,9 @@ from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
 from frameworks.models import Framework, FrameworkVersion, User
 from frameworks.querysets import asked_of, mentions_waiting_for
+from frameworks.recertification import OPENS_BEFORE, open_recertifications
 from frameworks.roles import Role, roles_of
+from frameworks.services.delegation import principals_of
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest
@@ -60,18 +62,50 @@ class Step:
 
 def waiting_for(user: User, at: datetime) -> list[Item]:
     """Everything that waits for this person, oldest first."""
-    items = [*_signoffs(user, at), *_mentions(user), *_decisions(user), *_versions(user, at), *_held_runs(user)]
+    items = [
+        *_signoffs(user, at),
+        *_recertifications(user, at),
+        *_mentions(user),
+        *_decisions(user),
+        *_versions(user, at),
+        *_held_runs(user),
+    ]
     return sorted(items, key=lambda item: item.since)
 
 
 def _signoffs(user: User, at: datetime) -> Iterator[Item]:
-    """One line a version: its requirements are signed on one page, with one authentication."""
+    """One line a version and signer: its requirements are signed on one page, with one authentication."""
     versions = {row.version_id: row.version for row in asked_of(user, at)}
+    signers = [user, *principals_of(user, at)] if versions else []
     for version in versions.values():
         known = Standings(version, at)
-        mine = [each for each in known.all() if _is_awaited(each, user)]
-        if mine:
-            yield _signoff_item(version, mine, labels_of([each.requirement for each in mine], known.manifest))
+        standings = known.all()
+        for signer in signers:
+            if mine := [each for each in standings if _is_awaited(each, signer)]:
+                item = _signoff_item(version, mine, labels_of([each.requirement for each in mine], known.manifest))
+                yield item if signer.pk == user.pk else _for_another(item, signer)
+
+
+def _for_another(item: Item, signer: User) -> Item:
+    return replace(item, title=f"{item.title} for {signer.name}", url=f"{item.url}?for={signer.uuid}")
+
+
+def _recertifications(user: User, at: datetime) -> Iterator[Item]:
+    """What recurs on the version in force and waits for this person, from two weeks before it is due."""
+    for each in open_recertifications(at):
+        if all(person.pk != user.pk for person in each.missing):
+            continue
+        version = each.requirement.version
+        word = "Overdue since" if each.is_overdue else "Due on"
+        yield Item(
+            kind="signoff",
+            icon="calendar-repeat",
+            title=f"Sign {each.requirement.label} of {version.framework.name} again",
+            detail=f"{word} {each.due_at:%d %b %Y}, every {each.requirement.recertify_days} days, on {version}.",
+            url=reverse("frameworks:version_recertify", args=[version.framework.slug, version.number]),
+            asked_by="the sign-off policy",
+            since=min(each.due_at - OPENS_BEFORE, at),
+        )
 
 
 def _is_awaited(standing: RequirementStanding, user: User) -> bool:
@@ -85,7 +119,7 @@ def _signoff_item(version: FrameworkVersion, mine: list[RequirementStanding], la
     return Item(
         kind="signoff",
         icon="signature",
-        title=f"Sign {version} of {version.framework.name}",
+        title=f"{'Ratify' if version.awaits_ratification else 'Sign'} {version} of {version.framework.name}",
         detail=f"{count}: {', '.join(names[:3])}{more}",
         url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
         asked_by=version.author.name,
@@ -150,7 +184,8 @@ def _versions(user: User, at: datetime) -> Iterator[Item]:
             kind="version",
             icon="rocket",
             title=f"Activate {version} of {version.framework.name}",
-            detail="Every sign-off is there. Activation evaluates all accounts first and shows what would move.",
+            detail=version.state_reason
+            or "Every sign-off is there. Activation evaluates all accounts first and shows what would move.",
             url=reverse("frameworks:version_detail", args=[version.framework.slug, version.number]),
             asked_by=version.author.name,
             since=version.submitted_at or version.created_at,

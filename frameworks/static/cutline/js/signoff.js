@@ -8,7 +8,8 @@ if (form) {
   const open = form.querySelector('[data-signoff-open]');
   const next = form.querySelector('[data-signoff-next]');
   const submit = form.querySelector('[data-signoff-submit]');
-  const password = form.querySelector('[data-signoff-secret]');
+  // Any one of them is enough: the password, or a code of the authenticator app.
+  const secrets = [...form.querySelectorAll('[data-signoff-secret]')];
 
   const answer = (term) => term.querySelector('.yn input[type=radio]:checked')?.value || '';
   const reason = (term) => term.querySelector('.why textarea');
@@ -35,7 +36,7 @@ if (form) {
       summarise(term);
     });
     count.textContent = `${terms.length - lacking.length} of ${terms.length} answered`;
-    const lacksSecret = password && !password.value;
+    const lacksSecret = secrets.length > 0 && secrets.every((secret) => !secret.value);
     open.textContent = lacking.length
       ? `${lacking[0].dataset.label} ${missing(lacking[0]) === 'needs a reason' ? 'needs a reason' : 'is open'}`
       : lacksSecret ? 'Your password signs all of them at once' : 'Ready to sign';

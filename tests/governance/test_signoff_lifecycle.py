@@ -90,7 +90,7 @@ def test_scheduled_version_is_activated_at_its_moment_and_not_before(approved: C
 
     assert in_force() == approved.version
     assert fresh(approved).scheduled_for is None
-    assert AuditEntry.objects.filter(action="version.activated").count() == 1
+    assert AuditEntry.objects.filter(action="version.activation_requested", actor=approved.tomas).count() == 1
 
 
 def lose_role(company: Company) -> None:

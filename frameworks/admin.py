@@ -26,7 +26,18 @@ from frameworks.admin_base import (
     reregister,
     row_or_404,
 )
-from frameworks.models import Attribute, Contribution, Framework, FrameworkVersion, Part, Requirement, Signoff, User
+from frameworks.models import (
+    Attribute,
+    Contribution,
+    Delegation,
+    Framework,
+    FrameworkVersion,
+    Part,
+    Requirement,
+    Signoff,
+    User,
+    VersionImpact,
+)
 from frameworks.roles import Role, roles_of
 from frameworks.services.people import problems_of, save_person
 
@@ -204,6 +215,19 @@ class SignoffAdmin(ReadOnlyAdmin):
     list_filter = ("decision",)
     list_select_related = ("version",)
     search_fields = ("printed_name", "part_key", "covered_digest")
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnlyAdmin):
+    list_display = ("delegator", "delegate", "valid_from", "valid_until", "ended_at")
+    list_select_related = ("delegator", "delegate")
+    search_fields = ("delegator__name", "delegate__name")
+
+
+@admin.register(VersionImpact)
+class VersionImpactAdmin(ReadOnlyAdmin):
+    list_display = ("version", "computed_at", "as_of", "digest", "computed_by")
+    list_select_related = ("version", "computed_by")
 
 
 @admin.register(Contribution)

@@ -7,8 +7,9 @@ class FrameworksConfig(AppConfig):
     verbose_name = "Frameworks"
 
     def ready(self) -> None:
-        from frameworks import database_rules, permissions, roles
+        from frameworks import database_rules, permissions, receivers, roles
 
         post_migrate.connect(roles.ensure_roles, sender=self)
         post_migrate.connect(database_rules.grant_application_role, sender=self)
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
+        receivers.connect()

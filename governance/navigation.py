@@ -61,6 +61,8 @@ ADMIN_SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "frameworks.attribute": ("data_object", "Attributes"),
         "frameworks.requirement": ("checklist", "Requirements"),
         "frameworks.signoff": ("draw", "Sign-offs"),
+        "frameworks.delegation": ("switch_account", "Delegations"),
+        "frameworks.versionimpact": ("insights", "Impacts"),
         "frameworks.contribution": ("edit_note", "Contributions"),
     },
     "Accounts": {

@@ -2,15 +2,21 @@
 
 from django.urls import path
 
-from accounts.views import accounts, imports, runs
+from accounts.views import accounts, imports, preview, runs
 
 app_name = "accounts"
+
+_dimension = "frameworks/<slug:slug>/v<int:number>/dimensions/<slug:key>/"
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
     path("accounts/export.csv", accounts.account_export, name="account_export"),
     path("accounts/<uuid:uuid>/", accounts.account_detail, name="account_detail"),
     path("accounts/<uuid:uuid>/evaluation/", accounts.account_evaluation, name="account_evaluation"),
+    path(f"{_dimension}preview/", preview.dimension_preview, name="dimension_preview"),
+    path(f"{_dimension}stretches/", preview.dimension_stretches, name="dimension_stretches"),
+    path(f"{_dimension}choices/", preview.dimension_choices, name="dimension_choices"),
+    path(f"{_dimension}histogram/", preview.attribute_histogram, name="attribute_histogram"),
     path("imports/", imports.import_list, name="import_list"),
     path("imports/upload/", imports.import_upload, name="import_upload"),
     path("imports/<uuid:uuid>/", imports.import_detail, name="import_detail"),

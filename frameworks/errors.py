@@ -38,6 +38,18 @@ class StalePartError(ConflictError):
         super().__init__(f"Somebody {said} {key} while you were editing it. Nothing of yours was saved over it.")
 
 
+class StaleEditError(ConflictError):
+    """Somebody else saved some of the parts that were about to be written together; none was written.
+
+    `parts` has both texts of each, as StalePartError has them.
+    """
+
+    def __init__(self, parts: Iterable[StalePartError]) -> None:
+        self.parts = list(parts)
+        names = ", ".join(part.key for part in self.parts)
+        super().__init__(f"Somebody changed {names} while you were editing. Nothing of yours was saved over it.")
+
+
 class StaleSignoffError(ConflictError):
     """What was about to be signed is not what the signer saw; nothing of the batch was signed."""
 

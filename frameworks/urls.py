@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from frameworks.views import discussion, frameworks, governing, parts, signing, versions
+from frameworks.views import discussion, editor, frameworks, governing, parts, signing, versions
 
 app_name = "frameworks"
 
@@ -10,6 +10,9 @@ version_patterns = [
     path("", versions.version_detail, name="version_detail"),
     path("definitions/", versions.version_definitions, name="version_definitions"),
     path("dimensions/", versions.version_dimensions, name="version_dimensions"),
+    path("dimensions/<slug:key>/edit/", editor.dimension_edit, name="dimension_edit"),
+    path("dimensions/<slug:key>/check/", editor.dimension_check, name="dimension_check"),
+    path("dimensions/<slug:key>/save/", editor.dimension_save, name="dimension_save"),
     path("playbooks/", versions.version_playbooks, name="version_playbooks"),
     path("data-sources/", versions.version_data_sources, name="version_data_sources"),
     path("checks/", versions.version_checks, name="version_checks"),

@@ -127,7 +127,7 @@ def save_part(
     """
     require_permission(actor, "edit_draft", to="edit drafts")
     with transaction.atomic():
-        _lock_draft(version)
+        lock_draft(version)
         content = checked(kind, key, body, _surroundings(version, (kind, key)))
         part = version.parts.select_related("body").filter(kind=kind, key=key).first()
         if part and part.body_id == content.digest:
@@ -148,7 +148,7 @@ def delete_part(
     """Take a part out of a draft; other versions keep it. Raises StalePartError when somebody changed it."""
     require_permission(actor, "edit_draft", to="edit drafts")
     with transaction.atomic():
-        _lock_draft(version)
+        lock_draft(version)
         part = version.parts.select_related("body").filter(kind=kind, key=key).first()
         if part is None or part.body_id != expected_digest:
             theirs, digest = (part.body.body, part.body_id) if part else (None, None)
@@ -200,7 +200,7 @@ def confirm_parts(
     if sum(character.isprintable() and not character.isspace() for character in evidence) < EVIDENCE_CHARACTERS:
         raise InvalidError([f"Say how you know, in {EVIDENCE_CHARACTERS} characters at least."])
     with transaction.atomic():
-        _lock_draft(version)
+        lock_draft(version)
         seen = {(part.kind, part.key): part.body_id for part in parts}
         today = {(part.kind, part.key): part.body_id for part in version.parts.filter(key__in=[p.key for p in parts])}
         changed = [key for (kind, key), digest in seen.items() if today.get((kind, key)) != digest]
@@ -246,7 +246,8 @@ def assumed_parts(version: FrameworkVersion) -> list[Part]:
     return list(assumed(version.parts.all()).order_by("pk"))
 
 
-def _lock_draft(version: FrameworkVersion) -> None:
+def lock_draft(version: FrameworkVersion) -> None:
+    """Lock the version's row until the transaction ends. Raises ConflictError when it has left draft."""
     version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
     if version.state != State.DRAFT:
         raise ConflictError(

@@ -154,3 +154,20 @@ class Company:
 
     def requirement(self, code: str, key: str = "") -> Requirement:
         return Requirement.objects.get(version=self.version, round=self.version.round, code=code, part_key=key)
+
+
+def sent(company: Company, **bodies: dict[str, Any]) -> dict[str, Any]:
+    """What the dimension editor sends when nothing was edited but the segments named here."""
+    outer = company.part("dimension", "tier")
+    body = {name: value for name, value in outer.body.body.items() if name != "segments"}
+    parts = [company.part("segment", f"tier/{short}") for short in outer.body.body["segments"]]
+    return {
+        "dimension": {"digest": outer.body_id, "body": body},
+        "segments": [
+            {"key": short, "digest": part.body_id, "body": bodies.get(short, part.body.body)}
+            for part in parts
+            for short in [part.key.partition("/")[2]]
+        ],
+        "removed": [],
+        "texts": {},
+    }

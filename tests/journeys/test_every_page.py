@@ -39,6 +39,7 @@ PAGES = {
             f"{VERSION}{tab}/"
             for tab in ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
         ),
+        f"{VERSION}dimensions/customer_tier/edit/",
         "/audit/",
         "/help/",
     ],

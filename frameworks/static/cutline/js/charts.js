@@ -6,7 +6,7 @@ const figures = new Intl.NumberFormat('en-US');
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 const TOKENS = ['ink', 'ink-2', 'ink-3', 'line', 'line-strong', 'surface', 'raised', 'accent', 'bad', 'warn', 's0', 's1', 's2', 's3', 's4'];
 
-function colours() {
+export function colours() {
   const style = getComputedStyle(root);
   return Object.fromEntries(TOKENS.map((name) => [name, style.getPropertyValue(`--cl-${name}`).trim()]));
 }
@@ -20,7 +20,7 @@ function written(unit) {
   return (value) => (unit === 'usd' ? money(value) : unit === 'pct' ? `${value} %` : figures.format(value));
 }
 
-function base(p) {
+export function base(p) {
   return {
     animation: !still, animationDuration: 200,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: p['ink-2'], fontSize: 12 },
@@ -28,7 +28,7 @@ function base(p) {
   };
 }
 
-function axis(p, extra) {
+export function axis(p, extra) {
   return { axisLine: { show: false }, axisTick: { show: false }, splitLine: { lineStyle: { color: p.line } }, axisLabel: { color: p['ink-3'], fontSize: 11 }, ...extra };
 }
 

@@ -1,4 +1,6 @@
 /* What htmx requests share: the load bar, errors in words, the way back to the log-in page, focus kept. */
+import { toast } from './toast.js';
+
 const words = {
   0: ['Cutline cannot be reached.', 'Nothing was sent twice. Check the connection and try again.'],
   403: ['You may not do this.', 'Nothing was changed. If your role should allow it, ask RevOps.'],
@@ -24,29 +26,6 @@ function reason(xhr) {
   } catch {
     return '';
   }
-}
-
-export function toast(title, text, level) {
-  const note = document.createElement('div');
-  note.className = `note ${level}`;
-  note.dataset.note = '';
-  note.setAttribute('role', level === 'bad' ? 'alert' : 'status');
-  const icon = document.createElement('i');
-  icon.className = `ti ti-${level === 'bad' ? 'alert-octagon' : 'info-circle'}`;
-  icon.setAttribute('aria-hidden', 'true');
-  const body = document.createElement('div');
-  body.className = 'fill';
-  const head = document.createElement('b');
-  head.textContent = title;
-  body.append(head, document.createElement('br'), text);
-  const close = document.createElement('button');
-  close.className = 'x';
-  close.type = 'button';
-  close.dataset.noteClose = '';
-  close.setAttribute('aria-label', 'Close this message');
-  close.textContent = '×';
-  note.append(icon, body, close);
-  document.getElementById('toasts').append(note);
 }
 
 document.addEventListener('htmx:beforeRequest', () => busy(1));

@@ -165,7 +165,8 @@ def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
     any_differs = " OR ".join(_differs(d, plan) for d in plan.dimensions)
     rows = " UNION ALL ".join(_unpivoted(d, plan) for d in plan.dimensions)
     return (
-        f'WITH outcome AS (SELECT id, version AS facts, {now} FROM ({query}) AS "accounts_account" OFFSET 0), '
+        f"WITH {f'{plan.midnights}, ' if plan.midnights else ''}"
+        f'outcome AS (SELECT id, version AS facts, {now} FROM ({query}) AS "accounts_account" OFFSET 0), '
         f"differing AS MATERIALIZED (SELECT t.*, {stored} FROM outcome t {joins} WHERE {any_differs}), "
         f"changed AS MATERIALIZED ({rows})"
     )

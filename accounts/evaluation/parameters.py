@@ -1,6 +1,6 @@
 """Writing SQL text with named parameters: no text of a person's becomes SQL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,11 +32,24 @@ class Parameters:
 
     def write(self, expression: Expression) -> str:
         """The SQL of a compiled expression over `accounts_account`."""
-        query = Account.objects.all().query
-        sql, values = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+        return self._placed(*_compiled(expression))
+
+    def write_distinct(self, expressions: Iterable[Expression]) -> list[str]:
+        """The SQL of each, those that say the same only once."""
+        compiled = (_compiled(expression) for expression in expressions)
+        distinct = {(sql, repr(values)): (sql, values) for sql, values in compiled}
+        return [self._placed(sql, values) for sql, values in distinct.values()]
+
+    def _placed(self, sql: str, values: Sequence[Any]) -> str:
         pieces = sql.split("%s")
         placed = [piece + self.add(value) for piece, value in zip(pieces, values, strict=False)]
         return "".join([*placed, *pieces[len(values) :]])
+
+
+def _compiled(expression: Expression) -> tuple[str, Sequence[Any]]:
+    query = Account.objects.all().query
+    sql, values = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+    return sql, values
 
 
 def over(query: str, columns: Iterable[str], joins: str = "") -> str:

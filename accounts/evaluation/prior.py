@@ -98,12 +98,11 @@ def is_dwelling(d: DimensionPlan, zone: str) -> str:
     return f"{today} < {began} + {d.body.min_dwell_days}"
 
 
-def dwell_end_sql(d: DimensionPlan, zone: str) -> str:
-    """When an account that stays only because it dwells may go on; null for all others."""
+def dwell_end_day_sql(d: DimensionPlan, zone: str) -> str:
+    """The day on which an account that stays only because it dwells may go on; null for all others."""
     n = d.index
     end = f"(since{n} AT TIME ZONE {zone})::date + {d.body.min_dwell_days}"
-    waiting = f"z{n} IN ({PAUSED}, {DWELLING})"
-    return f"CASE WHEN {waiting} THEN ({end})::timestamp AT TIME ZONE {zone} END"
+    return f"CASE WHEN z{n} IN ({PAUSED}, {DWELLING}) THEN {end} END"
 
 
 def final_rank_sql(d: DimensionPlan) -> str:

@@ -25,6 +25,7 @@ from django.db.models import DateTimeField, Value
 
 from accounts.evaluation import effective, prior, said
 from accounts.evaluation.facts import FactsRead
+from accounts.evaluation.flipping import first_day_sql, instant_sql, midnights_sql
 from accounts.evaluation.outcome import outcome_sql
 from accounts.evaluation.parameters import AS_OF, Parameters, over
 from accounts.evaluation.plan import DimensionPlan, ordered_dimensions, plan_dimensions
@@ -34,6 +35,7 @@ from accounts.models import Account
 from frameworks.criteria.ast import Node, walk
 from frameworks.criteria.base import Of
 from frameworks.criteria.compile import compile_node
+from frameworks.criteria.flips import flip_days
 from frameworks.definition import Definition
 from frameworks.models import FrameworkVersion
 
@@ -46,7 +48,7 @@ class FrameworkPlan:
 
     The engine puts its own condition where `{accounts}`, `{overrides:v0}`, `{prior:0}` and `{range:…}` stand in
     `query`. `columns` are, by the dimension's index, the rule, reason, missing attributes and losers of the outcome;
-    `flips` when time alone may change it, for the dimensions that time can change.
+    `flips` when time alone may change it, for the dimensions that time can change, and `midnights` the CTE they read.
     """
 
     version_id: int
@@ -57,6 +59,7 @@ class FrameworkPlan:
     parameters: dict[str, Any] = field(default_factory=dict)
     columns: dict[int, list[str]] = field(default_factory=dict)
     flips: dict[int, str] = field(default_factory=dict)
+    midnights: str = ""
 
     @cached_property
     def explaining(self) -> tuple[str, dict[str, Any]]:
@@ -103,13 +106,14 @@ def _compiled(
     version_id: int, framework_id: int, definition: Definition, dimensions: list[DimensionPlan]
 ) -> FrameworkPlan:
     writer = Writer(definition, version_id, dimensions)
-    query = writer.all_levels()
+    query = writer.all_levels(flipping=True)
     columns = {d.index: writer.outcome_columns(d) for d in dimensions}
     flips = {d.index: flip for d in dimensions if (flip := writer.next_flip(d))}
     texts = [query, *(text for texts in columns.values() for text in texts), *flips.values()]
     query = writer.facts.placed_in(with_columns_read(query, " ".join(texts)))
     values = writer.parameters.values
-    return FrameworkPlan(version_id, framework_id, definition, dimensions, query, values, columns, flips)
+    midnights = midnights_sql(writer.zone) if flips else ""
+    return FrameworkPlan(version_id, framework_id, definition, dimensions, query, values, columns, flips, midnights)
 
 
 def with_columns_read(query: str, text: str) -> str:
@@ -130,6 +134,7 @@ class Writer:
         self.zone = self.parameters.add(str(definition.zone))
         self.as_of = Value(AS_OF, output_field=DateTimeField())
         self.facts = FactsRead(self.parameters, self.as_of, definition.zone, definition.start_month)
+        self.days: set[int] = set()
         self._written: dict[tuple[str, str, str], str] = {}
 
     def compiled(self, node: Node, d: DimensionPlan) -> str:
@@ -149,11 +154,13 @@ class Writer:
         columns = {other.key: f"{letter}{other.index}" for other in self.dimensions}
         return AccountResolver(self.definition, columns, self.facts)
 
-    def all_levels(self) -> str:
+    def all_levels(self, *, flipping: bool = False) -> str:
+        """The nested selects; `flipping` adds when time may change a verdict, which an explanation does not need."""
         query = self._accounts()
         for level in sorted({d.level for d in self.dimensions}):
             here = [d for d in self.dimensions if d.level == level]
-            query = over(query, [column for d in here for column in self._verdicts(d)])
+            days = [column for d in here if flipping for column in self._flip_days(d)]
+            query = over(query, [*(column for d in here for column in self._verdicts(d)), *days])
             query = over(query, [column for d in here if d.is_refined for column in _contributions(d)])
             query = over(query, [f"{outcome_sql(d)} AS o{d.index}" for d in here])
             query = self._after_prior(query, [d for d in here if d.reads_prior])
@@ -200,8 +207,23 @@ class Writer:
 
     def next_flip(self, d: DimensionPlan) -> str:
         """The first instant at which time alone may change the outcome, as SQL; empty where none can."""
-        flips = [prior.dwell_end_sql(d, self.zone)] if d.body.min_dwell_days is not None else []
-        return f"LEAST({', '.join(flips)})" if flips else ""
+        days = [f"day{d.index}"] if d.index in self.days else []
+        if d.body.min_dwell_days is not None:
+            days.append(prior.dwell_end_day_sql(d, self.zone))
+        return instant_sql(f"LEAST({', '.join(days)})", self.zone) if days else ""
+
+    def _flip_days(self, d: DimensionPlan) -> list[str]:
+        """The column of the first day to come at which time may change what a candidate says; none where it cannot."""
+        resolver = self._resolver(d)
+        days = self.parameters.write_distinct(
+            day
+            for candidate in d.candidates
+            for day in flip_days(candidate.criteria.root, resolver=resolver, as_of=self.as_of, zone=self.definition.zone)
+        )
+        if not days:
+            return []
+        self.days.add(d.index)
+        return [f"{first_day_sql(days, self.zone)} AS day{d.index}"]
 
     def is_missing(self, key: str, of: Of, d: DimensionPlan) -> str:
         """Whether an attribute that rules of `d` read has no value, as SQL: the same text each time."""

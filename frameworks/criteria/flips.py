@@ -35,7 +35,7 @@ from frameworks.criteria.uses import inputs_of, is_on_history
 from frameworks.criteria.values import Values
 
 # Python's dates end here; a flip beyond it is nobody's business.
-_HORIZON: Final = date(9000, 1, 1)
+HORIZON: Final = date(9000, 1, 1)
 _OLDEST: Final = 4_000_000  # days; an age that no date can have or reach
 
 
@@ -44,21 +44,35 @@ def next_flips(node: Node, *, resolver: Resolver, as_of: Expression, zone: ZoneI
 
     Each is a timestamptz after `as_of`, or NULL; the earliest of them is the node's. Empty for most rules.
     """
-    return list(_Flips(Values(resolver, local_day(as_of, zone), zone), as_of).under(node))
+    days = flip_days(node, resolver=resolver, as_of=as_of, zone=zone)
+    return [_instant(day, as_of, zone) for day in days]
+
+
+def flip_days(node: Node, *, resolver: Resolver, as_of: Expression, zone: ZoneInfo) -> list[Expression]:
+    """The days, in `zone`, at whose beginning time alone may change the verdict on `node`.
+
+    Each is a date, NULL, or long past, or further ahead than HORIZON: what counts are those between today and it.
+    For many accounts it is cheaper to find the first of these days, and only then the instant at which it begins.
+    """
+    return list(_Flips(Values(resolver, local_day(as_of, zone), zone)).under(node))
+
+
+def _instant(day: Expression, as_of: Expression, zone: ZoneInfo) -> Expression:
+    instant = start_of_day(day, zone)
+    ahead = AllTrue(GreaterThan(instant, as_of), LessThan(day, Value(HORIZON, output_field=DateField())))
+    return ValueWhere(ahead, instant, output_field=DateTimeField())
 
 
 class _Flips:
-    def __init__(self, values: Values, as_of: Expression) -> None:
+    def __init__(self, values: Values) -> None:
         self.values = values
-        self.as_of = as_of
 
     def under(self, node: Node) -> Iterator[Expression]:
         if isinstance(node, Sustained) or is_on_history(node):
             return
-        for day in self.days(node):
-            yield self._instant(day)
+        yield from self.days(node)
         if isinstance(node, AttributeLeaf):
-            yield from (self._instant(day) for day in self._freshness(node))
+            yield from self._freshness(node)
         for child in node.children:
             yield from self.under(child)
 
@@ -100,11 +114,6 @@ class _Flips:
     def _stale_from(self, attribute: AttributeType, node: AttributeLeaf, limit: int) -> Expression:
         observed = self.values.resolver.observed_at(attribute.key, node.holder)
         return shifted_day(local_day(observed, self.values.zone), limit + 1, "days")
-
-    def _instant(self, day: Expression) -> Expression:
-        instant = start_of_day(day, self.values.zone)
-        ahead = AllTrue(GreaterThan(instant, self.as_of), LessThan(day, Value(_HORIZON, output_field=DateField())))
-        return ValueWhere(ahead, instant, output_field=DateTimeField())
 
 
 def _ages(node: Comparison | Membership | Range) -> Iterator[int]:

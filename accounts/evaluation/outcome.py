@@ -5,7 +5,7 @@ Codes of a dimension with K candidates, in the order in which they are asked, fr
 """
 
 from accounts.evaluation.plan import DimensionPlan
-from accounts.evaluation.verdicts import base_places, base_verdict, by_segment, nested
+from accounts.evaluation.verdicts import base_places, base_verdict, counting, nested
 from accounts.models import Reason
 
 
@@ -71,7 +71,7 @@ def _leaves_open(d: DimensionPlan, winner: int, place: int) -> bool:
 
 
 def _true_pairs(d: DimensionPlan) -> list[str]:
-    verdicts = by_segment(d)
+    verdicts = counting(d)
     segments = list(verdicts)
     pairs = []
     for position, one in enumerate(segments):

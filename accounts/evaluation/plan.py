@@ -57,6 +57,10 @@ class DimensionPlan:
         return any(candidate.kind != CandidateKind.RULE for candidate in self.candidates)
 
     @cached_property
+    def has_moves(self) -> bool:
+        return any(candidate.kind == CandidateKind.MOVE for candidate in self.candidates)
+
+    @cached_property
     def is_nested(self) -> bool:
         return any(self.ancestors.values())
 

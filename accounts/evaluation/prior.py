@@ -60,24 +60,26 @@ def pull_columns(d: DimensionPlan, parameters: Parameters) -> list[str]:
     n = d.index
     ranks = parameters.add([d.rank(key) for key in d.segments_by_code()])
     columns = [f"({ranks}::int[])[o{n}] AS {'t' if d.reads_computed else 'f'}{n}"]
-    if pulls := _pulls(d):
+    if d.has_moves:
         open_codes = ", ".join(str(d.code(r)) for r in (Reason.FALLBACK, Reason.NO_MATCH, Reason.MISSING_DATA))
-        columns.append(f"CASE WHEN o{n} IN ({open_codes}) THEN CASE {' '.join(pulls)} END END AS k{n}")
+        columns.append(f"CASE WHEN o{n} IN ({open_codes}) THEN {_pulling_sql(d)} END AS k{n}")
     return columns
 
 
-def _pulls(d: DimensionPlan) -> list[str]:
-    return [
+def _pulling_sql(d: DimensionPlan) -> str:
+    """The place of the first `move` whose segment's rules are true today, as SQL."""
+    cases = [
         f"WHEN p{d.index} <> {d.rank(candidate.segment_key)} AND ({today}) THEN {place}"
         for place, candidate in enumerate(d.candidates, 1)
         if candidate.kind == CandidateKind.MOVE and (today := todays_value(d, candidate.segment_key))
     ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL::int"
 
 
 def decision_sql(d: DimensionPlan, zone: str) -> str:
     """What comes of today's verdicts for an account that has a segment already."""
     n, lines = d.index, [f"WHEN p{d.index} IS NULL THEN {AS_SAID}"]
-    if _pulls(d):
+    if d.has_moves:
         lines.append(f"WHEN k{n} IS NOT NULL THEN {PULLED}")
     lines.append(f"WHEN t{n} IS NULL OR t{n} = p{n} THEN {AS_SAID}")
     dwelling = is_dwelling(d, zone)
@@ -99,10 +101,11 @@ def is_dwelling(d: DimensionPlan, zone: str) -> str:
 
 
 def dwell_end_day_sql(d: DimensionPlan, zone: str) -> str:
-    """The day on which an account that stays only because it dwells may go on; null for all others."""
-    n = d.index
-    end = f"(since{n} AT TIME ZONE {zone})::date + {d.body.min_dwell_days}"
-    return f"CASE WHEN z{n} IN ({PAUSED}, {DWELLING}) THEN {end} END"
+    """The day on which an account that dwells on its way may go on; null for all others."""
+    n, days = d.index, d.body.min_dwell_days
+    began, today = (f"({moment} AT TIME ZONE {zone})::date" for moment in (f"since{n}", "%(as_of)s::timestamptz"))
+    waiting = f"WHEN z{n} IN ({PAUSED}, {DWELLING}) THEN {began} + {days}"
+    return f"CASE {waiting} WHEN z{n} = {STEPPED} THEN {today} + {days} END"
 
 
 def final_rank_sql(d: DimensionPlan) -> str:

@@ -7,7 +7,7 @@ from accounts.evaluation.outcome import could_win
 from accounts.evaluation.parameters import Parameters
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.prior import AS_SAID, PAUSED, PULLED, STEPPED
-from accounts.evaluation.verdicts import by_segment, rule_places
+from accounts.evaluation.verdicts import rule_places, true_today
 from accounts.models import Reason
 from frameworks.criteria.ast import Node, dimensions_used
 from frameworks.criteria.base import Of
@@ -19,7 +19,7 @@ HISTORY = "history:"
 def rule_sql(d: DimensionPlan, parameters: Parameters) -> str:
     """The key of the candidate that decided, or that pulls where the account stays."""
     rules, n = parameters.text_array(d.rules_by_code()), d.index
-    place = f"CASE z{n} WHEN {PULLED} THEN k{n} ELSE o{n} END" if d.has_asking else f"o{n}"
+    place = f"CASE z{n} WHEN {PULLED} THEN k{n} ELSE o{n} END" if d.has_moves else f"o{n}"
     return f"({rules})[{place}]"
 
 
@@ -86,7 +86,7 @@ def missing_sql(d: DimensionPlan, parameters: Parameters, lacking: Mapping[str, 
 
 def losers_sql(d: DimensionPlan, parameters: Parameters) -> str:
     """Segments whose rules are true as well but did not win, as a text array; built only where there is one."""
-    verdicts = by_segment(d)
+    verdicts = true_today(d)
     if len(verdicts) < 2:
         return "'{}'::text[]"
     checks = [f"WHEN {d.code(Reason.CONFLICT)} THEN true"]

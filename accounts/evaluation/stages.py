@@ -218,7 +218,9 @@ class Writer:
         days = self.parameters.write_distinct(
             day
             for candidate in d.candidates
-            for day in flip_days(candidate.criteria.root, resolver=resolver, as_of=self.as_of, zone=self.definition.zone)
+            for day in flip_days(
+                candidate.criteria.root, resolver=resolver, as_of=self.as_of, zone=self.definition.zone
+            )
         )
         if not days:
             return []

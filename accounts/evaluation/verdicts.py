@@ -14,16 +14,24 @@ def own_column(d: DimensionPlan, place: int) -> str:
 
 
 def contributed(d: DimensionPlan, place: int) -> str:
-    """What the candidate says of this account, as SQL: false where it is not asked."""
+    """What the candidate contributes to this account's outcome, as SQL.
+
+    Evaluating again must find what it found before. So `move` only takes away: the rules of another segment do not
+    count while its `move` is not true, and it never wins by itself, because the rules are what is asked once the
+    account is there. And `stay` is asked only where no rule of the segment is true; unknown, it keeps nobody.
+    """
     candidate = d.candidates[place - 1]
     verdict, rank = nested(d, place), d.rank(candidate.segment_key)
     if candidate.kind == CandidateKind.MOVE:
-        return f"CASE WHEN p{d.index} <> {rank} THEN {verdict} ELSE false END"
+        return "false"
     if candidate.kind == CandidateKind.STAY:
-        return f"CASE WHEN p{d.index} = {rank} THEN {verdict} ELSE false END"
-    if not _has_move(d, candidate.segment_key):
+        needed = f"({todays_value(d, candidate.segment_key) or 'false'}) IS NOT TRUE"
+        return f"COALESCE(p{d.index} = {rank} AND {needed} AND {verdict}, false)"
+    move = _move_place(d, candidate.segment_key)
+    if move is None:
         return verdict
-    return f"CASE WHEN p{d.index} IS NULL OR p{d.index} = {rank} THEN {verdict} ELSE false END"
+    counts = f"p{d.index} IS NULL OR p{d.index} = {rank} OR {verdict} IS NULL OR {own_column(d, move)}"
+    return f"CASE WHEN {counts} THEN {verdict} ELSE false END"
 
 
 def nested(d: DimensionPlan, place: int) -> str:
@@ -56,17 +64,26 @@ def rule_places(d: DimensionPlan, segment: str) -> list[int]:
     ]
 
 
-def by_segment(d: DimensionPlan) -> dict[str, str]:
-    """Whether some candidate of each segment is true, as SQL, in the order in which they are asked."""
-    found: dict[str, list[str]] = {}
-    for place, candidate in enumerate(d.candidates, 1):
-        found.setdefault(candidate.segment_key, []).append(f"c{d.index}_{place}")
-    return {segment: " OR ".join(columns) for segment, columns in found.items()}
+def true_today(d: DimensionPlan) -> dict[str, str]:
+    """Whether some rule of each segment is true today, counting or not, as SQL, in the order they are asked."""
+    return {segment: todays_value(d, segment) for segment in _with_rules(d)}
+
+
+def counting(d: DimensionPlan) -> dict[str, str]:
+    """Whether some rule of each segment is true and counts, as SQL, in the order they are asked."""
+    return {
+        segment: " OR ".join(f"c{d.index}_{place}" for place in rule_places(d, segment)) for segment in _with_rules(d)
+    }
+
+
+def _with_rules(d: DimensionPlan) -> list[str]:
+    return list(dict.fromkeys(candidate.segment_key for candidate in d.candidates if candidate.rule))
 
 
 def _own_rules(d: DimensionPlan, segment: str) -> list[str]:
     return [own_column(d, place) for place in rule_places(d, segment)]
 
 
-def _has_move(d: DimensionPlan, segment: str) -> bool:
-    return any(c.kind == CandidateKind.MOVE and c.segment_key == segment for c in d.candidates)
+def _move_place(d: DimensionPlan, segment: str) -> int | None:
+    found = (n for n, c in enumerate(d.candidates, 1) if c.kind == CandidateKind.MOVE and c.segment_key == segment)
+    return next(found, None)

@@ -39,7 +39,7 @@ def mark_due(*, at: datetime) -> int:
     """Mark the accounts that time alone may have moved by `at`; returns how many, at most BATCH rows at a time."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE, {"at": at, "batch": BATCH, "cause": Cause.TIME.value})
-        marked = cursor.rowcount
+        marked = int(cursor.rowcount)
         if marked:
             marking.ring_doorbell()
     return marked
@@ -76,7 +76,9 @@ def _last_look(framework: Framework) -> datetime | None:
 def crossed_boundary(definition: Definition, *, since: datetime, at: datetime) -> bool:
     """Whether a period of a grain that the rules read has ended between two instants."""
     zone, month = definition.zone, definition.start_month
-    return any(_period(since, grain, zone, month) != _period(at, grain, zone, month) for grain in grains_read(definition))
+    return any(
+        _period(since, grain, zone, month) != _period(at, grain, zone, month) for grain in grains_read(definition)
+    )
 
 
 def grains_read(definition: Definition) -> set[Grain]:

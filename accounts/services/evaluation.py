@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts.evaluation import engine
 from accounts.models import AssignmentRun, PendingEvaluation, RunChunk
-from accounts.services import marking, runs
+from accounts.services import clock, marking, runs
 from accounts.services.overrides import close_moot_overrides, sweep_overrides
 from accounts.signals import transitions_recorded
 from frameworks.models import Framework, FrameworkVersion
@@ -37,8 +37,10 @@ def evaluate_pending(*, at: datetime) -> int:
 
 
 def sweep(*, at: datetime) -> dict[str, int]:
-    """Find work whose doorbell was lost, and overrides whose time has come; returns what was found."""
+    """Find work whose doorbell was lost, and what time has brought: overrides, moves, ends of fiscal periods."""
     started, expired = sweep_overrides(at)
+    due = clock.mark_due(at=at)
+    periods = clock.start_period_runs(at=at)
     waiting = PendingEvaluation.objects.count()
     if waiting:
         marking.ring_doorbell()
@@ -47,7 +49,14 @@ def sweep(*, at: datetime) -> dict[str, int]:
         runs.finish_phase(run_id=run.pk, at=at)
         if run.chunks.filter(state__in=[RunChunk.State.WAITING, RunChunk.State.LEASED]).exists():
             runs.ring_for(run)
-    return {"overrides_started": started, "overrides_expired": expired, "marks": waiting, "runs": len(live)}
+    return {
+        "overrides_started": started,
+        "overrides_expired": expired,
+        "due": due,
+        "periods": len(periods),
+        "marks": waiting,
+        "runs": len(live),
+    }
 
 
 def start_nightly_runs(*, at: datetime) -> list[AssignmentRun]:

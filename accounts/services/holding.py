@@ -12,7 +12,9 @@ from frameworks.governed import governed
 from frameworks.models import Dimension, Segment, User
 
 
-def release_held(*, account: Account, dimension: Dimension, to: Segment, actor: User | None, at: datetime) -> Assignment:
+def release_held(
+    *, account: Account, dimension: Dimension, to: Segment, actor: User | None, at: datetime
+) -> Assignment:
     """Let a held account go to `to`, its computed segment; the evaluation that is owed moves it.
 
     Raises ConflictError when the account is not held on its way to `to` any more.

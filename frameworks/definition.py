@@ -27,6 +27,7 @@ from frameworks.parts.meta import Meta
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.segment import Rule, Segment
 from frameworks.parts.term import Term
+from frameworks.parts.waiver import Waiver
 
 Bodies = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -68,6 +69,11 @@ class Definition:
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
+
+    @property
+    def bodies(self) -> Bodies:
+        """The bodies this definition reads."""
+        return self._bodies
 
     def _of_kind(self, kind: str) -> Iterator[tuple[str, Any]]:
         return ((key, parse_body(kind, dict(body))) for (of, key), body in sorted(self._bodies.items()) if of == kind)
@@ -111,6 +117,10 @@ class Definition:
     @cached_property
     def data_sources(self) -> dict[str, DataSource]:
         return dict(self._of_kind(Kind.DATA_SOURCE))
+
+    @cached_property
+    def waivers(self) -> dict[str, Waiver]:
+        return dict(self._of_kind(Kind.WAIVER))
 
     def policy(self, name: str) -> Any:
         """The policy part of that name as its schema; None when the version has none."""

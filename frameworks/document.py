@@ -22,6 +22,7 @@ COUNTED = {
     Kind.PLAYBOOK: ("playbook", "playbooks"),
     Kind.TERM: ("definition", "definitions"),
     Kind.DATA_SOURCE: ("data source", "data sources"),
+    Kind.WAIVER: ("waiver", "waivers"),
 }
 POLICIES = {"signoff": "Sign-off policy", "overrides": "Override policy"}
 

@@ -15,6 +15,7 @@ from frameworks.models import (
     Delegation,
     Framework,
     FrameworkVersion,
+    Kind,
     Mention,
     Part,
     Requirement,
@@ -39,12 +40,12 @@ def contributor_ids(version: FrameworkVersion) -> set[int]:
 
 
 def assumed(parts: QuerySet[Part]) -> QuerySet[Part]:
-    """The parts whose body of today nobody has confirmed."""
+    """The parts whose body of today nobody has confirmed. A waiver is a decision, not an input to be validated."""
     said = Confirmation.objects.filter(
         framework=OuterRef("version__framework"), kind=OuterRef("kind"), key=OuterRef("key"), body=OuterRef("body")
     ).order_by("-pk")
     newest = Coalesce(Subquery(said.values("state")[:1]), Value(Confirmation.State.ASSUMED.value))
-    return parts.annotate(confirmation=newest).exclude(confirmation=Confirmation.State.CONFIRMED)
+    return parts.exclude(kind=Kind.WAIVER).annotate(confirmation=newest).exclude(confirmation=Confirmation.State.CONFIRMED)
 
 
 def delegations_in_force(at: datetime) -> QuerySet[Delegation]:

@@ -30,6 +30,7 @@ RAIL = (
     ("Playbooks", (Kind.PLAYBOOK,)),
     ("Policy", (Kind.META, Kind.POLICY)),
     ("Data sources", (Kind.DATA_SOURCE,)),
+    ("Waivers", (Kind.WAIVER,)),
 )
 RAIL_ROWS = 6
 QUIET = ("", "signed")
@@ -400,6 +401,7 @@ class VersionPage:
             Kind.TERM: "version_definitions",
             Kind.PLAYBOOK: "version_playbooks",
             Kind.DATA_SOURCE: "version_data_sources",
+            Kind.WAIVER: "version_checks",
         }
         return self.url(tabs.get(Kind(kind), "version_dimensions"))
 

@@ -12,6 +12,7 @@ class Kind(models.TextChoices):
     PLAYBOOK = "playbook", "Playbook"
     TERM = "term", "Definition"
     DATA_SOURCE = "data_source", "Data source"
+    WAIVER = "waiver", "Waiver"
 
 
 class PartBody(models.Model):

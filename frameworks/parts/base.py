@@ -219,5 +219,5 @@ Currency = Annotated[
 Days = Annotated[int, Field(ge=0, le=3660)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
-PartKind = Literal["meta", "policy", "dimension", "segment", "playbook", "term", "data_source"]
+PartKind = Literal["meta", "policy", "dimension", "segment", "playbook", "term", "data_source", "waiver"]
 Basis = Literal["value", "behavioural", "needs", "lifecycle", "technographic", "firmographic", "geographic"]

@@ -24,6 +24,7 @@ from frameworks.parts.policy import (
 )
 from frameworks.parts.segment import Segment
 from frameworks.parts.term import Term
+from frameworks.parts.waiver import Waiver
 
 # In the order in which a framework is read, which is also the order of documents and diffs.
 SCHEMAS: dict[str, type[PartSchema]] = {
@@ -34,6 +35,7 @@ SCHEMAS: dict[str, type[PartSchema]] = {
     "playbook": Playbook,
     "term": Term,
     "data_source": DataSource,
+    "waiver": Waiver,
 }
 KINDS = tuple(SCHEMAS)
 _AnyPolicy = Annotated[SignoffPolicy | GuardPolicy | LimitsPolicy | OverridesPolicy, Field(discriminator="policy")]

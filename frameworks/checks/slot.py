@@ -1,0 +1,39 @@
+"""Where the app that knows accounts offers the checks that need the engine and live accounts.
+
+Services and pages of this app ask `engine_checks()`; accounts registers them once, in its `ready()`.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from frameworks.checks.findings import Report
+from frameworks.models import FrameworkVersion, User
+
+
+class EngineChecks(Protocol):
+    """The cell test, the live checks and the sample records of a version."""
+
+    def known(self, version: FrameworkVersion) -> Report | None:
+        """The newest report, also of an earlier wording; None when nobody asked yet. Computes nothing."""
+        ...
+
+    def ensure(self, version: FrameworkVersion, at: datetime) -> Report:
+        """A report of the wording of today that is recent enough to decide by; computed now if there is none."""
+        ...
+
+    def start(self, *, version: FrameworkVersion, actor: User, at: datetime) -> Report:
+        """Compute a new report: at once when that is quick, else in a worker. Raises NotAllowedError."""
+        ...
+
+
+_registered: list[EngineChecks] = []
+
+
+def register(checks: EngineChecks) -> None:
+    """Called once, from `ready()`."""
+    _registered[:] = [checks]
+
+
+def engine_checks() -> EngineChecks | None:
+    """What was registered; None in an installation of this app alone."""
+    return _registered[0] if _registered else None

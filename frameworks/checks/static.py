@@ -1,0 +1,197 @@
+"""Checks that need the parts alone: what nobody acts on, where nobody knows a source, what is the same twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+from frameworks.checks.findings import Finding
+from frameworks.criteria.ast import attributes_used
+from frameworks.definition import Definition
+from frameworks.parts.playbook import Playbook
+from frameworks.parts.policy import LimitsPolicy
+
+MOST_DIMENSIONS = 5
+MOST_SEGMENTS = 5
+MICRO_SEGMENTS = 15
+_TREATMENT = ("sales_motion", "marketing_approach", "cs_model", "cadence", "pricing", "offering", "actions")
+_FACETS = {"compensation": "compensation", "messages": "messages", "training": "training path"}
+# A definition quotes the words it builds on: “Account” or "ARR".
+_QUOTED = re.compile("[“\"]([^”\"]{2,60})[”\"]")
+# Words of the field that a definition leans on; each is a term of its own (docs/glossary).
+_FIELD_TERMS = re.compile(r"\b(?:ARR|MRR|ACV|TCV|NRR|GRR|CAC|LTV|ICP|QBR|EBR|MQL|PQL)\b")
+
+
+def static_findings(definition: Definition) -> list[Finding]:
+    """Every finding that the parts alone give away; the definition must be valid."""
+    return [
+        *_actions(definition),
+        *_sources(definition),
+        *_terms(definition),
+        *_limits(definition),
+        *_anti_icp(definition),
+        *_treatments(definition),
+        *_scopes(definition),
+    ]
+
+
+def assumed_finding(names: Sequence[str], *, shown: int = 5) -> Iterator[Finding]:
+    """Parts nobody has confirmed, by name."""
+    count = len(names)
+    if count:
+        more = f" and {count - shown} more" if count > shown else ""
+        text = f"{count} {'part is' if count == 1 else 'parts are'} still ASSUMED: {', '.join(names[:shown])}{more}."
+        yield Finding("assumed", "error", text, items=tuple(names))
+
+
+def _actions(definition: Definition) -> Iterator[Finding]:
+    for key, dimension in definition.dimensions.items():
+        for short, segment in definition.segments[key].items():
+            playbook = definition.playbooks.get(f"{key}/{short}")
+            if playbook is None or not playbook.actions:
+                text = f"{dimension.label} / {segment.label} has no playbook action: nobody would act on it."
+                yield Finding("no_action", "error", text, "segment", f"{key}/{short}")
+
+
+def readers(definition: Definition) -> dict[str, list[str]]:
+    """Attribute → the segments ("tier/smb") whose rules read it; derived attributes read what they are made of."""
+    found: dict[str, list[str]] = {}
+    for dimension in definition.dimensions:
+        for candidate in definition.candidates(dimension):
+            for key in sorted(attributes_used(candidate.criteria.root)):
+                found.setdefault(key, []).append(f"{dimension}/{candidate.segment_key}")
+    for key in list(found):
+        derived = getattr(definition.data_sources.get(key), "derived", None)
+        for source in getattr(derived, "of", None) or ():
+            found.setdefault(source, []).extend(found[key])
+    return {key: list(dict.fromkeys(segments)) for key, segments in found.items()}
+
+
+def _sources(definition: Definition) -> Iterator[Finding]:
+    for key, segments in sorted(readers(definition).items()):
+        source = definition.data_sources.get(key)
+        if source is not None and not source.system and not getattr(source, "derived", None):
+            text = f"{source.label} is read by {_counted(segments, 'segment')}, and no data source says where it is from."
+            yield Finding("no_source", "error", text, "data_source", key)
+
+
+def _terms(definition: Definition) -> Iterator[Finding]:
+    known = {_folded(term.label) for term in definition.terms.values()}
+    known |= {_folded(key.replace("_", " ")) for key in definition.terms}
+    for key, term in definition.terms.items():
+        named = {match for match in _QUOTED.findall(term.wording) if _is_a_name(match)}
+        named |= set(_FIELD_TERMS.findall(term.wording))
+        for word in sorted(named):
+            if not any(_mentions(label, _folded(word)) for label in known):
+                text = f"The definition of {term.label} uses “{word}”, which is not defined itself."
+                yield Finding("undefined_term", "error", text, "term", key, (word,))
+
+
+def _is_a_name(quoted: str) -> bool:
+    return quoted[:1].isupper() and len(quoted.split()) <= 4 and not quoted.endswith((".", "?", "!"))
+
+
+def _mentions(label: str, word: str) -> bool:
+    return label == word or f"({word})" in label or word.removesuffix("s") == label
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _limits(definition: Definition) -> Iterator[Finding]:
+    policy = definition.policy("limits")
+    most = policy if isinstance(policy, LimitsPolicy) else None
+    dimensions = most.max_dimensions if most else MOST_DIMENSIONS
+    per_dimension = most.max_segments_per_dimension if most else MOST_SEGMENTS
+    in_all = most.max_segments_in_all if most else MICRO_SEGMENTS - 1
+    count = len(definition.dimensions)
+    if count > dimensions:
+        text = f"{count} dimensions; the policy warns above {dimensions}."
+        yield Finding("too_many_dimensions", "warning", text, items=(f"{count} dimensions",))
+    for key, body in definition.dimensions.items():
+        if len(body.segments) > per_dimension:
+            text = f"{body.label} has {len(body.segments)} segments; the policy warns above {per_dimension}."
+            items = (f"{len(body.segments)} segments",)
+            yield Finding("too_many_segments", "warning", text, "dimension", key, items)
+    total = sum(len(body.segments) for body in definition.dimensions.values())
+    if total > in_all:
+        text = f"{total} segments in all; more than {in_all} are micro-segments that nobody can act on."
+        yield Finding("too_many_segments", "warning", text, items=(f"{total} segments in all",))
+
+
+def _anti_icp(definition: Definition) -> Iterator[Finding]:
+    """One finding per dimension, so that one waiver can say that a whole dimension needs none."""
+    for key, body in definition.dimensions.items():
+        without = {short: s.label for short, s in definition.segments[key].items() if not getattr(s, "anti_icp", ())}
+        if without:
+            have = "has" if len(without) == 1 else "have"
+            text = f"{body.label}: {_listed(list(without.values()))} {have} no anti-ICP list."
+            yield Finding("no_anti_icp", "warning", text, "dimension", key, tuple(without))
+
+
+def _treatments(definition: Definition) -> Iterator[Finding]:
+    for key, body in definition.dimensions.items():
+        labels = {short: segment.label for short, segment in definition.segments[key].items()}
+        books = {short: definition.playbooks[f"{key}/{short}"] for short in labels if f"{key}/{short}" in definition.playbooks}
+        same, facets = [], []
+        for one, other in combinations(books, 2):
+            if _is_same(books[one], books[other]):
+                same.append((one, other))
+                continue
+            for facet, words in _FACETS.items():
+                given = getattr(books[one], facet)
+                if given and given == getattr(books[other], facet):
+                    facets.append((one, other, facet, words))
+        if same:
+            pairs = _listed([f"{labels[one]} and {labels[other]}" for one, other in same], joint=";")
+            text = f"{body.label}: {pairs} have the same playbook, so they are not two segments."
+            items = tuple(f"{one} + {other}" for one, other in same)
+            yield Finding("same_treatment", "warning", text, "dimension", key, items)
+        if facets:
+            pairs = _listed([f"{labels[a]} and {labels[b]} share their {words}" for a, b, _, words in facets], joint=";")
+            text = f"{body.label}: {pairs}. Each facet has to differ between segments."
+            items = tuple(f"{one} + {other}: {facet}" for one, other, facet, _ in facets)
+            yield Finding("same_facet", "warning", text, "dimension", key, items)
+
+
+def _is_same(one: Playbook, other: Playbook) -> bool:
+    return all(_plain(getattr(one, name)) == _plain(getattr(other, name)) for name in _TREATMENT)
+
+
+def _plain(value: Any) -> Any:
+    """Actions without their keys: the same work under another key is the same work."""
+    if isinstance(value, list):
+        return sorted(repr(item.model_copy(update={"key": ""})) for item in value)
+    return _folded(value) if isinstance(value, str) else value
+
+
+def _scopes(definition: Definition) -> Iterator[Finding]:
+    """Rules are stored as trees and unambiguous; a note that keeps the text they were typed as may not be."""
+    warnings_of = _scope_warnings()
+    if warnings_of is None:
+        return
+    for key in definition.dimensions:
+        for short, segment in definition.segments[key].items():
+            found = [f"{rule.key}: {words}" for rule in segment.rules for words in warnings_of(rule.note)]
+            if found:
+                text = f"{definition.dimensions[key].label} / {segment.label}: {_listed(found, joint=';')}"
+                yield Finding("scope_ambiguous", "warning", text, "segment", f"{key}/{short}", tuple(found))
+
+
+def _scope_warnings() -> Any:
+    from frameworks import criteria
+
+    return getattr(criteria, "scope_warnings", None)
+
+
+def _counted(items: Sequence[object], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _listed(words: Sequence[str], joint: str = ",") -> str:
+    if len(words) == 1:
+        return words[0]
+    return f"{f'{joint} '.join(words[:-1])} and {words[-1]}" if joint == "," else f"{joint} ".join(words)

@@ -8,9 +8,12 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import attributes, feed, permissions
+        from accounts.services import checking
         from frameworks import navigation as nav
         from frameworks import roles
+        from frameworks.checks import slot
 
+        slot.register(checking.StoredChecks())
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
         post_migrate.connect(attributes.ensure_core_attributes, sender=self)
         post_migrate.connect(feed.ensure_epoch, sender=self)

@@ -8,7 +8,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.services import evaluation, runs, uploads
+from accounts.services import checking, evaluation, runs, uploads
 from frameworks.doorbell import ring
 
 SLICE_SECONDS = 20
@@ -51,3 +51,9 @@ def nightly_run_task() -> None:
 def apply_import_task(import_id: int) -> None:
     """Check or apply one import. A long one is not sliced: it is one transaction, and its lease keeps others away."""
     uploads.work_import(import_id=import_id)
+
+
+@shared_task(name="accounts.run_checks", soft_time_limit=540, time_limit=600)
+def run_checks_task(version_id: int) -> None:
+    """Compute the checks of one version. What goes wrong is kept with the report, where the page shows it."""
+    checking.run_checks_in_worker(version_id=version_id, at=timezone.now())

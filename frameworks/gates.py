@@ -2,41 +2,70 @@
 
 from collections.abc import Iterator
 
+from frameworks.checks.findings import Finding, Report, with_waivers
+from frameworks.checks.static import assumed_finding, static_findings
 from frameworks.content import checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import InvalidError
 from frameworks.models import FrameworkVersion, Kind, Part
+from frameworks.parts.policy import SignoffPolicy
 from frameworks.querysets import assumed
 
 # A playbook is written while people already agree on the segments; it may be confirmed later.
 CONFIRMED_LATER = frozenset({Kind.PLAYBOOK.value})
-NAMED_AT_MOST = 5
 
 
-def content_problems(version: FrameworkVersion) -> list[str]:
-    """Why the content of a version is not ready to be reviewed; empty when it is."""
+def assumed_findings(version: FrameworkVersion) -> list[Finding]:
+    """The parts of a version that have to be CONFIRMED before it is reviewed, as one finding."""
+    left = assumed(version.parts.exclude(kind__in=CONFIRMED_LATER)).order_by("pk")
+    return list(assumed_finding([_name(part) for part in left]))
+
+
+def findings_of(version: FrameworkVersion, report: Report | None) -> list[Finding]:
+    """Every finding of the checks, errors first, each warning with its waiver.
+
+    `report` has what the engine and live accounts say; one of an earlier wording is left out. Raises InvalidError
+    for parts that cannot be read.
+    """
+    bodies = bodies_of(version)
+    checked_all(bodies)
+    definition = Definition(bodies)
+    found = [*assumed_findings(version), *static_findings(definition)]
+    if report and report.is_current:
+        found += report.findings
+    return with_waivers(found, definition.waivers)
+
+
+def content_problems(version: FrameworkVersion, report: Report | None = None) -> list[str]:
+    """Why the content of a version is not ready to be reviewed; empty when it is.
+
+    Errors of the checks, and warnings that nobody waived; `report` as for `findings_of`.
+    """
     bodies = bodies_of(version)
     try:
         contents = checked_all(bodies)
     except InvalidError as error:
-        return [*_assumed_problems(version), *error.problems]
+        return [*(finding.problem for finding in assumed_findings(version)), *error.problems]
     definition = Definition(bodies)
+    open_findings = [finding for finding in findings_of(version, report) if finding.is_open]
     return [
-        *_assumed_problems(version),
+        *(finding.problem for finding in open_findings if finding.code == "assumed"),
         *storage_problems(contents),
         *_missing_parts(definition),
         *_segment_problems(definition),
         *_strays(definition, [content.key for content in contents if content.kind == Kind.SEGMENT]),
+        *(finding.problem for finding in open_findings if finding.code != "assumed"),
+        *_unsigned_waivers(definition),
     ]
 
 
-def _assumed_problems(version: FrameworkVersion) -> Iterator[str]:
-    left = assumed(version.parts.exclude(kind__in=CONFIRMED_LATER)).order_by("pk")
-    count = left.count()
-    if count:
-        names = ", ".join(_name(part) for part in left[:NAMED_AT_MOST])
-        more = f" and {count - NAMED_AT_MOST} more" if count > NAMED_AT_MOST else ""
-        yield f"{count} {'part is' if count == 1 else 'parts are'} still ASSUMED: {names}{more}."
+def _unsigned_waivers(definition: Definition) -> Iterator[str]:
+    policy = definition.policy("signoff")
+    if not isinstance(policy, SignoffPolicy):
+        return
+    for key in definition.waivers:
+        if not any(line.covers(Kind.WAIVER, key) for line in policy.requirements):
+            yield f"Nobody signs the waiver {key}: no line of the sign-off policy covers it."
 
 
 def _name(part: Part) -> str:
@@ -58,15 +87,9 @@ def _segment_problems(definition: Definition) -> Iterator[str]:
     for key, dimension in definition.dimensions.items():
         segments = definition.segments[key]
         for short in dimension.segments:
-            name = f"{key}/{short}"
             if short not in segments:
                 yield f"{dimension.label} lists {short}, which has no segment part."
                 continue
-            if not segments[short].rules and dimension.fallback != short:
-                yield f"{dimension.label} / {segments[short].label} has no rule, so no account ever gets there."
-            playbook = definition.playbooks.get(name)
-            if playbook is None or not playbook.actions:
-                yield f"{dimension.label} / {segments[short].label} has no playbook action: nobody would act on it."
 
 
 def _strays(definition: Definition, segments: list[str]) -> Iterator[str]:

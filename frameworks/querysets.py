@@ -45,7 +45,8 @@ def assumed(parts: QuerySet[Part]) -> QuerySet[Part]:
         framework=OuterRef("version__framework"), kind=OuterRef("kind"), key=OuterRef("key"), body=OuterRef("body")
     ).order_by("-pk")
     newest = Coalesce(Subquery(said.values("state")[:1]), Value(Confirmation.State.ASSUMED.value))
-    return parts.exclude(kind=Kind.WAIVER).annotate(confirmation=newest).exclude(confirmation=Confirmation.State.CONFIRMED)
+    inputs = parts.exclude(kind=Kind.WAIVER).annotate(confirmation=newest)
+    return inputs.exclude(confirmation=Confirmation.State.CONFIRMED)
 
 
 def delegations_in_force(at: datetime) -> QuerySet[Delegation]:

@@ -9,10 +9,13 @@ from typing import Any
 from django.db.models import Count
 from django.urls import reverse
 
+from frameworks.checks.findings import Finding, Report
+from frameworks.checks.slot import engine_checks
 from frameworks.coverage import PartDigests
 from frameworks.definition import bodies_of
 from frameworks.document import Document, PartId, PartText
-from frameworks.gates import CONFIRMED_LATER
+from frameworks.errors import InvalidError
+from frameworks.gates import CONFIRMED_LATER, findings_of
 from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.parts.diff import FieldChange, PartChange, diff_parts
 from frameworks.parts.wording import humanise
@@ -350,7 +353,21 @@ class VersionPage:
     @cached_property
     def problems(self) -> list[str]:
         """Why a draft cannot be submitted."""
-        return submission_problems(self.version) if self.version.state == State.DRAFT else []
+        return submission_problems(self.version, self.report) if self.version.state == State.DRAFT else []
+
+    @cached_property
+    def report(self) -> Report | None:
+        """What the engine and live accounts said when somebody last ran the checks."""
+        checks = engine_checks()
+        return checks.known(self.version) if checks else None
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What the checks found, each warning with its waiver; nothing while parts cannot be read."""
+        try:
+            return findings_of(self.version, self.report)
+        except InvalidError:
+            return []
 
     @cached_property
     def blockers(self) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from accounts.checking.cells import CellResult, CellTest
 from accounts.models import Reason
-from frameworks.checks.findings import Example, Finding
+from frameworks.checks.findings import Example, Finding, Severity
 from frameworks.checks.regions import Box, Cell, merged
 
 ITEMS_AT_MOST = 40
@@ -73,15 +73,17 @@ def _overlaps(test: CellTest) -> Iterator[CellFinding]:
         for pair, found in regions.items():
             yield CellFinding(_overlap(test, {pair: found}, "error"), found)
         return
-    each_first = [region for rank in range(EXAMPLES_AT_MOST) for found in regions.values() for region in found[rank : rank + 1]]
+    each_first = [
+        region for rank in range(EXAMPLES_AT_MOST) for found in regions.values() for region in found[rank : rank + 1]
+    ]
     yield CellFinding(_overlap(test, regions, "warning"), tuple(each_first))
 
 
-def _overlap(test: CellTest, regions: dict[tuple[str, str], tuple[Region, ...]], severity: str) -> Finding:
+def _overlap(test: CellTest, regions: dict[tuple[str, str], tuple[Region, ...]], severity: Severity) -> Finding:
     body, labels = test.definition.dimensions[test.key], test.definition.labels[test.key].segments
     said = []
     for (one, other), found in list(regions.items())[:NAMED_IN_TEXT]:
-        where = _where(test, found, at_most=1 if len(regions) > 1 else NAMED_IN_TEXT)
+        where = _where(test, found) if len(regions) == 1 else test.wording.region(found[0].box)
         said.append(f"{labels[one]} and {labels[other]} are both true for {where}")
     if len(regions) > NAMED_IN_TEXT:
         said.append(f"{len(regions) - NAMED_IN_TEXT} more pairs overlap")
@@ -90,7 +92,7 @@ def _overlap(test: CellTest, regions: dict[tuple[str, str], tuple[Region, ...]],
         "manual_review": "Such accounts wait for a person.",
     }.get(body.hit_policy, "The order of the dimension decides.")
     text = f"{body.label}: {'; '.join(said)}. {decides}"
-    items = tuple(f"{one} + {other}" for one, other in regions)
+    items = tuple(sorted(f"{one} + {other}" for one, other in regions))
     if severity == "error":
         (pair,) = regions
         items = tuple(f"{pair[0]} + {pair[1]}: {item}" for item in _items(test, regions[pair]))
@@ -143,8 +145,8 @@ def _where(test: CellTest, regions: Sequence[Region], at_most: int = NAMED_IN_TE
 
 
 def _items(test: CellTest, regions: Sequence[Region]) -> tuple[str, ...]:
-    """The regions in words, all of them: the last item stands for those that would be too many."""
-    said = [test.wording.region(region.box) for region in regions]
+    """The regions in lasting words, all of them: the last item stands for those that would be too many."""
+    said = [test.lasting.region(region.box) for region in regions]
     short = [text if len(text) <= 380 else f"{text[:360]}… {_digest([text])}" for text in said]
     if len(short) <= ITEMS_AT_MOST:
         return tuple(dict.fromkeys(short))
@@ -161,19 +163,18 @@ def _digest(texts: Sequence[str]) -> str:
 
 def _unreachable(test: CellTest) -> Iterator[CellFinding]:
     reached = {result.segment for result in test.results}
-    body, labels = test.definition.dimensions[test.key], test.definition.labels[test.key].segments
+    label, labels = test.definition.dimensions[test.key].label, test.definition.labels[test.key].segments
     for short, segment in test.definition.segments[test.key].items():
-        if short in reached or (short == body.fallback and not segment.rules):
+        # What has no rule is found without cells.
+        if short in reached or not segment.rules:
             continue
-        name = f"{body.label} / {labels[short]}"
-        if not segment.rules:
-            text = f"{name} has no rule, so no account ever gets there."
-        elif test.is_sampled:
+        name = f"{label} / {labels[short]}"
+        if test.is_sampled:
             text = f"{name} was reached by none of {len(test.results):,} sampled cells."
         else:
             text = f"{name} can never be reached: none of {len(test.results):,} cells ends there."
         # A sample can miss what exists: it warns, and does not block.
-        severity = "warning" if test.is_sampled and segment.rules else "error"
+        severity: Severity = "warning" if test.is_sampled else "error"
         yield CellFinding(Finding("unreachable", severity, text, "segment", f"{test.key}/{short}"))
 
 
@@ -189,7 +190,8 @@ def _by_missing(test: CellTest) -> Iterator[CellFinding]:
     for short, results in by_segment.items():
         if short not in complete:
             found = _regions(test, results)
-            text = f"{labels.label} / {labels.segments[short]} is reached only where data is missing: {_where(test, found)}."
+            name, where = f"{labels.label} / {labels.segments[short]}", _where(test, found)
+            text = f"{name} is reached only where data is missing: {where}."
             finding = Finding("decided_by_missing", "warning", text, "segment", f"{test.key}/{short}")
             yield CellFinding(finding, found)
 

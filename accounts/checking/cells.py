@@ -24,7 +24,7 @@ from accounts.evaluation.hypothetical import HypotheticalOutcome, evaluate_rows
 from accounts.evaluation.stages import compile_definition
 from frameworks.checks.inputs import Input, Moment, Value, input_of
 from frameworks.checks.isolation import LEAVES, IsolatedDimension
-from frameworks.checks.regions import Axis, Cell, Wording, axis_of
+from frameworks.checks.regions import Axis, Cell, Wording, axis_of, by_key
 from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Definition
 
@@ -70,8 +70,9 @@ class CellTest:
     possible: int
 
     @cached_property
-    def by_cell(self) -> Mapping[Cell, CellResult]:
-        return {result.cell: result for result in self.results}
+    def lasting(self) -> Wording:
+        """Regions in keys instead of labels, for waivers."""
+        return Wording([by_key(axis) for axis in self.axes], self.wording.zone, self.wording.today)
 
     def is_complete(self, cell: Cell) -> bool:
         """No input of the cell is missing; another dimension may be Unassigned, which rules ask for by name."""
@@ -82,7 +83,12 @@ class CellTest:
 
 
 def run_cell_test(
-    definition: Definition, dimension: str, *, as_of: datetime, tell: Progress | None = None, at_most: int = CELLS_AT_MOST
+    definition: Definition,
+    dimension: str,
+    *,
+    as_of: datetime,
+    tell: Progress | None = None,
+    at_most: int = CELLS_AT_MOST,
 ) -> CellTest:
     """Evaluate the cells of one dimension. `tell` hears how many more cells are done."""
     isolated = IsolatedDimension(definition, dimension)
@@ -153,7 +159,9 @@ def _evaluated(
 ) -> Iterator[CellResult]:
     examples = [[axis.example(place) for place in range(axis.size)] for axis in axes]
     rows = [
-        row_of([(axis.input, examples[n][place]) for n, (axis, place) in enumerate(zip(axes, cell, strict=True))], as_of)
+        row_of(
+            [(axis.input, examples[n][place]) for n, (axis, place) in enumerate(zip(axes, cell, strict=True))], as_of
+        )
         for cell in cells
     ]
     plan = compile_definition(isolated.definition)

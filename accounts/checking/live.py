@@ -13,7 +13,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from accounts.evaluation.stages import DimensionPlan, FrameworkPlan, compile_definition
+from accounts.evaluation.facts import RANGE
+from accounts.evaluation.plan import DimensionPlan
+from accounts.evaluation.stages import FrameworkPlan, compile_definition
 from accounts.models import Account
 from accounts.models.account import LISTED
 from frameworks.definition import Definition
@@ -89,13 +91,17 @@ def ask_live(definition: Definition, questions: Sequence[Mapping[str, Any]], *, 
     if not Account.objects.filter(LISTED).exists():
         return Live()
     plan = compile_definition(_with_questions(definition, questions))
-    asked = [f"c{d.index}_{place}" for d in plan.dimensions if d.key.startswith(QUESTIONS) for place in range(1, d.size + 1)]
-    # The plan may have ordered the made-up dimensions otherwise than they were numbered.
-    order = [key for d in plan.dimensions if d.key.startswith(QUESTIONS) for key in (c.rule.key for c in d.candidates)]
+    # By the rule's key: the plan may have ordered the made-up dimensions otherwise than they were numbered.
+    columns = {
+        candidate.key.partition("/")[2]: f"c{d.index}_{place}"
+        for d in plan.dimensions
+        if d.key.startswith(QUESTIONS)
+        for place, candidate in enumerate(d.candidates, 1)
+    }
     query = _in_front(plan)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
-        live = _counted(cursor, query, plan, as_of, dict(zip(order, asked, strict=True)), len(questions))
+        live = _counted(cursor, query, plan, as_of, columns, len(questions))
     pks = {pk for answer in live.answers for pk in answer.examples}
     live.names = {pk: (str(uuid), name) for pk, uuid, name in _names(pks)}
     return live
@@ -121,7 +127,8 @@ def _with_questions(definition: Definition, questions: Sequence[Mapping[str, Any
 def _in_front(plan: FrameworkPlan) -> str:
     query = plan.query.replace("{accounts}", _LISTED_SQL)
     for d in plan.dimensions:
-        query = query.replace(f"{{overrides:v{d.index}}}", "false")
+        query = query.replace(f"{{overrides:v{d.index}}}", "false").replace(f"{{prior:{d.index}}}", "true")
+    query = RANGE.sub("true", query)
     return _IN_FRONT.replace("{query}", query)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from accounts.checking.cell_findings import EXAMPLES_AT_MOST, CellFinding, cell_findings
 from accounts.checking.cells import CellTest, run_cell_test
 from accounts.checking.live import Answer, Live, ask_live
-from accounts.checking.live_findings import Question, live_findings, questions
+from accounts.checking.live_findings import live_findings, questions
 from accounts.checking.samples import make_samples
 from frameworks.checks.findings import Finding, Sample
 from frameworks.definition import Definition
@@ -36,17 +36,17 @@ _kept: OrderedDict[tuple[str, date], dict[str, CellTest]] = OrderedDict()
 _KEPT_AT_MOST = 8
 
 
-def cell_tests(definition: Definition, *, digest: str, as_of: datetime, tell: Tell | None = None) -> dict[str, CellTest]:
-    """The cell test of every dimension; remembered in this process by `digest`, the manifest of the wording."""
+def cell_tests(
+    definition: Definition, *, digest: str, as_of: datetime, tell: Tell | None = None
+) -> dict[str, CellTest]:
+    """The cell test of every dimension; remembered in this process by `digest`, that of the wording."""
     known = (digest, as_of.astimezone(definition.zone).date())
     if known not in _kept:
-        total, done = len(definition.dimensions), 0
         found = {}
-        for key in definition.dimensions:
+        for done, key in enumerate(definition.dimensions, 1):
             found[key] = run_cell_test(definition, key, as_of=as_of)
-            done += 1
             if tell:
-                tell(done, total + 2)
+                tell(done, len(definition.dimensions) + 2)
         _kept[known] = found
         while len(_kept) > _KEPT_AT_MOST:
             _kept.popitem(last=False)
@@ -88,7 +88,7 @@ def _region_nodes(
     tests: Mapping[str, CellTest], found: Mapping[str, Sequence[CellFinding]]
 ) -> dict[Place, Mapping[str, Any]]:
     """By dimension, finding and region: the region as criteria that live accounts can be asked."""
-    nodes = {}
+    nodes: dict[Place, Mapping[str, Any]] = {}
     for key, test in tests.items():
         for place, each in enumerate(found[key]):
             for n, region in enumerate(each.regions[:EXAMPLES_AT_MOST]):

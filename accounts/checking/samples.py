@@ -16,7 +16,7 @@ from accounts.evaluation.hypothetical import HypotheticalOutcome, evaluate_rows
 from accounts.evaluation.stages import compile_definition
 from frameworks.checks.findings import Sample
 from frameworks.checks.inputs import Input, Value
-from frameworks.checks.regions import Cell
+from frameworks.checks.regions import Cell, Wording
 from frameworks.definition import Definition
 
 CELLS_PER_SEGMENT = 6
@@ -47,23 +47,34 @@ def make_samples(
         outcome
         for start in range(0, len(candidates), BATCH)
         for outcome in evaluate_rows(
-            plan=plan, rows=[row_of(list(facts.values()), as_of) for facts in candidates[start : start + BATCH]], as_of=as_of
+            plan=plan,
+            rows=[row_of(list(facts.values()), as_of) for facts in candidates[start : start + BATCH]],
+            as_of=as_of,
         )
     ]
     targets = set(_targets(definition))
     chosen, left = _cover([_reached(outcome) for outcome in outcomes], targets)
     wording = next(iter(tests.values())).wording if tests else None
     before = _before(base, [candidates[place] for place in chosen], as_of)
-    samples = []
-    for number, place in enumerate(chosen, 1):
-        found = outcomes[place]
-        values = [(given.label, wording.value(given, value)) for given, value in candidates[place].values()] if wording else []
-        segments = {key: outcome.segment for key, outcome in found.items() if key in definition.dimensions}
-        reasons = {key: found[key].reason for key in segments}
-        was = before[number - 1] if before else {}
-        changed = {key: was[key] for key in segments if key in was and was[key] != segments[key]}
-        samples.append(Sample(number, tuple(values), segments, reasons, changed))
+    samples = [
+        _sample(number, candidates[place], outcomes[place], before[number - 1] if before else {}, wording)
+        for number, place in enumerate(chosen, 1)
+    ]
     return samples, [_words(definition, target) for target in sorted(left)][:UNREACHED_AT_MOST]
+
+
+def _sample(
+    number: int,
+    facts: Facts,
+    outcomes: Mapping[str, HypotheticalOutcome],
+    was: Mapping[str, str | None],
+    wording: Wording | None,
+) -> Sample:
+    values = [(given.label, wording.value(given, value)) for given, value in facts.values()] if wording else []
+    segments = {key: outcome.segment for key, outcome in outcomes.items()}
+    reasons = {key: outcome.reason for key, outcome in outcomes.items()}
+    changed = {key: was[key] for key in segments if key in was and was[key] != segments[key]}
+    return Sample(number, tuple(values), segments, reasons, changed)
 
 
 def _before(base: Definition | None, rows: Sequence[Facts], as_of: datetime) -> list[dict[str, str | None]]:
@@ -166,9 +177,7 @@ def _join(facts: Facts, more: Mapping[str, tuple[Input, Value]]) -> bool:
     return True
 
 
-def _filled(
-    facts: Facts, keys: Sequence[str], ways: Mapping[str, Mapping[str, Sequence[_Way]]], turn: int
-) -> Facts:
+def _filled(facts: Facts, keys: Sequence[str], ways: Mapping[str, Mapping[str, Sequence[_Way]]], turn: int) -> Facts:
     for key in keys:
         options = [way for found in ways[key].values() for way in found]
         for n in range(len(options)):

@@ -8,6 +8,7 @@ from accounts.models.assignment import (
     Reason,
     Transition,
 )
+from accounts.models.checking import CheckReport
 from accounts.models.history import MetricObservation, MetricSeries, PastAccount, Signal
 from accounts.models.intake import Import, ImportRow
 from accounts.models.listing import ListEntry
@@ -19,6 +20,7 @@ __all__ = [
     "Assignment",
     "AssignmentRun",
     "Cause",
+    "CheckReport",
     "DistributionSnapshot",
     "FeedEpoch",
     "Import",

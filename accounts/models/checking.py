@@ -4,10 +4,10 @@ from django.db import models
 
 
 class CheckReport(models.Model):
-    """The newest report of a version, of the wording `manifest_digest`; while `is_running` a newer one is computed."""
+    """The newest report of a version, of the wording `digest`; while `is_running` a newer one is computed."""
 
     version = models.OneToOneField("frameworks.FrameworkVersion", on_delete=models.CASCADE, related_name="+")
-    manifest_digest = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(max_length=64, blank=True)
     findings = models.JSONField(default=list)
     samples = models.JSONField(default=list)
     unreached = models.JSONField(default=list)

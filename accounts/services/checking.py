@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -13,8 +14,8 @@ from django.db.utils import DatabaseError
 from accounts.checking.report import Computed, compute
 from accounts.models import CheckReport
 from frameworks.checks.findings import Report, Sample, as_json, from_json
+from frameworks.checks.slot import checked_digest
 from frameworks.content import checked_all
-from frameworks.coverage import manifest_of
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Definition, definition_of
 from frameworks.doorbell import ring
@@ -23,6 +24,7 @@ from frameworks.models import FrameworkVersion, User
 from frameworks.parts import PartError
 from frameworks.services.access import require_permission
 
+logger = logging.getLogger(__name__)
 FRESH_FOR = timedelta(hours=24)
 # A worker that has said nothing for so long is gone.
 LOST_AFTER = timedelta(minutes=10)
@@ -34,7 +36,7 @@ class StoredChecks:
 
     def known(self, version: FrameworkVersion) -> Report | None:
         row = CheckReport.objects.filter(version=version).first()
-        return _report(row, manifest_of(version).digest) if row else None
+        return _report(row, checked_digest(version)) if row else None
 
     def ensure(self, version: FrameworkVersion, at: datetime) -> Report:
         """A current report, not older than a day. With many accounts it is not computed here: then not current."""
@@ -58,13 +60,13 @@ class StoredChecks:
                 from accounts.tasks import run_checks_task
 
                 ring(run_checks_task, version.pk)
-        return _report(row, manifest_of(version).digest)
+        return _report(row, checked_digest(version))
 
 
 def run_checks(*, version_id: int, at: datetime) -> Report:
     """Compute and keep the report of a version. Raises InvalidError where its parts cannot be read."""
     version = FrameworkVersion.objects.select_related("framework", "base_version").get(pk=version_id)
-    digest = manifest_of(version).digest
+    digest = checked_digest(version)
     began = time.perf_counter()
     try:
         definition = _readable(version)
@@ -77,9 +79,17 @@ def run_checks(*, version_id: int, at: datetime) -> Report:
         raise InvalidError([f"The checks could not be run: {_words(error)}"]) from error
     row, _ = CheckReport.objects.update_or_create(
         version=version,
-        defaults={**_columns(found), "manifest_digest": digest, "checked_at": at, "seconds": time.perf_counter() - began},
+        defaults={**_columns(found), "digest": digest, "checked_at": at, "seconds": time.perf_counter() - began},
     )
     return _report(row, digest)
+
+
+def run_checks_in_worker(*, version_id: int, at: datetime) -> None:
+    """Like `run_checks`; what goes wrong stays with the report, where the page shows it."""
+    try:
+        run_checks(version_id=version_id, at=at)
+    except InvalidError as error:
+        logger.info("The checks of version %s could not be run: %s", version_id, error)
 
 
 def _readable(version: FrameworkVersion) -> Definition:
@@ -122,7 +132,8 @@ def _report(row: CheckReport, digest: str) -> Report:
         accounts=row.accounts,
         seconds=row.seconds,
         checked_at=row.checked_at,
-        is_current=row.manifest_digest == digest,
+        digest=row.digest,
+        is_current=row.digest == digest,
         is_running=row.is_running,
         done=row.done,
         total=row.total,

@@ -77,7 +77,8 @@ class Sample:
 class Report:
     """What the engine and live accounts say about one wording of a version.
 
-    `is_current` is false when parts were edited since. `is_running` while a worker computes a newer one, `done` of
+    `digest` is that of the wording (slot.checked_digest); `is_current` is false when parts were edited since.
+    `is_running` while a worker computes a newer one, `done` of
     `total` steps; `failure` says why the last one came to nothing. `unreached` are pairs of segments that no sample
     record has, in words.
     """
@@ -90,6 +91,7 @@ class Report:
     accounts: int = 0
     seconds: float = 0
     checked_at: datetime | None = None
+    digest: str = ""
     is_current: bool = False
     is_running: bool = False
     done: int = 0

@@ -150,14 +150,14 @@ class IsolatedDimension:
         return {**new, "attribute": key}
 
     def _condition(self, node: Mapping[str, Any]) -> dict[str, Any]:
-        from frameworks.criteria.english import node_text
+        from frameworks.criteria.english import sentence
 
         text = json.dumps(without_ids(dict(node)), sort_keys=True)
         known = next((alias for alias in self.aliases.values() if alias.kind == text), None)
         if known is None:
             document = {"schema": "criteria/1", "root": {**node}}
             root = self.source.criteria_of(self.key, document).root
-            label = node_text(root, self.source.attributes, self.source.labels)
+            label = sentence(root, self.source.attributes, self.source.labels)
             known = Alias(
                 self._free_key(f"condition_{len(self.aliases) + 1}"),
                 label,

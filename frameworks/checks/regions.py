@@ -6,7 +6,7 @@ A cell names one class per input; a class holds values that no condition tells a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
@@ -53,6 +53,19 @@ def _digits(value: Value) -> int:
         return 0
     sign, digits, exponent = Decimal(value).normalize().as_tuple()
     return len(digits) + sign + (0 if not isinstance(exponent, int) or exponent >= 0 else -exponent)
+
+
+def by_key(axis: Axis) -> Axis:
+    """The axis with keys for labels: a region said in them stays the same when something is only renamed."""
+    given = axis.input
+    attribute = replace(given.attribute, label=given.key, unit="", choices=())
+    alias = given.alias
+    if alias and alias.kind == "segment":
+        alias = replace(alias, choices=tuple((short, short) for short, _ in alias.choices))
+        label = str(alias.stands_for["dimension"])
+    else:
+        label = given.label if alias else given.key
+    return replace(axis, input=replace(given, label=label, attribute=attribute, alias=alias))
 
 
 def axis_of(given: Input, signatures: Sequence[Any]) -> Axis:
@@ -205,8 +218,11 @@ class Wording:
         count = sum(value is not None for value in given.values)
         after = given.values[last + 1] if last + 1 < count else None
         is_floor = given.attribute.minimum is not None and given.values[0] == given.attribute.minimum
-        single = first == 0 and after is not None and is_floor and Decimal(str(after)) == given.step + Decimal(
-            str(given.values[0])
+        single = (
+            first == 0
+            and after is not None
+            and is_floor
+            and Decimal(str(after)) == given.step + Decimal(str(given.values[0]))
         )
         return (None if first == 0 and not single else given.values[first]), after
 
@@ -217,7 +233,7 @@ class Wording:
         upper = None if last == count - 1 else self._day(given.values[last])
         if lower is not None and lower == upper and lower in given.anchors:
             return f"exactly {given.anchors[lower] or _day_text(lower)}"
-        if lower in given.anchors and upper in given.anchors:
+        if lower is not None and upper is not None and lower in given.anchors and upper in given.anchors:
             return f"from {given.anchors[lower] or _day_text(lower)} to {given.anchors[upper] or _day_text(upper)}"
         said = [_lower(given.anchors, lower)] if lower is not None else []
         said += [_upper(given.anchors, upper)] if upper is not None else []

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from frameworks.checks.findings import Report
-from frameworks.models import FrameworkVersion, User
+from frameworks.coverage import manifest_of
+from frameworks.models import FrameworkVersion, Kind, User
+from frameworks.parts import combine_digests
 
 
 class EngineChecks(Protocol):
@@ -24,6 +26,17 @@ class EngineChecks(Protocol):
     def start(self, *, version: FrameworkVersion, actor: User, at: datetime) -> Report:
         """Compute a new report: at once when that is quick, else in a worker. Raises NotAllowedError."""
         ...
+
+
+_READ = frozenset(
+    {Kind.META.value, Kind.POLICY.value, Kind.DIMENSION.value, Kind.SEGMENT.value, Kind.DATA_SOURCE.value}
+)
+
+
+def checked_digest(version: FrameworkVersion) -> str:
+    """One digest over the parts that the engine's checks read, as stored now: not over terms, playbooks and waivers."""
+    parts = manifest_of(version).parts.values()
+    return combine_digests((part.kind, part.key, part.digest) for part in parts if part.kind in _READ)
 
 
 _registered: list[EngineChecks] = []

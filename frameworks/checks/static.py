@@ -19,7 +19,7 @@ MICRO_SEGMENTS = 15
 _TREATMENT = ("sales_motion", "marketing_approach", "cs_model", "cadence", "pricing", "offering", "actions")
 _FACETS = {"compensation": "compensation", "messages": "messages", "training": "training path"}
 # A definition quotes the words it builds on: “Account” or "ARR".
-_QUOTED = re.compile("[“\"]([^”\"]{2,60})[”\"]")
+_QUOTED = re.compile('[“"]([^”"]{2,60})[”"]')
 # Words of the field that a definition leans on; each is a term of its own (docs/glossary).
 _FIELD_TERMS = re.compile(r"\b(?:ARR|MRR|ACV|TCV|NRR|GRR|CAC|LTV|ICP|QBR|EBR|MQL|PQL)\b")
 
@@ -49,6 +49,9 @@ def assumed_finding(names: Sequence[str], *, shown: int = 5) -> Iterator[Finding
 def _actions(definition: Definition) -> Iterator[Finding]:
     for key, dimension in definition.dimensions.items():
         for short, segment in definition.segments[key].items():
+            if not segment.rules and dimension.fallback != short:
+                text = f"{dimension.label} / {segment.label} has no rule, so no account ever gets there."
+                yield Finding("unreachable", "error", text, "segment", f"{key}/{short}")
             playbook = definition.playbooks.get(f"{key}/{short}")
             if playbook is None or not playbook.actions:
                 text = f"{dimension.label} / {segment.label} has no playbook action: nobody would act on it."
@@ -73,7 +76,9 @@ def _sources(definition: Definition) -> Iterator[Finding]:
     for key, segments in sorted(readers(definition).items()):
         source = definition.data_sources.get(key)
         if source is not None and not source.system and not getattr(source, "derived", None):
-            text = f"{source.label} is read by {_counted(segments, 'segment')}, and no data source says where it is from."
+            text = (
+                f"{source.label} is read by {_counted(segments, 'segment')}, and no data source says where it is from."
+            )
             yield Finding("no_source", "error", text, "data_source", key)
 
 
@@ -135,7 +140,11 @@ def _anti_icp(definition: Definition) -> Iterator[Finding]:
 def _treatments(definition: Definition) -> Iterator[Finding]:
     for key, body in definition.dimensions.items():
         labels = {short: segment.label for short, segment in definition.segments[key].items()}
-        books = {short: definition.playbooks[f"{key}/{short}"] for short in labels if f"{key}/{short}" in definition.playbooks}
+        books = {
+            short: definition.playbooks[f"{key}/{short}"]
+            for short in labels
+            if f"{key}/{short}" in definition.playbooks
+        }
         same, facets = [], []
         for one, other in combinations(books, 2):
             if _is_same(books[one], books[other]):
@@ -151,7 +160,9 @@ def _treatments(definition: Definition) -> Iterator[Finding]:
             items = tuple(f"{one} + {other}" for one, other in same)
             yield Finding("same_treatment", "warning", text, "dimension", key, items)
         if facets:
-            pairs = _listed([f"{labels[a]} and {labels[b]} share their {words}" for a, b, _, words in facets], joint=";")
+            pairs = _listed(
+                [f"{labels[a]} and {labels[b]} share their {words}" for a, b, _, words in facets], joint=";"
+            )
             text = f"{body.label}: {pairs}. Each facet has to differ between segments."
             items = tuple(f"{one} + {other}: {facet}" for one, other, facet, _ in facets)
             yield Finding("same_facet", "warning", text, "dimension", key, items)

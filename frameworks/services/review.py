@@ -6,6 +6,8 @@ from datetime import datetime
 
 from django.db import transaction
 
+from frameworks.checks.findings import Report
+from frameworks.checks.slot import checked_digest, engine_checks
 from frameworks.coverage import Manifest, PartDigests, covered_digest, manifest_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.gates import content_problems
@@ -48,9 +50,12 @@ class PlannedLine:
         return " ".join([short, *(self.refusals or [f"Nobody is {pool_label(self.line.pool)}."])])
 
 
-def submission_problems(version: FrameworkVersion) -> list[str]:
-    """Everything that keeps a version from being submitted; empty when it can be."""
-    problems = [*content_problems(version), *policy_problems(version), *base_problems(version)]
+def submission_problems(version: FrameworkVersion, report: Report | None = None) -> list[str]:
+    """Everything that keeps a version from being submitted; empty when it can be.
+
+    `report` is what the engine and live accounts say; without one, only what the parts alone give away is known.
+    """
+    problems = [*content_problems(version, report), *policy_problems(version), *base_problems(version)]
     under_way = version.framework.versions.filter(state__in=UNDER_WAY, is_emergency=False)
     if other := under_way.exclude(pk=version.pk).first():
         problems.append(f"Version {other.number} is {other.standing.lower()}: one version is reviewed at a time.")
@@ -121,18 +126,39 @@ def submit_version(*, version: FrameworkVersion, actor: User, at: datetime) -> F
     the version comes out approved.
     """
     require_permission(actor, "submit_version", to="submit a version for review")
+    report = _engine_report(version, at)
     with transaction.atomic():
         # The framework first, as activation does: two people submitting two drafts meet here.
         Framework.objects.select_for_update().get(pk=version.framework_id)
         _lock(version)
         check_transition(version, State.IN_REVIEW)
-        if problems := submission_problems(version):
+        if problems := [*submission_problems(version, report), *_unchecked(version, report)]:
             raise InvalidError(problems)
         with governed("version.submitted", actor=actor, target=version, at=at) as act:
             freeze_version(version, at)
             act.after = {"round": str(version.round), "manifest": version.manifest_digest}
             settle(version=version, actor=actor, at=at)
     return version
+
+
+def _engine_report(version: FrameworkVersion, at: datetime) -> Report | None:
+    """What the engine says of the wording of today: before the locks, because it can take seconds."""
+    checks = engine_checks()
+    if checks is None or version.state != State.DRAFT:
+        return None
+    try:
+        return checks.ensure(version, at)
+    except InvalidError:
+        return None  # parts that cannot be read are named by the gate
+
+
+def _unchecked(version: FrameworkVersion, report: Report | None) -> list[str]:
+    if report is None:
+        return []
+    if not report.is_current:
+        return ["The checks have not run over this wording: run them on the Checks tab first."]
+    is_edited = report.digest != checked_digest(version)
+    return ["A part was saved while the checks ran: submit again."] if is_edited else []
 
 
 def freeze_version(version: FrameworkVersion, at: datetime) -> None:

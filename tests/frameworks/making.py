@@ -5,10 +5,13 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
+from frameworks.checks.slot import engine_checks
+from frameworks.gates import findings_of
 from frameworks.models import Contribution, FrameworkVersion, Part, Requirement, User
 from frameworks.services.drafting import assumed_parts, confirm_parts, create_framework, save_part
 from frameworks.services.review import submit_version
 from frameworks.services.signing import Answer, sign
+from frameworks.services.waiving import waive_findings
 from frameworks.standing import requirements_standing
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -40,6 +43,10 @@ def playbook(title: str) -> dict[str, Any]:
     return {"summary": f"{title}.", "actions": [action]}
 
 
+def waiver(code: str, *items: str) -> dict[str, Any]:
+    return {"code": code, "subject": "tier", "items": list(items), "reason": "Known, and accepted for now."}
+
+
 def requirement(code: str, **fields: Any) -> dict[str, Any]:
     plain = {"code": code, "label": code.title(), "per": "set", "level": "semantic", "minimum": 1}
     return {**plain, **fields}
@@ -50,20 +57,28 @@ POLICY = {
     "requirements": [
         requirement("terms", kinds=["term"], per="part", minimum="all", pool={"role": "stakeholder"}),
         requirement("rules", kinds=["dimension", "segment"], per="part", pool={"role": "revops"}),
-        requirement("playbooks", kinds=["playbook"], level="operational", pool={"people": ["carol@x.example"]}),
+        requirement(
+            "playbooks", kinds=["playbook", "waiver"], level="operational", pool={"people": ["carol@x.example"]}
+        ),
     ],
 }
 
 PARTS: list[tuple[str, str, dict[str, Any]]] = [
     ("policy", "signoff", POLICY),
-    ("data_source", "arr", {"label": "ARR", "data_type": "money", "scale": 2, "currency": "USD"}),
-    ("data_source", "employee_count", {"label": "Employees", "data_type": "integer", "unit": "employees"}),
+    ("data_source", "arr", {"label": "ARR", "data_type": "money", "scale": 2, "currency": "USD", "system": "Billing"}),
+    (
+        "data_source",
+        "employee_count",
+        {"label": "Employees", "data_type": "integer", "unit": "employees", "system": "CRM"},
+    ),
     ("dimension", "tier", {"label": "Customer Tier", "segments": ["enterprise", "smb"]}),
     ("segment", "tier/enterprise", segment("Enterprise", ("ge", "arr", "100000"), ("ge", "employee_count", "1000"))),
     ("segment", "tier/smb", segment("SMB", ("lt", "arr", "100000"))),
     ("playbook", "tier/enterprise", playbook("Hold a planning call")),
     ("playbook", "tier/smb", playbook("Send the onboarding course")),
     ("term", "arr", {"label": "ARR", "wording": "Yearly value of signed subscriptions.", "owner": "Finance"}),
+    ("waiver", "no_anti_icp__tier", waiver("no_anti_icp", "enterprise", "smb")),
+    ("waiver", "gap__tier", waiver("gap", "arr of $100,000 or more, and employee_count under 1,000")),
     ("term", "account", {"label": "Account", "wording": "A company as the CRM knows it."}),
 ]
 
@@ -75,6 +90,18 @@ def put_in_force(version: FrameworkVersion, at: datetime = AT) -> None:
     for state in (FrameworkVersion.State.IN_REVIEW, FrameworkVersion.State.ACTIVATED):
         version.state = state
         version.save()
+
+
+def waive_warnings(version: FrameworkVersion, actor: User, at: datetime = AT) -> None:
+    """Write a waiver for every warning of the checks that has none."""
+    checks = engine_checks()
+    report = checks.ensure(version, at) if checks else None
+    left = [each for each in findings_of(version, report) if each.is_open and each.severity == "warning"]
+    if left:
+        reason = "Known, and accepted for this version."
+        waive_findings(
+            version=version, findings=left, reason=reason, actor=actor, at=at, source=Contribution.Source.PAGE
+        )
 
 
 class Company:
@@ -125,7 +152,11 @@ class Company:
             version=self.version, parts=parts, evidence="Agreed in the kickoff meeting.", actor=self.priya, at=AT
         )
 
+    def waive(self) -> None:
+        waive_warnings(self.version, self.ravi)
+
     def submit(self) -> FrameworkVersion:
+        self.waive()
         self.confirm()
         return submit_version(version=self.version, actor=self.ravi, at=AT)
 

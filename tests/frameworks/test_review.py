@@ -99,10 +99,10 @@ def test_submission_of_incomplete_content_is_refused_with_each_gap(company: Comp
 
     assert problems == [
         "There is no definition: write down what your words mean.",
-        "Customer Tier / SMB has no rule, so no account ever gets there.",
-        "Customer Tier / SMB has no playbook action: nobody would act on it.",
         "Customer Tier lists tiny, which has no segment part.",
         "Playbook tier/old belongs to no dimension's list of segments.",
+        "Customer Tier / SMB has no rule, so no account ever gets there.",
+        "Customer Tier / SMB has no playbook action: nobody would act on it.",
     ]
 
 

@@ -311,7 +311,8 @@ def test_edit_voids_exactly_what_it_touches(submitted: Company) -> None:
         submitted.sign(name)
     send_back(submitted)
 
-    submitted.save("data_source", "employee_count", {"label": "Employees", "data_type": "integer", "unit": "FTE"})
+    source = {"label": "Employees", "data_type": "integer", "unit": "FTE", "system": "CRM"}
+    submitted.save("data_source", "employee_count", source)
     submitted.submit()
 
     signed = {

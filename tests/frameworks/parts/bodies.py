@@ -99,6 +99,13 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "variants": [{"department": "sales", "wording": "Signed yearly value, live or not."}],
         "used_by": {"attributes": ["arr"], "segments": ["customer_tier/enterprise"]},
     },
+    ("waiver", "overlap__customer_tier"): {
+        "code": "overlap",
+        "subject": "customer_tier",
+        "items": ["enterprise + smb", "strategic + enterprise"],
+        "reason": "The order of the bases decides, and everybody has signed it.",
+        "finding": "Customer Tier: Enterprise and SMB are both true.",
+    },
     ("data_source", "arr"): {
         "label": "ARR",
         "data_type": "money",

@@ -25,7 +25,7 @@ def test_body_parsed_and_written_stays_the_same(kind, key):
 
 
 def test_kinds_are_those_of_the_framework():
-    assert set(KINDS) == {"meta", "policy", "dimension", "segment", "playbook", "term", "data_source"}
+    assert set(KINDS) == {"meta", "policy", "dimension", "segment", "playbook", "term", "data_source", "waiver"}
     assert {kind for kind, _ in BODIES} == set(KINDS)
 
 

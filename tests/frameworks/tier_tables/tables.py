@@ -52,7 +52,11 @@ def framework(
     bodies |= {("data_source", name): body for name, body in sources.items()}
     bodies["dimension", key] = {"label": "Tier", "hit_policy": hit_policy, "segments": list(segments)}
     for short, root in segments.items():
-        rule = {"key": "table", "basis": "value", "criteria": {"schema": "criteria/1", "root": _numbered(root, count(1))}}
+        rule = {
+            "key": "table",
+            "basis": "value",
+            "criteria": {"schema": "criteria/1", "root": _numbered(root, count(1))},
+        }
         label = short.replace("_", "-").title().replace("Smb", "SMB")
         bodies["segment", f"{key}/{short}"] = {"label": label, "dimension": key, "rules": [rule]}
     return bodies
@@ -138,4 +142,15 @@ LIFECYCLE = framework(
     },
     {"customer_since_on": STAGE_DAYS, "contract_end_on": CONTRACT_END, "expansion_opportunity": EXPANSION},
     key="lifecycle",
+)
+
+# The sizes of source A alone: "1 to 200", "200 to 1,000", "1,000 to 5,000", "5,000+".
+SIZES_A = framework(
+    {
+        "strategic": employees("5000"),
+        "enterprise": employees("1000", "5000"),
+        "mid_market": employees("200", "1000"),
+        "smb": employees("1", "200"),
+    },
+    {"employee_count": EMPLOYEES},
 )

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from frameworks.views import discussion, editor, frameworks, governing, parts, signing, versions
+from frameworks.views import checks, discussion, editor, frameworks, governing, parts, signing, versions
 
 app_name = "frameworks"
 
@@ -15,7 +15,9 @@ version_patterns = [
     path("dimensions/<slug:key>/save/", editor.dimension_save, name="dimension_save"),
     path("playbooks/", versions.version_playbooks, name="version_playbooks"),
     path("data-sources/", versions.version_data_sources, name="version_data_sources"),
-    path("checks/", versions.version_checks, name="version_checks"),
+    path("checks/", checks.version_checks, name="version_checks"),
+    path("checks/run/", checks.checks_run, name="checks_run"),
+    path("checks/waive/", checks.checks_waive, name="checks_waive"),
     path("history/", versions.version_history, name="version_history"),
     path("discussion/", discussion.version_discussion, name="version_discussion"),
     path("discussion/comment/", discussion.comment_add, name="comment_add"),

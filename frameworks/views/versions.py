@@ -154,13 +154,6 @@ def version_data_sources(request: HttpRequest, slug: str, number: int) -> HttpRe
 
 @login_required
 @require_GET
-def version_checks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    page = page_of(request, slug, number)
-    return render_tab(request, page, "version_checks", findings=page.problems or page.blockers)
-
-
-@login_required
-@require_GET
 def version_history(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
     return render_tab(request, page, "version_history", events=_events(page.version))

@@ -8,15 +8,28 @@ from typing import Any
 Bodies = dict[tuple[str, str], dict[str, Any]]
 Node = dict[str, Any]
 
-EMPLOYEES = {"label": "Employees", "data_type": "integer", "unit": "employees", "minimum": "0", "system": "CRM"}
-ARR = {"label": "ARR", "data_type": "money", "scale": 2, "currency": "USD", "minimum": "0", "system": "Billing"}
-POTENTIAL = {**ARR, "label": "Potential ARR"}
-REVENUE = {**ARR, "label": "Revenue"}
-STAGE_DAYS = {"label": "Customer since", "data_type": "date", "system": "CRM"}
-CONTRACT_END = {"label": "Contract end", "data_type": "date", "system": "CRM"}
-EXPANSION = {"label": "Expansion opportunity", "data_type": "boolean", "system": "CRM"}
-VERTICAL = {"label": "Target vertical", "data_type": "boolean", "system": "CRM"}
-FORTUNE = {"label": "Fortune 2000", "data_type": "boolean", "system": "CRM"}
+EMPLOYEES: dict[str, Any] = {
+    "label": "Employees",
+    "data_type": "integer",
+    "unit": "employees",
+    "minimum": "0",
+    "system": "CRM",
+}
+ARR: dict[str, Any] = {
+    "label": "ARR",
+    "data_type": "money",
+    "scale": 2,
+    "currency": "USD",
+    "minimum": "0",
+    "system": "Billing",
+}
+POTENTIAL: dict[str, Any] = {**ARR, "label": "Potential ARR"}
+REVENUE: dict[str, Any] = {**ARR, "label": "Revenue"}
+STAGE_DAYS: dict[str, Any] = {"label": "Customer since", "data_type": "date", "system": "CRM"}
+CONTRACT_END: dict[str, Any] = {"label": "Contract end", "data_type": "date", "system": "CRM"}
+EXPANSION: dict[str, Any] = {"label": "Expansion opportunity", "data_type": "boolean", "system": "CRM"}
+VERTICAL: dict[str, Any] = {"label": "Target vertical", "data_type": "boolean", "system": "CRM"}
+FORTUNE: dict[str, Any] = {"label": "Fortune 2000", "data_type": "boolean", "system": "CRM"}
 
 
 def leaf(op: str, attribute: str, value: Any = None, **fields: Any) -> Node:
@@ -69,7 +82,7 @@ def _numbered(node: Node, numbers: Any) -> Node:
     return new
 
 
-_BOTH = {"employee_count": EMPLOYEES, "arr": ARR}
+_BOTH: dict[str, dict[str, Any]] = {"employee_count": EMPLOYEES, "arr": ARR}
 
 SOURCE_A = framework(
     {
@@ -122,7 +135,11 @@ SIZES_100 = framework(
     },
     {"employee_count": EMPLOYEES},
 )
-_TARGETS = {"employee_count": EMPLOYEES, "annual_revenue": REVENUE, "target_vertical": VERTICAL}
+_TARGETS: dict[str, dict[str, Any]] = {
+    "employee_count": EMPLOYEES,
+    "annual_revenue": REVENUE,
+    "target_vertical": VERTICAL,
+}
 _LARGE, _RICH = employees("2000"), leaf("ge", "annual_revenue", "500000000")
 _IN_VERTICAL = leaf("is_true", "target_vertical")
 # "2,000+ employees or $500M+ revenue and in a target vertical": nobody wrote the brackets.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tests.oracle.facts import Bodies, Body, Facts, Outcome, State, Verdict
-from tests.oracle.nodes import Asking, combined
+from tests.oracle.nodes import Asking, SegmentOf, combined
 from tests.oracle.values import Values
 
 DEFAULT_BASES = ("value", "behavioural", "needs", "lifecycle", "technographic", "firmographic", "geographic")
@@ -187,7 +187,7 @@ class Dimension:
 
         A step made on these facts under this version is followed by the next when the dwell, if there is one, is over.
         """
-        if said.segment in (None, self.was):
+        if said.segment is None or self.was is None or said.segment == self.was:
             return said
         step = self.body.get("max_step")
         is_dwelling = self._is_dwelling(prior)
@@ -196,7 +196,6 @@ class Dimension:
             return self._at(self.was, "stepped", said.rule)
         if is_dwelling:
             return self._at(self.was, "kept", said.rule)
-        assert said.segment is not None and self.was is not None
         ranks = [*self.segments]
         here, there = ranks.index(self.was), ranks.index(said.segment)
         if step and abs(there - here) > step:
@@ -259,15 +258,13 @@ class Account:
     def outcome(self, key: str) -> Outcome:
         if key not in self.outcomes:
             dimension = Dimension(self.bodies, key, Asking(self.values, self._reader(key)), self.prior.get(key))
-            found = dimension.decided(
-                self.facts, self.prior.get(key), number=self.number, version=self.version
-            )
+            found = dimension.decided(self.facts, self.prior.get(key), number=self.number, version=self.version)
             self.states[key] = self._state(key, found)
             self._replaced(key, found)
             self.outcomes[key] = found
         return self.outcomes[key]
 
-    def _reader(self, key: str):  # type: ignore[no-untyped-def]
+    def _reader(self, key: str) -> SegmentOf:
         is_computed = self.bodies["dimension", key].get("basis_of") == "computed"
         return lambda other: self.outcome(other).segment if is_computed else self.outcome(other).effective
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.oracle.calendar import last_day, number_of, shifted
+from tests.oracle.calendar import number_of, shifted
 from tests.oracle.facts import Body, Verdict
 from tests.oracle.values import Values, folded
 

@@ -1,15 +1,17 @@
 """Frameworks to start from: YAML files kept in `frameworks/framework_templates/`.
 
 A file has `title`, `method`, `description`, `when`, `needs` and `parts` in the format of a framework file
-(docs/framework-as-code.md). `uses` names parts, by kind, that stand in `shared.yaml` for several templates.
+(docs/framework-as-code.md). `uses` names parts of other templates, by template, kind and pattern of keys, that
+stand here as they stand there; a part of the file's own with the same key takes their place.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +23,6 @@ from frameworks.parts.base import SLUG
 from frameworks.yaml_text import MarkedYaml, read_marked_yaml
 
 DIRECTORY: Final = Path(__file__).resolve().parent.parent / "framework_templates"
-SHARED: Final = "shared"
 _TEXTS: Final = ("title", "method", "description", "when", "needs")
 
 
@@ -50,7 +51,7 @@ class TemplateError(LookupError):
 
 def list_templates() -> list[Template]:
     """Every template, the simplest first."""
-    found = (load_template(path.stem) for path in DIRECTORY.glob("*.yaml") if path.stem != SHARED)
+    found = (load_template(path.stem) for path in DIRECTORY.glob("*.yaml"))
     return sorted(found, key=lambda template: (len(template.of_kind("segment")), template.title))
 
 
@@ -58,7 +59,7 @@ def list_templates() -> list[Template]:
 def load_template(slug: str) -> Template:
     """The template of that name. Raises TemplateError. Its bodies are shared: copy before changing one."""
     path = DIRECTORY / f"{slug}.yaml"
-    if not re.fullmatch(SLUG, slug) or slug == SHARED or not path.is_file():
+    if not re.fullmatch(SLUG, slug) or not path.is_file():
         raise TemplateError(f"There is no template {slug!r}.")
     return read_template(slug, path.read_text(encoding="utf-8"))
 
@@ -83,23 +84,20 @@ def _check_header(slug: str, value: Any) -> None:
 
 
 def _file(slug: str, marked: MarkedYaml) -> FrameworkFile:
-    """The template's own parts after those it uses; its own replace shared ones of the same key."""
     own = file_of(marked)
     bodies: dict[PartId, Any] = {}
-    for kind, key in _used(marked.value.get("uses") or {}):
-        shared = _shared().get((kind, key))
-        if shared is None:
-            raise TemplateError(f"{slug}: there is no shared {kind} {key}.")
-        bodies[kind, key] = shared
+    for other, by_kind in (marked.value.get("uses") or {}).items():
+        shared = _bodies_of(other)
+        for kind, patterns in by_kind.items():
+            for pattern in patterns:
+                found = {part: body for part, body in shared.items() if part[0] == kind and fnmatch(part[1], pattern)}
+                if not found:
+                    raise TemplateError(f"{slug}: {other} has no {kind} {pattern}.")
+                bodies |= found
     return FrameworkFile("", "", bodies | dict(own.bodies), own.places)
 
 
-def _used(uses: Mapping[str, list[str]]) -> Iterator[PartId]:
-    for kind, keys in uses.items():
-        for key in keys:
-            yield kind, key
-
-
 @functools.cache
-def _shared() -> Mapping[PartId, Any]:
-    return file_of(read_marked_yaml((DIRECTORY / f"{SHARED}.yaml").read_text(encoding="utf-8"))).bodies
+def _bodies_of(slug: str) -> Mapping[PartId, Any]:
+    """The parts that stand in the file itself."""
+    return file_of(read_marked_yaml((DIRECTORY / f"{slug}.yaml").read_text(encoding="utf-8"))).bodies

@@ -105,7 +105,11 @@ class Action(Piece):
 
 
 class Target(Piece):
-    """A figure the segment is measured by, such as gross retention of at least 90 percent."""
+    """A figure the segment is measured by, such as gross retention of at least 90 percent.
+
+    `scope` says what it is measured over, where that is not the segment alone: the two or three highest ranked
+    segments together, or all of them.
+    """
 
     identity = "metric"
 
@@ -113,6 +117,7 @@ class Target(Piece):
     comparison: Literal["ge", "gt", "le", "lt"]
     value: Number
     unit: Literal["percent", "money", "days", "count"]
+    scope: Literal["segment", "top_two", "top_three", "all"] | None = None
     note: OptionalText = ""
 
 

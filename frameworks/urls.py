@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from frameworks.views import checks, discussion, editor, frameworks, governing, parts, signing, versions
+from frameworks.views import checks, discussion, editor, exchange, frameworks, governing, parts, signing, versions
 
 app_name = "frameworks"
 
@@ -19,6 +19,7 @@ version_patterns = [
     path("checks/run/", checks.checks_run, name="checks_run"),
     path("checks/waive/", checks.checks_waive, name="checks_waive"),
     path("history/", versions.version_history, name="version_history"),
+    path("framework.yaml", exchange.version_file, name="version_file"),
     path("discussion/", discussion.version_discussion, name="version_discussion"),
     path("discussion/comment/", discussion.comment_add, name="comment_add"),
     path("discussion/<uuid:thread>/<slug:to>/", discussion.thread_settle, name="thread_settle"),
@@ -47,6 +48,7 @@ urlpatterns = [
     path("frameworks/new/", frameworks.framework_create, name="framework_create"),
     path("frameworks/<slug:slug>/", frameworks.framework_detail, name="framework_detail"),
     path("frameworks/<slug:slug>/draft/", frameworks.draft_start, name="draft_start"),
+    path("frameworks/<slug:slug>/upload/", exchange.file_apply, name="file_apply"),
     path("frameworks/<slug:slug>/v<int:number>/", include(version_patterns)),
     path("mentions/", discussion.my_mentions, name="my_mentions"),
     path("schemas/criteria.json", parts.criteria_schema, name="criteria_schema"),

@@ -102,26 +102,31 @@ def _digest_of(version: FrameworkVersion) -> str:
     return version.manifest_digest if is_kept else manifest_of(version).digest
 
 
-def apply_file(*, text: str, actor: User, at: datetime, source: str) -> tuple[FrameworkVersion, bool]:
+def apply_file(
+    *, text: str, actor: User, at: datetime, source: str, framework: str | None = None
+) -> tuple[FrameworkVersion, bool]:
     """The draft that says what the file says, and whether it was made now: the same file again makes no second one.
 
-    A new framework starts with its draft v0. Raises FileError or InvalidError for the file, NotAllowedError,
-    ConflictError when another version became active since the file was exported. Nothing is half-written.
+    A new framework starts with its draft v0, unless `framework` names the one that the file must be of. Raises
+    FileError or InvalidError for the file, NotAllowedError, ConflictError when another version became active since
+    the file was exported. Nothing is half-written.
     """
     require_permission(actor, "edit_draft", to="make drafts of files")
     file = read_file(text)
+    if framework is not None and file.framework != framework:
+        raise FileError([file.problem("/framework", "other", f"This is a file of {file.framework}, not {framework}.")])
     with transaction.atomic():
-        framework = Framework.objects.select_for_update(of=("self",)).filter(slug=file.framework).first()
+        locked = Framework.objects.select_for_update(of=("self",)).filter(slug=file.framework).first()
         plan = _plan_of(file)
-        if framework is None:
+        if locked is None:
             return _found(plan, actor, at, source), True
         if (active := plan.overtaken_by) is not None:
             raise ConflictError(
                 f"The file was made from v{plan.base.number if plan.base else 0}, and v{active.number} is active since:"
                 " what that changed would be undone. Export it and carry your change over."
             )
-        known = _known(framework, plan.digest)
-        return (known, False) if known else (_draft(framework, plan, actor, at, source), True)
+        known = _known(locked, plan.digest)
+        return (known, False) if known else (_draft(locked, plan, actor, at, source), True)
 
 
 def _known(framework: Framework, digest: str) -> FrameworkVersion | None:

@@ -60,6 +60,7 @@ def framework_detail(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "framework": framework,
         "versions": versions,
+        "may_edit": _may_edit(request),
         "may_draft": _may_edit(request) and _may_be_drafted(versions, framework),
         "working": next((version for version in versions if version.state in _OPEN), None),
     }
@@ -94,8 +95,10 @@ def _list_url() -> str:
     return reverse("frameworks:framework_list")
 
 
-def _summary(template: Template) -> str:
-    """What is in a template, counted."""
-    names = {"dimension": "dimensions", "segment": "segments", "term": "definitions", "data_source": "data sources"}
-    counts = {kind: sum(part[0] == kind for part in template.parts) for kind in names}
-    return ", ".join(f"{count} {names[kind]}" for kind, count in counts.items() if count)
+def _summary(template: Template) -> list[str]:
+    """The dimensions of a template with their segments, one sentence each."""
+    labels = {key: body["label"] for key, body in template.of_kind("segment").items()}
+    return [
+        f"{body['label']}: {', '.join(labels[f'{key}/{short}'] for short in body['segments'])}"
+        for key, body in template.of_kind("dimension").items()
+    ]

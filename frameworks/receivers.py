@@ -1,4 +1,7 @@
-"""What frameworks does when news arrives from the log-in library: proofs of who signs are governed acts."""
+"""What frameworks does when news arrives from the log-in library: proofs of who signs are governed acts.
+
+The library tells after its own transaction; a factor that was set up is then written down in one of its own.
+"""
 
 from typing import Any
 

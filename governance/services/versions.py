@@ -75,7 +75,10 @@ def revert_emergency(*, version: FrameworkVersion, at: datetime) -> AssignmentRu
     """Bring back what an emergency replaced, when the normal signers did not ratify it in time."""
     with transaction.atomic():
         rollback = draft_revert(version=version, at=at)
-        if rollback is None or _activation_run(rollback, rollback.created_at):
+        if rollback is None:
+            return None
+        before = AssignmentRun.objects.filter(framework_version=rollback, state__in=AssignmentRun.LIVE)
+        if before.exists():
             return None
         run = request_activation(version=rollback, actor=None, at=at)
         tell_about(rollback, f"{version} was not ratified", rollback.emergency_reason)

@@ -19,11 +19,13 @@ from frameworks.values import NOTHING, RefusedValueError
 READ_ONLY: Final = frozenset(
     {
         "id", "uuid", "version", "created_at", "updated_at", "deleted_at", "merged_into", "provenance", "exclusion",
-        "segment", "segments", "computed", "effective", "override", "locked", "parent", "ultimate_parent", "csm", "ae",
+        "segment", "segments", "computed", "effective", "override", "locked", "ultimate_parent", "csm", "ae",
         "external_ids",
     }
 )  # fmt: skip
-ABOUT_ITSELF: Final = frozenset({"source", "external_id", "source_version", "source_updated_at", "observed_at"})
+ABOUT_ITSELF: Final = frozenset(
+    {"source", "external_id", "source_version", "source_updated_at", "observed_at", "parent"}
+)
 _SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _FUTURE: Final = timedelta(days=1)
@@ -33,7 +35,9 @@ _VERSION_MOST: Final = 2**63 - 1
 _CHOICE_CHARACTERS: Final = 120
 
 # These depend on what is stored, so that the same item may be taken another time.
-STATE_CODES: Final = frozenset({"conflict", "account_gone", "required"})
+STATE_CODES: Final = frozenset(
+    {"conflict", "account_gone", "required", "unknown_account", "unknown_parent", "cycle", "ambiguous"}
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Item:
     source_version: int | None = None
     source_updated_at: datetime | None = None
     observed_at: datetime | None = None
+    parent: tuple[str, str] | None = None
+    has_parent: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
     errors: list[ItemError] = field(default_factory=list)
@@ -94,6 +100,7 @@ class ItemReader:
                 self._take_own(item, value)
             elif key in ABOUT_ITSELF:
                 setattr(item, key, self._about_itself(key, value))
+                item.has_parent = item.has_parent or key == "parent"
             elif key in self.core:
                 item.values[key] = read_value(self.core[key], value)
             else:
@@ -132,6 +139,8 @@ class ItemReader:
             return read_source(value) if key == "source" else read_external_id(value)
         if value is None:
             return None
+        if key == "parent":
+            return read_reference(value)
         if key == "source_version":
             return values.integer(value, low=0, high=_VERSION_MOST)
         moment = values.moment(value)
@@ -153,6 +162,13 @@ def read_external_id(value: Any) -> str:
     if value != value.strip() or any(not character.isprintable() for character in external_id):
         raise RefusedValueError("invalid_external_id", "Without spaces around it and without invisible characters.")
     return external_id
+
+
+def read_reference(value: Any) -> tuple[str, str]:
+    """Another account, named by its source and external id."""
+    if not isinstance(value, dict) or set(value) != {"source", "external_id"}:
+        raise RefusedValueError("wrong_type", 'Name the account as {"source": "crm", "external_id": "A-1"}.')
+    return read_source(value["source"]), read_external_id(value["external_id"])
 
 
 def read_value(target: Target, value: Any) -> Any:

@@ -12,6 +12,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
+from accounts.api import facts
 from accounts.api import views as accounts
 from frameworks.api import views as frameworks
 from frameworks.api.views import ApiView
@@ -43,6 +44,11 @@ urlpatterns = [
         guarded(accounts.AccountByExternalId),
         name="api-account-by-external-id",
     ),
+    path("metric-observations/batch/append", guarded(facts.ObservationAppend), name="api-observations-append"),
+    path("signals/batch/append", guarded(facts.SignalAppend), name="api-signals-append"),
+    path("account-lists", guarded(facts.AccountListList), name="api-account-lists"),
+    path("account-lists/<slug:key>/entries", guarded(facts.ListEntryList), name="api-list-entries"),
+    path("account-lists/<slug:key>/entries/batch/change", guarded(facts.ListEntryChange), name="api-list-change"),
     path("assignments", guarded(accounts.AssignmentList), name="api-assignments"),
     path("assignments/changes", guarded(accounts.Changes), name="api-changes"),
     path("assignments/changes/head", guarded(accounts.ChangesHead), name="api-changes-head"),

@@ -143,6 +143,14 @@ class PushResultSerializer(serializers.Serializer[Any]):
     results = PushItemResultSerializer(many=True)
 
 
+class ParentKeySerializer(serializers.Serializer[Any]):
+    """An account by its id in a source system."""
+
+    # DRF's own `source` names where a field is read from; this one is a field.
+    source = serializers.CharField(max_length=63)  # type: ignore[assignment]
+    external_id = serializers.CharField(max_length=255)
+
+
 class PushItemSerializer(serializers.ModelSerializer[Account]):
     """Fields that are absent are left alone; null clears."""
 
@@ -158,6 +166,9 @@ class PushItemSerializer(serializers.ModelSerializer[Account]):
     observed_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="When the values were seen; the moment of the push if not sent."
     )
+    parent = ParentKeySerializer(
+        required=False, allow_null=True, help_text="The company above; known here, or made earlier in the same push."
+    )
     attributes = serializers.DictField(required=False, help_text="This company's own attributes.")
 
     class Meta:
@@ -168,6 +179,7 @@ class PushItemSerializer(serializers.ModelSerializer[Account]):
             "source_version",
             "source_updated_at",
             "observed_at",
+            "parent",
             "name",
             "domain",
             "currency",

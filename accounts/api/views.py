@@ -25,7 +25,7 @@ from accounts.querysets import external_ids, segment_keys, visible_accounts, wat
 from accounts.services.pushing import ITEMS_MOST, ItemResult, PushResult, push_accounts
 from frameworks import values
 from frameworks.api import parameters
-from frameworks.api.bodies import read_body
+from frameworks.api.bodies import Reader, read_body
 from frameworks.api.errors import Cause, ProblemError, refused
 from frameworks.api.pagination import expired, read_cursor, read_page, write_cursor
 from frameworks.api.schema import page_of, parameter
@@ -147,19 +147,21 @@ class AccountUpsert(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        items, all_or_none = _read_batch(self.body())
-        result = push_accounts(items=items, all_or_none=all_or_none, actor=_caller(request), at=timezone.now())
+        batch = read_batch(self.body())
+        result = push_accounts(**batch, actor=_caller(request), at=timezone.now())
         if not result.is_applied:
-            raise ProblemError("validation", causes=_causes(result), depends_on_state=result.depends_on_state)
-        data = {"summary": result.summary, "results": [_represent_result(item) for item in result.results]}
+            raise ProblemError("validation", causes=causes_of(result), depends_on_state=result.depends_on_state)
+        data = {"summary": result.summary, "results": [represent_result(item) for item in result.results]}
         return Response(data, status=207 if result.summary["failed"] else 200)
 
 
-def _read_batch(body: dict[str, Any]) -> tuple[list[Any], bool]:
-    batch = read_body(body, {"items": _items, "all_or_none": values.boolean}, needed=["items"])
+def read_batch(body: dict[str, Any], **more: Reader) -> dict[str, Any]:
+    """The items of a push, whether all of them are wanted or none, and what `more` reads, all of it needed."""
+    readers = {"items": _items, "all_or_none": values.boolean, **more}
+    batch = read_body(body, readers, needed=["items", *more])
     if len(batch["items"]) > ITEMS_MOST:
         raise refused("too_many_items", f"{ITEMS_MOST:,} items at most.", place="/items", kind="payload-too-large")
-    return batch["items"], batch.get("all_or_none", False)
+    return {"all_or_none": False, **batch}
 
 
 def _items(value: Any) -> list[Any]:
@@ -170,7 +172,8 @@ def _items(value: Any) -> list[Any]:
     return value
 
 
-def _causes(result: PushResult) -> list[Cause]:
+def causes_of(result: PushResult) -> list[Cause]:
+    """Why nothing of a push was taken, with a pointer into the body each."""
     return [
         Cause(error.code, error.detail, f"/items/{item.index}{error.pointer}", received=error.received)
         for item in result.results
@@ -178,7 +181,8 @@ def _causes(result: PushResult) -> list[Cause]:
     ]
 
 
-def _represent_result(item: ItemResult) -> dict[str, Any]:
+def represent_result(item: ItemResult) -> dict[str, Any]:
+    """What became of one item of a push."""
     if item.status != "failed":
         return {"index": item.index, "status": item.status, "id": str(item.uuid), "version": item.version}
     errors = [

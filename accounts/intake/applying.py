@@ -15,6 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from accounts.intake.cells import text_key
 from accounts.intake.checking import ACCOUNTS, BAD, CHECKED, IDENTIFIERS, literal, take_out_bad, text_array
 from accounts.intake.plan import ImportPlan, StagedColumn, StagedConstant
+from accounts.intake.series import keep_series
 from accounts.models import Cause, MetricObservation, PendingEvaluation
 
 CURRENT = "import_current"
@@ -22,6 +23,8 @@ CHANGES = "import_changes"
 NEW = "import_new"
 PROVENANCE = "import_provenance"
 TOUCHED = "import_touched"
+OBSERVED = "import_observed"
+HISTORY = "import_history"
 
 OBSERVATIONS = MetricObservation._meta.db_table
 MARKS = PendingEvaluation._meta.db_table
@@ -179,16 +182,19 @@ def apply_changes(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp, effect:
     """
     # A plan cached while a table was empty is kept for the session and is a thousand times too slow for a full one.
     cursor.execute("DISCARD PLANS")
-    cursor.execute(f"DROP TABLE IF EXISTS {TOUCHED}")
-    cursor.execute(f"CREATE TEMPORARY TABLE {TOUCHED} (account_id bigint)")
-    while _match_new(cursor, plan, effect) or _lock_changed(cursor, effect):
+    for table in (TOUCHED, OBSERVED, HISTORY):
+        cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        cursor.execute(f"CREATE TEMPORARY TABLE {table} (account_id bigint)")
+    while _match_new(cursor, plan, effect) or _lock_changed(cursor, plan, effect):
         effect = find_changes(cursor, plan, stamp)
     if effect.updated:
         _update_accounts(cursor, plan, stamp)
     if effect.created:
         _create_accounts(cursor, plan, stamp)
     effect.observations = sum(_add_observations(cursor, plan, column, stamp) for column in plan.observed_metrics)
-    _mark(cursor, stamp, effect)
+    if effect.observations:
+        _keep_series(cursor, plan, stamp)
+    _mark(cursor, stamp)
     return effect
 
 
@@ -204,19 +210,22 @@ def _match_new(cursor: CursorWrapper, plan: ImportPlan, effect: Effect) -> int:
     return int(cursor.rowcount)
 
 
-def _lock_changed(cursor: CursorWrapper, effect: Effect) -> int:
+def _lock_changed(cursor: CursorWrapper, plan: ImportPlan, effect: Effect) -> int:
     """Lock what will be written, in the order of ids; how many accounts changed since they were compared.
 
-    Accounts stay locked, so that looking again ends.
+    Accounts stay locked, so that looking again ends. Observations are written of accounts that do not change, too.
     """
-    if effect.updated > WHOLE_TABLE:
+    concerned = f"{CHANGES} c"
+    if plan.observed_metrics:
+        named = f"SELECT DISTINCT account_id FROM {CHECKED} WHERE account_id IS NOT NULL"
+        concerned = f"(SELECT n.account_id, seen FROM ({named}) n LEFT JOIN {CHANGES} USING (account_id)) c"
+    lock = " ORDER BY a.id FOR NO KEY UPDATE OF a"
+    if effect.updated + (effect.unchanged if plan.observed_metrics else 0) > WHOLE_TABLE:
         cursor.execute(f"LOCK TABLE {ACCOUNTS} IN SHARE ROW EXCLUSIVE MODE")
         lock = ""
-    else:
-        lock = " ORDER BY a.id FOR NO KEY UPDATE OF a"
     cursor.execute(
         "WITH locked AS MATERIALIZED ("
-        f"SELECT a.version, c.seen FROM {ACCOUNTS} a JOIN {CHANGES} c ON c.account_id = a.id{lock}"
+        f"SELECT a.version, c.seen FROM {ACCOUNTS} a JOIN {concerned} ON c.account_id = a.id{lock}"
         ") SELECT count(*) FROM locked WHERE version <> seen"
     )
     return int(cursor.fetchone()[0])
@@ -405,21 +414,43 @@ def _add_observations(cursor: CursorWrapper, plan: ImportPlan, column: StagedCol
         f" WHERE c.v{column.number} IS NOT NULL AND c.account_id IS NOT NULL"
         f" AND o.value IS DISTINCT FROM c.v{column.number}::numeric(24, 4)"
         f" ORDER BY c.account_id, c.period_end RETURNING account_id),"
-        f" touched AS (INSERT INTO {TOUCHED} SELECT DISTINCT account_id FROM added)"
+        f" observed AS (INSERT INTO {OBSERVED} SELECT DISTINCT account_id FROM added)"
         " SELECT count(*) FROM added"
     )
     return int(cursor.fetchone()[0])
 
 
-def _mark(cursor: CursorWrapper, stamp: Stamp, effect: Effect) -> None:
-    """Owe each written account an evaluation; accounts may be touched twice, by their values and their history."""
-    distinct = "DISTINCT" if effect.observations else ""
+def _keep_series(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> None:
+    """What rules read of the history; accounts of which only that changed get a new version."""
+    period = plan.mapping.period
+    grain = literal(period.grain if period else "")
+    metrics = text_array(column.target.key for column in plan.observed_metrics)
+    cursor.execute(f"ANALYZE {OBSERVED}")
+    concerned = f"SELECT account_id, metric, {grain} AS grain FROM {OBSERVED}, unnest({metrics}) AS m(metric)"
+    keep_series(cursor, concerned, into=HISTORY)
+    cursor.execute(
+        f"WITH others AS (SELECT account_id FROM {HISTORY} EXCEPT SELECT account_id FROM {TOUCHED}),"
+        f" bumped AS (UPDATE {ACCOUNTS} a SET version = version + 1, updated_at = {literal(stamp.at)}"
+        " FROM others WHERE a.id = others.account_id)"
+        f" INSERT INTO {TOUCHED} SELECT account_id FROM others"
+    )
+
+
+def _mark(cursor: CursorWrapper, stamp: Stamp) -> None:
+    """Owe each written account an evaluation, and those under it: rules may read the facts of an ultimate parent."""
     cursor.execute(
         f"INSERT INTO {MARKS} (account_id, cause, marked_at)"
-        f" SELECT {distinct} account_id, {literal(Cause.DATA.value)}, {literal(stamp.at)} FROM {TOUCHED}"
+        f" SELECT account_id, {literal(Cause.DATA.value)}, {literal(stamp.at)} FROM {TOUCHED}"
+    )
+    cursor.execute(f"ANALYZE {TOUCHED}")
+    cursor.execute(
+        f"INSERT INTO {MARKS} (account_id, cause, marked_at)"
+        f" SELECT a.id, {literal(Cause.DATA.value)}, {literal(stamp.at)}"
+        f" FROM {ACCOUNTS} a JOIN {TOUCHED} t ON a.ultimate_parent_id = t.account_id"
+        f" WHERE NOT EXISTS (SELECT FROM {TOUCHED} o WHERE o.account_id = a.id)"
     )
 
 
 def drop_tables(cursor: CursorWrapper) -> None:
     """Connections are kept; their temporary tables must not be."""
-    cursor.execute(f"DROP TABLE IF EXISTS {CURRENT}, {CHANGES}, {NEW}, {PROVENANCE}, {TOUCHED}")
+    cursor.execute(f"DROP TABLE IF EXISTS {CURRENT}, {CHANGES}, {NEW}, {PROVENANCE}, {TOUCHED}, {OBSERVED}, {HISTORY}")

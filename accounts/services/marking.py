@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import F
 
-from accounts.models import PendingEvaluation
+from accounts.models import Account, PendingEvaluation
 from frameworks.doorbell import ring
 
 
@@ -21,6 +22,25 @@ def mark_accounts(*, account_ids: Iterable[int], cause: str, at: datetime) -> in
     if marks:
         ring_doorbell()
     return len(marks)
+
+
+def mark_facts(*, account_ids: Iterable[int], cause: str, at: datetime) -> int:
+    """Owe an evaluation of accounts whose facts changed and of those under them, whose rules may read the facts of
+    their ultimate parent; returns how many marks were written.
+    """
+    ids = set(account_ids)
+    under = Account.objects.filter(ultimate_parent__in=ids).values_list("pk", flat=True)
+    return mark_accounts(account_ids=sorted(ids.union(under)), cause=cause, at=at)
+
+
+def note_other_facts(*, account_ids: Iterable[int], cause: str, at: datetime) -> int:
+    """Give accounts a new version because what is known of them beside their own row changed, and mark them."""
+    ids = sorted(set(account_ids))
+    # A version counts what is known; locked in the order of ids, like everywhere.
+    rows = Account.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids).order_by("pk")
+    locked = list(rows.values_list("pk", flat=True))
+    Account.objects.filter(pk__in=locked).update(version=F("version") + 1, updated_at=at)
+    return mark_facts(account_ids=locked, cause=cause, at=at)
 
 
 def mark_touched(*, since: datetime, cause: str, at: datetime) -> int:

@@ -11,13 +11,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
 
 from accounts.intake.cells import name_key, text_key
+from accounts.intake.hierarchy import lock_hierarchy
 from accounts.intake.targets import importable_targets
 from accounts.models import Account, AccountIdentifier, Cause
 from accounts.pushed import STATE_CODES, Item, ItemError, ItemReader, instant, repeated
-from accounts.services.marking import mark_accounts
+from accounts.services.identifying import identified
+from accounts.services.marking import mark_facts
+from accounts.services.parents import ParentsWanted
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.models import User
 
@@ -86,9 +88,14 @@ class _Push:
         # By key: two ids of one account may come in one batch.
         self.changed: dict[int, Account] = {}
         self.moved: set[int] = set()
+        self.parents = ParentsWanted([], {})
 
     def run(self, items: list[Item], *, all_or_none: bool) -> PushResult:
-        stored = self._lock([item for item in items if not item.errors])
+        good = [item for item in items if not item.errors]
+        if any(item.has_parent for item in good):
+            lock_hierarchy()
+        stored = self._lock(good)
+        self.parents = ParentsWanted(good, {key: account.pk for key, account in stored.items()})
         results = [self._judge(item, stored.get(item.key)) for item in items]
         failures = sum(result.status == "failed" for result in results)
         if failures and (all_or_none or failures == len(results)):
@@ -99,12 +106,12 @@ class _Push:
     def _lock(self, items: list[Item]) -> dict[tuple[str, str], Account]:
         """The accounts that exist, locked in the order of their keys; for the others, the right to make them."""
         keys = [item.key for item in items]
-        known = _identified(keys)
+        known = identified(keys)
         missing = [key for key in keys if key not in known]
         if missing:
             _claim(missing)
             # Whoever held the claim may have made them meanwhile.
-            known |= _identified(missing)
+            known |= identified(missing)
         rows = Account.objects.select_for_update(of=("self",)).filter(pk__in=set(known.values())).order_by("pk")
         by_id = {account.pk: account for account in rows}
         return {key: by_id[pk] for key, pk in known.items()}
@@ -125,6 +132,8 @@ class _Push:
     def _create(self, item: Item) -> ItemResult:
         if not item.values.get("name"):
             return _failed(item, "/name", "required", "This account is new, so it needs a name.")
+        if refusal := self.parents.refusal(item):
+            return ItemResult(item.index, errors=[refusal])
         account = Account()
         # A value that happens to be the default was said all the same, and has a source.
         self._assign(item, account, {*item.values, *item.own})
@@ -137,8 +146,11 @@ class _Push:
         if changed and _versions_compare(item, account) and item.source_version == account.source_version:
             detail = "This source_version came before with other values."
             return _failed(item, "/source_version", "conflict", detail)
+        if refusal := self.parents.refusal(item):
+            return ItemResult(item.index, errors=[refusal])
         changed |= _seen_again(item, account)
         self._assign(item, account, changed)
+        changed |= self.parents.changes(item, account)
         if changed:
             account.version += 1
             self.moved.add(account.pk)
@@ -198,7 +210,8 @@ class _Push:
                 rows, update_conflicts=True, unique_fields=["id"], update_fields=self._columns()
             )
         self.moved.update(account.pk for account in made)
-        mark_accounts(account_ids=sorted(self.moved), cause=Cause.DATA, at=self.at)
+        self.parents.write({item.key: account.pk for item, account in self.new}, self.at)
+        mark_facts(account_ids=self.moved, cause=Cause.DATA, at=self.at)
 
     def _columns(self) -> list[str]:
         columns = ["attributes", "attribute_keys", "provenance", "source_version", "source_updated_at"]
@@ -237,20 +250,6 @@ def _text_key(key: str, value: str | None) -> str | None:
         # A key can be longer than its text (ß becomes ss); a name's serves search and order only.
         return (name_key(value or "") or "")[:_NAME_KEY_CHARACTERS]
     return text_key(value) if value else None
-
-
-def _identified(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """(source, external id) → account id, of those that are known."""
-    by_source: dict[str, list[str]] = {}
-    for source, external_id in keys:
-        by_source.setdefault(source, []).append(external_id)
-    if not by_source:
-        return {}
-    wanted = Q()
-    for source, ids in by_source.items():
-        wanted |= Q(source=source, external_id__in=ids)
-    rows = AccountIdentifier.objects.filter(wanted).values_list("source", "external_id", "account_id")
-    return {(source, external_id): account_id for source, external_id, account_id in rows}
 
 
 def _claim(keys: Iterable[tuple[str, str]]) -> None:

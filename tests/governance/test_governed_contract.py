@@ -12,6 +12,8 @@ WHO = {"actor", "signer"}
 STEPS = {"frameworks.services.drafting.write_contents"}
 """Steps that several governed services share; nothing outside services may call them."""
 DATA = {
+    "accounts.services.observing.push_observations",
+    "accounts.services.observing.record_signals",
     "accounts.services.pushing.push_accounts",
     "accounts.services.uploads.choose_mapping",
     "accounts.services.uploads.upload_import",

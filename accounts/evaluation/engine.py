@@ -7,8 +7,9 @@ is stored are written: repeating an evaluation writes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -67,16 +68,21 @@ class Scope:
         return range(self.low // BUCKET, (self.high - 1) // BUCKET + 1)
 
 
+Move = tuple[int, int | None, int | None]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What an evaluation wrote. `moves` counts per dimension id, from segment id and to segment id (None: Unassigned
-    or new); `agreeing` are accounts whose rule came to agree with the override in force."""
+    or new), `moved_arr` has the ARR of a preview's; `agreeing` are accounts whose rule came to agree with the
+    override in force."""
 
-    moves: Mapping[tuple[int, int | None, int | None], int]
+    moves: Mapping[Move, int]
     changed: int
     transitions: int
     agreeing: tuple[int, ...] = ()
     failed: int = 0
+    moved_arr: Mapping[Move, Decimal] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=32)
@@ -353,15 +359,18 @@ def _run_error_statement(
 
 
 def _merged(outcomes: Iterator[Outcome]) -> Outcome:
-    moves: dict[tuple[int, int | None, int | None], int] = {}
+    moves: dict[Move, int] = {}
+    arr: dict[Move, Decimal] = {}
     changed = transitions = failed = 0
     agreeing: tuple[int, ...] = ()
     for outcome in outcomes:
         for move, count in outcome.moves.items():
             moves[move] = moves.get(move, 0) + count
+        for move, amount in outcome.moved_arr.items():
+            arr[move] = arr.get(move, Decimal(0)) + amount
         changed, transitions = changed + outcome.changed, transitions + outcome.transitions
         failed, agreeing = failed + outcome.failed, agreeing + outcome.agreeing
-    return Outcome(moves, changed, transitions, agreeing, failed)
+    return Outcome(moves, changed, transitions, agreeing, failed, arr)
 
 
 def take_locks(scope: Scope) -> None:
@@ -383,7 +392,9 @@ _PREVIEW = """
     INSERT INTO accounts_runmove (run_id, account_id, dimension_id, from_segment_id, to_segment_id, reason)
     SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed WHERE NOT %(is_first)s
 )
-SELECT dimension_id, was_effective, effective_id, count(*), count(*) FILTER (WHERE is_new) FROM changed GROUP BY 1, 2, 3
+SELECT dimension_id, was_effective, effective_id, count(*),
+    COALESCE(sum((SELECT arr FROM accounts_account a WHERE a.id = account_id)), 0)
+FROM changed GROUP BY 1, 2, 3
 """
 
 
@@ -410,7 +421,8 @@ def _preview(plan: FrameworkPlan, scope: Scope, how: Mapping[str, Any]) -> Outco
 
 def _previewed(rows: Sequence[Any], failed: int = 0) -> Outcome:
     moves = {(dimension, was, now): count for dimension, was, now, count, _ in rows}
-    return Outcome(moves, sum(moves.values()), transitions=0, failed=failed)
+    arr = {(dimension, was, now): amount for dimension, was, now, _, amount in rows}
+    return Outcome(moves, sum(moves.values()), transitions=0, failed=failed, moved_arr=arr)
 
 
 # --- single accounts

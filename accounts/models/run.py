@@ -1,16 +1,24 @@
 """Runs: evaluating many accounts, in chunks leased in the database."""
 
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
+
+
+class AssignmentRunQuerySet(models.QuerySet["AssignmentRun"]):
+    def live(self) -> Self:
+        """Runs under way that write in the end; studies of an impact never do, and stand in nobody's way."""
+        return self.filter(state__in=AssignmentRun.LIVE).exclude(kind=AssignmentRun.Kind.IMPACT)
 
 
 class AssignmentRun(models.Model):
     """One evaluation of every account under one version.
 
     It first evaluates (pass 1: what would move), is guarded, and then applies; an activation flips the active version
-    in between. The nightly run must find nothing; what it finds, something has failed to mark.
+    in between. The nightly run must find nothing; what it finds, something has failed to mark. A study of an impact
+    ends after pass 1.
     """
 
     class Kind(models.TextChoices):
@@ -18,10 +26,12 @@ class AssignmentRun(models.Model):
         REEVALUATION = "reevaluation", "Re-evaluation"
         NIGHTLY = "nightly", "Nightly"
         PERIOD = "period", "Period closed"
+        IMPACT = "impact", "Impact"
 
     class State(models.TextChoices):
         PLANNED = "planned", "Evaluating"
         EVALUATED = "evaluated", "Evaluated"
+        STUDIED = "studied", "Studied"
         HELD = "held", "Held"
         APPLYING = "applying", "Applying"
         APPLIED = "applied", "Applied"
@@ -45,21 +55,30 @@ class AssignmentRun(models.Model):
     held_because = models.JSONField(default=list, help_text="What the guard found, in words.")
     accounts = models.PositiveIntegerField(default=0, help_text="To be evaluated, counted at the start.")
     moves = models.JSONField(default=dict, help_text="Dimension → from → to → accounts, when evaluated.")
+    moved_arr = models.JSONField(default=dict, db_default={}, help_text="The same with their ARR, as text.")
     note = models.TextField(blank=True)
     created_at = models.DateTimeField()
     evaluated_at = models.DateTimeField(null=True)
     applying_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects = AssignmentRunQuerySet.as_manager()
+
     class Meta:
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
                 fields=["framework"],
-                condition=models.Q(state__in=["planned", "evaluated", "held", "applying"]),
+                condition=models.Q(state__in=["planned", "evaluated", "held", "applying"]) & ~models.Q(kind="impact"),
                 name="run_one_live",
                 violation_error_message="A run of this framework is under way.",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["framework_version"],
+                condition=models.Q(state="planned", kind="impact"),
+                name="run_one_study",
+                violation_error_message="The impact of this version is being computed.",
+            ),
         ]
         permissions = [("start_run", "Can start a re-evaluation"), ("release_run", "Can release a held run")]
 
@@ -92,6 +111,7 @@ class RunChunk(models.Model):
     changed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     moves = models.JSONField(default=dict)
+    moved_arr = models.JSONField(default=dict, db_default={})
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

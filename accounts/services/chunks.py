@@ -5,9 +5,10 @@ ends by itself. A chunk whose process dies three times waits for a person.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -23,6 +24,9 @@ from accounts.signals import transitions_recorded
 CHUNK_ACCOUNTS = 20_000
 LEASE = timedelta(seconds=90)
 MAX_ATTEMPTS = 3
+
+T = TypeVar("T")
+N = TypeVar("N", int, Decimal)
 
 _CAUSES = {
     AssignmentRun.Kind.ACTIVATION: Cause.VERSION,
@@ -153,6 +157,7 @@ def _close(chunk: RunChunk, outcome: engine.Outcome) -> None:
         changed=outcome.changed,
         failed=outcome.failed,
         moves=as_json(outcome.moves),
+        moved_arr=as_json(outcome.moved_arr, str),
         finished_at=timezone.now(),
     )
     if not closed:
@@ -162,22 +167,32 @@ def _close(chunk: RunChunk, outcome: engine.Outcome) -> None:
 # --- moves, counted
 
 
-def as_json(moves: Mapping[tuple[int, int | None, int | None], int]) -> dict[str, dict[str, dict[str, int]]]:
-    """Dimension id → from segment id → to segment id → accounts; "" stands for Unassigned or new."""
-    found: dict[str, dict[str, dict[str, int]]] = {}
-    for (dimension, was, now), count in moves.items():
-        row = found.setdefault(str(dimension), {}).setdefault(str(was or ""), {})
-        row[str(now or "")] = row.get(str(now or ""), 0) + count
+def as_json(
+    moves: Mapping[engine.Move, T], written: Callable[[T], Any] = lambda figure: figure
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Dimension id → from segment id → to segment id → figure; "" stands for Unassigned or new."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (dimension, was, now), figure in moves.items():
+        found.setdefault(str(dimension), {}).setdefault(str(was or ""), {})[str(now or "")] = written(figure)
     return found
 
 
 def sum_moves(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
     """The moves of several chunks as one, in the form of `as_json`."""
-    total: dict[tuple[int, int | None, int | None], int] = {}
+    return as_json(_summed(rows, int))
+
+
+def sum_arr(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
+    """Their ARR as one, decimals as text."""
+    return as_json(_summed(rows, Decimal), str)
+
+
+def _summed(rows: Iterable[Mapping[str, Any]], read: Callable[[Any], N]) -> dict[engine.Move, N]:
+    total: dict[engine.Move, N] = {}
     for moves in rows:
         for dimension, by_from in moves.items():
             for was, by_to in by_from.items():
-                for now, count in by_to.items():
+                for now, figure in by_to.items():
                     key = (int(dimension), int(was) if was else None, int(now) if now else None)
-                    total[key] = total.get(key, 0) + count
-    return as_json(total)
+                    total[key] = total[key] + read(figure) if key in total else read(figure)
+    return total

@@ -56,7 +56,7 @@ def _start_period_run(framework_id: int, at: datetime) -> AssignmentRun | None:
         # The lock comes first: a second sweeper then sees the run that the first has planned.
         framework = Framework.objects.select_for_update(of=("self",)).get(pk=framework_id)
         version = framework.active_version
-        if version is None or framework.runs.filter(state__in=AssignmentRun.LIVE).exists():
+        if version is None or framework.runs.live().exists():
             return None
         last = _last_look(framework)
         if last is None or not crossed_boundary(engine.plan_of(version).definition, since=last, at=at):

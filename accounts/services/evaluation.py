@@ -63,7 +63,7 @@ def start_nightly_runs(*, at: datetime) -> list[AssignmentRun]:
     """Evaluate every account of every active version again: what time alone has moved is found here."""
     found = []
     for framework in Framework.objects.filter(active_version__isnull=False).select_related("active_version"):
-        if not framework.runs.filter(state__in=AssignmentRun.LIVE).exists():
+        if not framework.runs.live().exists():
             version = cast(FrameworkVersion, framework.active_version)
             found.append(runs.plan_run(version=version, kind=AssignmentRun.Kind.NIGHTLY, actor=None, at=at))
     return found

@@ -15,7 +15,7 @@ from accounts.services.marking import mark_accounts
 from accounts.signals import override_ended
 from frameworks.errors import ConflictError
 from frameworks.governed import governed
-from frameworks.models import Dimension, Segment, User
+from frameworks.models import Dimension, Framework, Segment, User
 
 CAUSES: dict[str, Cause] = {
     Override.Ending.EXPIRED: Cause.OVERRIDE_EXPIRED,
@@ -163,6 +163,19 @@ def _expire(pk: int, at: datetime) -> bool:
             _end(override, ending=Override.Ending.EXPIRED, ended_at=override.valid_until, at=at)
             act.after = {"ended": override.valid_until.isoformat()}
     return True
+
+
+def lapse_overrides(*, framework: Framework, at: datetime) -> int:
+    """End overrides whose segment is not in the version that has just come into force; returns how many."""
+    gone = Q(segment__is_live=False) | Q(dimension__is_live=False)
+    rows = Override.objects.filter(gone, dimension__framework=framework, ended_at__isnull=True, valid_until__gt=at)
+    overrides = list(rows.select_for_update(of=("self",)).select_related("segment").order_by("pk"))
+    for override in overrides:
+        reason = f"{override.segment.name} is not in the version in force."
+        with governed("override.lapsed", actor=None, target=override, at=at, reason=reason) as act:
+            _end(override, ending=Override.Ending.LAPSED, ended_at=max(at, override.valid_from), at=at)
+            act.after = {"ended": at.isoformat()}
+    return len(overrides)
 
 
 def close_moot_overrides(account_ids: Collection[int], at: datetime) -> int:

@@ -35,26 +35,49 @@ def plan_run(*, version: FrameworkVersion, kind: str, actor: User | None, at: da
     with governed("run.planned", actor=actor, target=version, at=at) as act:
         framework = Framework.objects.select_for_update().get(pk=version.framework_id)
         _supersede_live(framework, kind, at)
-        run = AssignmentRun.objects.create(
-            framework=framework,
-            framework_version=version,
-            kind=kind,
-            is_initial=not Assignment.objects.filter(dimension__framework=framework).exists(),
-            as_of=at,
-            requested_by=actor,
-            created_at=at,
-        )
-        run.accounts = chunks.cut_chunks(run)
-        run.save(update_fields=["accounts"])
+        run = _planned(version, kind, actor, at)
         act.after = {"run": str(run.uuid), "accounts": str(run.accounts)}
-        if not run.accounts:
-            _advance(run, at)
-        ring_for(run)
+    return run
+
+
+def plan_study(*, version: FrameworkVersion, actor: User | None, at: datetime) -> AssignmentRun:
+    """Look at every account under a version that is not in force, and write nothing; the study under way if any.
+
+    Anybody who may read the version may ask; it holds up nobody's run.
+    """
+    kind = AssignmentRun.Kind.IMPACT
+    with transaction.atomic():
+        FrameworkVersion.objects.select_for_update(of=("self",)).get(pk=version.pk)
+        under_way = AssignmentRun.objects.filter(framework_version=version, kind=kind, state=State.PLANNED).first()
+        if under_way is not None:
+            return under_way
+        with governed("impact.requested", actor=actor, target=version, at=at) as act:
+            run = _planned(version, kind, actor, at)
+            act.after = {"run": str(run.uuid), "accounts": str(run.accounts)}
+    return run
+
+
+def _planned(version: FrameworkVersion, kind: str, actor: User | None, at: datetime) -> AssignmentRun:
+    framework = version.framework
+    run = AssignmentRun.objects.create(
+        framework=framework,
+        framework_version=version,
+        kind=kind,
+        is_initial=not Assignment.objects.filter(dimension__framework=framework).exists(),
+        as_of=at,
+        requested_by=actor,
+        created_at=at,
+    )
+    run.accounts = chunks.cut_chunks(run)
+    run.save(update_fields=["accounts"])
+    if not run.accounts:
+        _advance(run, at)
+    ring_for(run)
     return run
 
 
 def _supersede_live(framework: Framework, kind: str, at: datetime) -> None:
-    live = AssignmentRun.objects.select_for_update().filter(framework=framework, state__in=AssignmentRun.LIVE).first()
+    live = AssignmentRun.objects.live().select_for_update().filter(framework=framework).first()
     if live is None:
         return
     if live.kind == AssignmentRun.Kind.ACTIVATION and not (
@@ -107,9 +130,12 @@ def finish_phase(*, run_id: int, at: datetime) -> None:
 
 def _advance(run: AssignmentRun, at: datetime) -> None:
     if run.state == State.PLANNED:
-        run.moves = chunks.sum_moves(run.chunks.filter(phase="evaluate").values_list("moves", flat=True))
+        looked_at = run.chunks.filter(phase=RunChunk.Phase.EVALUATE)
+        run.moves = chunks.sum_moves(looked_at.values_list("moves", flat=True))
+        run.moved_arr = chunks.sum_arr(looked_at.values_list("moved_arr", flat=True))
         run.evaluated_at = at
-        _move(run, State.EVALUATED, at)
+        is_study = run.kind == AssignmentRun.Kind.IMPACT
+        _move(run, State.STUDIED if is_study else State.EVALUATED, at)
         run_evaluated.send(sender=AssignmentRun, run=run, at=at)
         return
     _move(run, State.APPLIED, at)

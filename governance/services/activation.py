@@ -13,12 +13,14 @@ from django.db.models import Count
 from accounts.guard import Counts, Moves, guard_findings
 from accounts.models import Assignment, AssignmentRun
 from accounts.services import runs
+from accounts.services.overrides import lapse_overrides
 from frameworks.definition import Definition, definition_of
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
 from frameworks.services.activation import activation_blockers, flip_active_version, refuse_unauthorised
 from frameworks.services.scheduling import unschedule_activation
+from governance.services.impact import record_study
 from governance.services.telling import tell_about
 
 
@@ -36,7 +38,15 @@ def request_activation(*, version: FrameworkVersion, actor: User | None, at: dat
 
 
 def continue_run(*, run: AssignmentRun, at: datetime) -> None:
-    """Pass 1 is complete, or a person released the run: hold it, or go on to pass 2."""
+    """Pass 1 is complete, or a person released the run: hold it, or go on to pass 2. A study ends here.
+
+    What an activation would do is compared with what people signed before the guard looks: outside the tolerance
+    the version goes back into review, and the gates stop it.
+    """
+    if run.kind in (AssignmentRun.Kind.IMPACT, AssignmentRun.Kind.ACTIVATION) and not run.released_by_id:
+        record_study(run=run, at=at)
+    if run.kind == AssignmentRun.Kind.IMPACT:
+        return
     findings = [] if run.released_by_id or _is_revert(run) else _guard(run, definition_of(run.framework_version))
     if findings:
         runs.hold_run(run=run, because=findings, at=at)
@@ -52,6 +62,7 @@ def _activate(run: AssignmentRun, at: datetime) -> None:
     try:
         with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
             flip_active_version(version=version, actor=run.requested_by, at=at)
+            lapse_overrides(framework=run.framework, at=at)
             runs.start_applying(run=run, at=at)
             act.after = {"run": str(run.uuid), "version": str(version.number)}
     except (ConflictError, NotAllowedError) as error:

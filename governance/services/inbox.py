@@ -177,7 +177,7 @@ def _decisions(user: User) -> Iterator[Item]:
 def _versions(user: User, at: datetime) -> Iterator[Item]:
     if not user.has_perm("frameworks.activate_version"):
         return
-    live = AssignmentRun.objects.filter(state__in=AssignmentRun.LIVE).values("framework_version_id")
+    live = AssignmentRun.objects.live().values("framework_version_id")
     approved = FrameworkVersion.objects.filter(state=State.APPROVED).exclude(pk__in=live)
     for version in approved.select_related("framework", "author"):
         yield Item(

@@ -1,0 +1,199 @@
+"""What a version would change, in figures: from pass 1 of a run, before anything is written.
+
+Read from what the run recorded: how many accounts with how much ARR go from which segment to which, and its movers.
+All accounts count, not only customers, because all of them are assigned. ARR is added up as it is stored.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import AssignmentRun, Override
+from accounts.services.overrides import overrides_in_force
+from frameworks.definition import Definition, bodies_of, definition_of
+from frameworks.models import Dimension, Segment
+
+NAMED = 100
+"""Movers that are written down by name in each dimension, the largest ARR first."""
+BOOKS = 50
+
+Figures = dict[str, Any]
+Cell = tuple[int, Decimal]
+
+
+def figures_of(run: AssignmentRun) -> Figures:
+    """The figures of an evaluated run as `VersionImpact` keeps them; every decimal is text.
+
+    `segments`: "dimension/segment" ("dimension/" is Unassigned) → accounts and arr after, before, entering and
+    leaving. `matrix`: dimension → from → to → accounts and arr of what moves. `moving`: accounts that move anywhere.
+    `movers`: by name, largest first. `overrides`: what becomes of those in force. `books`: movers by CSM.
+    """
+    definition = definition_of(run.framework_version)
+    names = _Names(run, definition)
+    moves = {key: list(_moves_of(run, names, key)) for key in definition.dimensions}
+    before = _distribution(names)
+    return {
+        "accounts": run.accounts,
+        "first": run.is_initial,
+        "segments": {
+            f"{key}/{segment}": row
+            for key in definition.dimensions
+            for segment, row in _segments(definition, key, before.get(key, {}), moves[key])
+        },
+        "matrix": {key: _matrix(moves[key]) for key in definition.dimensions},
+        "moving": _moving(run),
+        "movers": [] if run.is_initial else _movers(run, names),
+        "books": [] if run.is_initial else _books(run),
+        "overrides": _overrides(run, definition),
+    }
+
+
+class _Names:
+    """Keys of the version's dimensions and of every segment that is or was in them, by id."""
+
+    def __init__(self, run: AssignmentRun, definition: Definition) -> None:
+        rows = Dimension.objects.filter(framework=run.framework, key__in=definition.dimensions)
+        self.dimensions = dict(rows.values_list("pk", "key"))
+        found = Segment.objects.filter(dimension__in=self.dimensions).values_list("pk", "key")
+        self.segments: dict[int | None, str] = {None: "", **dict(found)}
+
+    def segment(self, written: str) -> str:
+        return self.segments[int(written) if written else None]
+
+
+def _moves_of(run: AssignmentRun, names: _Names, dimension: str) -> Iterator[tuple[str, str, Cell]]:
+    """From, to, and how many accounts with how much ARR; those that only change their reason are left out."""
+    for pk, key in names.dimensions.items():
+        if key != dimension:
+            continue
+        for was, by_to in run.moves.get(str(pk), {}).items():
+            for now, accounts in by_to.items():
+                if was != now or run.is_initial:
+                    arr = Decimal(run.moved_arr.get(str(pk), {}).get(was, {}).get(now, 0))
+                    yield names.segment(was), names.segment(now), (accounts, arr)
+
+
+_DISTRIBUTION = """
+SELECT x.dimension_id, x.effective_id, count(*), COALESCE(sum(a.arr), 0)
+FROM accounts_assignment x JOIN accounts_account a ON a.id = x.account_id
+WHERE x.dimension_id = ANY(%s) GROUP BY 1, 2
+"""
+
+
+def _distribution(names: _Names) -> dict[str, dict[str, Cell]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DISTRIBUTION, [list(names.dimensions)])
+        rows = cursor.fetchall()
+    found: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for dimension, segment, accounts, arr in rows:
+        found[names.dimensions[dimension]][names.segments.get(segment, "")] = (accounts, arr)
+    return found
+
+
+def _segments(
+    definition: Definition, dimension: str, before: Mapping[str, Cell], moves: list[tuple[str, str, Cell]]
+) -> Iterator[tuple[str, Figures]]:
+    retired = [segment for segment in before if segment not in definition.segment_keys[dimension] and segment]
+    for segment in (*definition.dimensions[dimension].segments, *retired, ""):
+        entering = _sum(cell for was, now, cell in moves if now == segment)
+        # Of a first assignment everybody comes from nowhere, and nobody leaves Unassigned.
+        leaving = _sum(cell for was, now, cell in moves if was == segment and before)
+        was = before.get(segment, (0, Decimal(0)))
+        after = (was[0] + entering[0] - leaving[0], was[1] + entering[1] - leaving[1])
+        told = {"before": was, "entering": entering, "leaving": leaving}
+        yield segment, _cell(after) | {name: _cell(cell) for name, cell in told.items()}
+
+
+def _sum(cells: Iterator[Cell]) -> Cell:
+    found = list(cells)
+    return sum(accounts for accounts, _ in found), sum((arr for _, arr in found), Decimal(0))
+
+
+def _cell(cell: Cell) -> Figures:
+    return {"accounts": cell[0], "arr": f"{cell[1]:f}"}
+
+
+def _matrix(moves: list[tuple[str, str, Cell]]) -> Figures:
+    found: Figures = {}
+    for was, now, cell in moves:
+        found.setdefault(was, {})[now] = _cell(cell)
+    return found
+
+
+_MOVING = """
+SELECT count(*), COALESCE(sum(a.arr), 0) FROM accounts_account a WHERE a.id IN (
+    SELECT account_id FROM accounts_runmove
+    WHERE run_id = %s AND from_segment_id IS DISTINCT FROM to_segment_id)
+"""
+_MOVERS = """
+SELECT uuid, name, dimension_id, from_segment_id, to_segment_id, reason, arr, csm FROM (
+    SELECT a.uuid, a.name, m.dimension_id, m.from_segment_id, m.to_segment_id, m.reason, a.arr, u.name AS csm,
+        row_number() OVER (PARTITION BY m.dimension_id ORDER BY a.arr DESC NULLS LAST, a.id) AS place
+    FROM accounts_runmove m JOIN accounts_account a ON a.id = m.account_id
+        LEFT JOIN frameworks_user u ON u.id = a.csm_id
+    WHERE m.run_id = %s AND m.from_segment_id IS DISTINCT FROM m.to_segment_id AND m.dimension_id = ANY(%s)
+) AS ranked WHERE place <= %s ORDER BY dimension_id, place
+"""
+_BOOKS = """
+SELECT u.name, count(*), COALESCE(sum(a.arr), 0)
+FROM accounts_account a JOIN frameworks_user u ON u.id = a.csm_id
+WHERE a.id IN (
+    SELECT account_id FROM accounts_runmove WHERE run_id = %s AND from_segment_id IS DISTINCT FROM to_segment_id)
+GROUP BY u.id, u.name ORDER BY 2 DESC, u.name LIMIT %s
+"""
+
+
+def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _moving(run: AssignmentRun) -> Figures:
+    """Accounts that change their segment in any dimension, each once."""
+    ((accounts, arr),) = _rows(_MOVING, run.pk)
+    return _cell((accounts, arr))
+
+
+def _movers(run: AssignmentRun, names: _Names) -> list[Figures]:
+    return [
+        {
+            "account": str(uuid),
+            "name": name,
+            "dimension": names.dimensions[dimension],
+            "from": names.segments[was],
+            "to": names.segments[now],
+            "reason": reason,
+            "arr": None if arr is None else f"{arr:f}",
+            "csm": csm or "",
+        }
+        for uuid, name, dimension, was, now, reason, arr, csm in _rows(_MOVERS, run.pk, list(names.dimensions), NAMED)
+    ]
+
+
+def _books(run: AssignmentRun) -> list[Figures]:
+    return [{"csm": name, **_cell((accounts, arr))} for name, accounts, arr in _rows(_BOOKS, run.pk, BOOKS)]
+
+
+def _overrides(run: AssignmentRun, definition: Definition) -> Figures:
+    """Overrides in force: carried (their segment means the same), to reconfirm (it changed), lapsing (it is gone)."""
+    active = run.framework.active_version
+    old = bodies_of(active) if active else {}
+    new = bodies_of(run.framework_version)
+    found = {"carried": 0, "reconfirm": 0, "lapsing": 0}
+    rows = overrides_in_force(run.as_of).filter(dimension__framework=run.framework)
+    for override in rows.select_related("dimension", "segment"):
+        found[_fate(override, definition, old, new)] += 1
+    return found
+
+
+def _fate(override: Override, definition: Definition, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> str:
+    dimension, segment = override.dimension.key, override.segment.key
+    if segment not in definition.segment_keys.get(dimension, ()):
+        return "lapsing"
+    part = ("segment", f"{dimension}/{segment}")
+    return "carried" if old.get(part) == new.get(part) else "reconfirm"

@@ -1,0 +1,150 @@
+"""The impact of a version: computed without changing anything, recorded for its signers, compared at activation."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.models import Account, Assignment, AssignmentRun, Override, RunMove, Transition
+from accounts.services.overrides import grant_override
+from frameworks.errors import ConflictError
+from frameworks.models import Framework, FrameworkVersion, Segment, VersionImpact
+from frameworks.services.drafting import save_part, start_draft
+from governance.services.activation import request_activation
+from governance.services.impact import request_impact
+from tests.accounts.activating import AT, activate, next_version, push_through, signed_version, work_off
+from tests.accounts.test_runs import segments_of, spread
+from tests.frameworks.making import person
+
+pytestmark = pytest.mark.django_db
+
+
+def lower_strategic() -> FrameworkVersion:
+    return next_version(Framework.objects.get(), replacing={"500000.00": "260000.00"})
+
+
+def studied(version: FrameworkVersion) -> dict[str, Any]:
+    run = work_off(request_impact(version=version, actor=None, at=AT))
+    assert run.state == "studied"
+    figures: dict[str, Any] = version.impacts.latest("pk").figures
+    return figures
+
+
+def test_impact_says_who_moves_with_how_much_arr_and_changes_nothing() -> None:
+    accounts = spread()
+    activate(signed_version())
+    before = (Assignment.objects.count(), Transition.objects.count())
+    version = lower_strategic()
+
+    figures = studied(version)
+
+    assert figures["moving"] == {"accounts": 1, "arr": "300000.00"}
+    assert figures["matrix"]["customer_tier"] == {"enterprise": {"strategic": {"accounts": 1, "arr": "300000.00"}}}
+    (mover,) = figures["movers"]
+    assert (mover["name"], mover["from"], mover["to"]) == (accounts[5].name, "enterprise", "strategic")
+    strategic = figures["segments"]["customer_tier/strategic"]
+    assert (strategic["accounts"], strategic["before"]["accounts"], strategic["entering"]["accounts"]) == (3, 2, 1)
+    assert strategic["arr"] == "2000000.00"
+    assert figures["segments"]["customer_tier/enterprise"]["leaving"]["arr"] == "300000.00"
+    assert (Assignment.objects.count(), Transition.objects.count()) == before
+
+
+def test_impact_of_a_first_version_counts_everybody() -> None:
+    spread()
+    version = signed_version()
+
+    figures = studied(version)
+
+    assert figures["first"] is True
+    tier = {key: row for key, row in figures["segments"].items() if key.startswith("customer_tier/")}
+    assert sum(row["accounts"] for row in tier.values()) == 8
+    assert sum(Decimal(row["arr"]) for row in tier.values()) == Decimal(2_304_000)
+    assert not RunMove.objects.exists()
+
+
+def test_figures_are_those_of_the_activation_that_follows() -> None:
+    spread()
+    activate(signed_version())
+    version = lower_strategic()
+    expected = studied(version)
+
+    run = push_through(request_activation(version=version, actor=person("tomas", "revops"), at=AT), person("d", "cs_ops"))
+
+    assert run.state == "applied"
+    for key in ("strategic", "enterprise", "mid_market", "smb"):
+        segment = Segment.objects.get(dimension__key="customer_tier", key=key)
+        rows = Assignment.objects.filter(effective=segment)
+        assert rows.count() == expected["segments"][f"customer_tier/{key}"]["accounts"]
+
+
+def test_study_holds_up_no_run_and_is_not_made_twice_at_once() -> None:
+    spread()
+    activate(signed_version())
+    version = lower_strategic()
+
+    study = request_impact(version=version, actor=None, at=AT)
+    again = request_impact(version=version, actor=None, at=AT)
+    run = request_activation(version=version, actor=person("tomas", "revops"), at=AT)
+
+    assert study == again
+    assert work_off(run).state in ("held", "applied")
+    assert AssignmentRun.objects.get(pk=study.pk).state == "planned"
+
+
+def test_impact_of_a_draft_is_computed_as_it_stands() -> None:
+    spread()
+    active = activate(signed_version()).framework_version
+    draft = start_draft(framework=active.framework, actor=active.author, at=AT)
+    part = draft.parts.select_related("body").get(kind="segment", key="customer_tier/strategic")
+    body = part.body.body
+    body["rules"][0]["criteria"]["root"]["value"] = "1000000.00"
+    save_part(
+        version=draft,
+        kind="segment",
+        key=part.key,
+        body=body,
+        expected_digest=part.body_id,
+        actor=active.author,
+        at=AT,
+        source="page",
+    )
+
+    assert studied(draft)["segments"]["customer_tier/strategic"]["accounts"] == 0
+
+
+def test_impact_of_the_active_version_is_refused() -> None:
+    spread()
+    active = activate(signed_version()).framework_version
+    active.refresh_from_db()
+    recorded = VersionImpact.objects.count()
+
+    with pytest.raises(ConflictError, match="changes nothing more"):
+        request_impact(version=active, actor=None, at=AT)
+
+    assert VersionImpact.objects.count() == recorded
+
+
+def test_override_to_a_segment_that_is_gone_lapses_with_the_activation() -> None:
+    accounts = spread()
+    first = activate(signed_version()).framework_version
+    segment = Segment.objects.get(dimension__key="customer_tier", key="strategic")
+    grant_override(
+        account=accounts[0],
+        dimension=segment.dimension,
+        segment=segment,
+        valid_from=AT,
+        valid_until=AT.replace(year=2027),
+        reason="Agreed with the executive sponsor.",
+        actor=first.author,
+        at=AT,
+    )
+    version = without_strategic(first)
+    assert studied(version)["overrides"] == {"carried": 0, "reconfirm": 0, "lapsing": 1}
+
+    run = push_through(request_activation(version=version, actor=person("tomas", "revops"), at=AT), person("d", "cs_ops"))
+
+    assert run.state == "applied"
+    override = Override.objects.get()
+    assert (override.ending, override.ended_at) == ("lapsed", AT)
+    assert Account.objects.count() == len(accounts)
+    assert segments_of(accounts[0].pk)["customer_tier"] != "strategic"

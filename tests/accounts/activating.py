@@ -8,8 +8,15 @@ from typing import Any
 from accounts.models import Account, AssignmentRun
 from accounts.services import runs
 from frameworks.criteria.text_keys import matching_key
-from frameworks.models import Framework, FrameworkVersion, User
-from frameworks.services.drafting import assumed_parts, confirm_parts, create_framework, save_part, start_draft
+from frameworks.models import Framework, FrameworkVersion, Part, User
+from frameworks.services.drafting import (
+    assumed_parts,
+    confirm_parts,
+    create_framework,
+    delete_part,
+    save_part,
+    start_draft,
+)
 from frameworks.services.review import submit_version
 from frameworks.services.signing import Answer, sign
 from frameworks.standing import requirements_standing
@@ -62,28 +69,57 @@ def signed_version(framework_slug: str = "main") -> FrameworkVersion:
     return version
 
 
-def next_version(framework: Framework, *, replacing: dict[str, str]) -> FrameworkVersion:
-    """A signed version after the active one, with these texts replaced in its segments, such as one threshold."""
+def next_version(framework: Framework, *, replacing: dict[str, str], without: tuple[str, ...] = ()) -> FrameworkVersion:
+    """A signed version after the active one, with these texts replaced in its segments, such as one threshold, and
+    without the segments named ("dimension/segment")."""
     author = User.objects.get(email="ravi@x.example")
     version = start_draft(framework=framework, actor=author, at=AT)
-    for part in version.parts.select_related("body").filter(kind="segment"):
-        text = json.dumps(part.body.body)
-        for old, new in replacing.items():
-            text = text.replace(f'"{old}"', f'"{new}"')
-        if text != json.dumps(part.body.body):
-            save_part(
-                version=version,
-                kind=part.kind,
-                key=part.key,
-                body=json.loads(text),
-                expected_digest=part.body_id,
-                actor=author,
-                at=AT,
-                source="page",
-            )
-    evidence = "Agreed in the council."
+    for part in version.parts.select_related("body").filter(kind__in=("segment", "dimension")):
+        gone = [key.split("/")[1] for key in without if key.startswith(f"{part.key}/")]
+        body = _replaced(part.body.body, replacing, gone)
+        if body != part.body.body:
+            _save(version, part, body)
+    for part in version.parts.filter(kind__in=("segment", "playbook"), key__in=without):
+        delete_part(
+            version=version,
+            kind=part.kind,
+            key=part.key,
+            expected_digest=part.body_id,
+            actor=author,
+            at=AT,
+            source="page",
+        )
+    return sign_off(version)
+
+
+def _replaced(body: dict[str, Any], replacing: dict[str, str], gone: list[str]) -> dict[str, Any]:
+    text = json.dumps(body)
+    for old, new in replacing.items():
+        text = text.replace(f'"{old}"', f'"{new}"')
+    made: dict[str, Any] = json.loads(text)
+    if "segments" in made:
+        made["segments"] = [segment for segment in made["segments"] if segment not in gone]
+    return made
+
+
+def _save(version: FrameworkVersion, part: Part, body: dict[str, Any]) -> None:
+    save_part(
+        version=version,
+        kind=part.kind,
+        key=part.key,
+        body=body,
+        expected_digest=part.body_id,
+        actor=version.author,
+        at=AT,
+        source="page",
+    )
+
+
+def sign_off(version: FrameworkVersion) -> FrameworkVersion:
+    """A draft waived, confirmed, submitted and signed by every stakeholder."""
+    author = version.author
     waive_warnings(version, author, AT)
-    confirm_parts(version=version, parts=assumed_parts(version), evidence=evidence, actor=author, at=AT)
+    confirm_parts(version=version, parts=assumed_parts(version), evidence="Agreed in the council.", actor=author, at=AT)
     submit_version(version=version, actor=author, at=AT)
     for stakeholder in User.objects.filter(groups__name="stakeholder"):
         sign_everything(version, stakeholder)

@@ -1,5 +1,6 @@
 """The impact of a version: computed without changing anything, recorded for its signers, compared at activation."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,11 @@ pytestmark = pytest.mark.django_db
 
 def lower_strategic() -> FrameworkVersion:
     return next_version(Framework.objects.get(), replacing={"500000.00": "260000.00"})
+
+
+def in_force(version: FrameworkVersion) -> AssignmentRun:
+    run = request_activation(version=version, actor=person("tomas", "revops"), at=AT)
+    return push_through(run, person("dana", "cs_ops"))
 
 
 def studied(version: FrameworkVersion) -> dict[str, Any]:
@@ -68,7 +74,9 @@ def test_figures_are_those_of_the_activation_that_follows() -> None:
     version = lower_strategic()
     expected = studied(version)
 
-    run = push_through(request_activation(version=version, actor=person("tomas", "revops"), at=AT), person("d", "cs_ops"))
+    run = push_through(
+        request_activation(version=version, actor=person("tomas", "revops"), at=AT), person("d", "cs_ops")
+    )
 
     assert run.state == "applied"
     for key in ("strategic", "enterprise", "mid_market", "smb"):
@@ -96,8 +104,7 @@ def test_impact_of_a_draft_is_computed_as_it_stands() -> None:
     active = activate(signed_version()).framework_version
     draft = start_draft(framework=active.framework, actor=active.author, at=AT)
     part = draft.parts.select_related("body").get(kind="segment", key="customer_tier/strategic")
-    body = part.body.body
-    body["rules"][0]["criteria"]["root"]["value"] = "1000000.00"
+    body = json.loads(json.dumps(part.body.body).replace('"500000.00"', '"850000.00"'))
     save_part(
         version=draft,
         kind="segment",
@@ -109,7 +116,7 @@ def test_impact_of_a_draft_is_computed_as_it_stands() -> None:
         source="page",
     )
 
-    assert studied(draft)["segments"]["customer_tier/strategic"]["accounts"] == 0
+    assert studied(draft)["segments"]["customer_tier/strategic"]["accounts"] == 1
 
 
 def test_impact_of_the_active_version_is_refused() -> None:
@@ -138,10 +145,12 @@ def test_override_to_a_segment_that_is_gone_lapses_with_the_activation() -> None
         actor=first.author,
         at=AT,
     )
-    version = without_strategic(first)
+    version = next_version(first.framework, replacing={}, without=("customer_tier/strategic",))
     assert studied(version)["overrides"] == {"carried": 0, "reconfirm": 0, "lapsing": 1}
 
-    run = push_through(request_activation(version=version, actor=person("tomas", "revops"), at=AT), person("d", "cs_ops"))
+    run = push_through(
+        request_activation(version=version, actor=person("tomas", "revops"), at=AT), person("d", "cs_ops")
+    )
 
     assert run.state == "applied"
     override = Override.objects.get()

@@ -24,7 +24,7 @@ STATES = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_lists_signals_series_past")]
+    dependencies = [("accounts", "0006_check_reports")]
 
     operations = [
         migrations.AddField(

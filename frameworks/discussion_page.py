@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from frameworks.document import Document
 from frameworks.models import Comment, FrameworkVersion
 from frameworks.querysets import threads_on, with_replies
 from frameworks.services.discussion import may_resolve
@@ -26,19 +27,20 @@ class Thread:
 
 def threads_for(page: VersionPage, comments: QuerySet[Comment]) -> list[Thread]:
     """The threads among `comments`, open ones first, then by age."""
-    threads = with_replies(comments.order_by("-resolved_at", "pk"))
-    return [_thread(page, comment) for comment in threads]
+    threads = list(with_replies(comments.order_by("-resolved_at", "pk")))
+    names = page.names((each.part_kind, each.part_key) for each in threads if each.part_key)
+    return [_thread(page, comment, names) for comment in threads]
 
 
-def _thread(page: VersionPage, first: Comment) -> Thread:
+def _thread(page: VersionPage, first: Comment, names: Document) -> Thread:
     said = [first, *first.replies.all()]
     mentions = [mention for comment in said for mention in comment.mentions.all()]
     part = (first.part_kind, first.part_key)
-    is_here = part in page.document.bodies
+    is_here = part in names.bodies
     return Thread(
         first=first,
         said=said,
-        about=page.document.label_of(*part) if first.part_key else "",
+        about=names.label_of(*part) if first.part_key else "",
         about_url=page.part_url(part) if is_here else "",
         came_from=first.version if first.version_id != page.version.pk else None,
         can_resolve=may_resolve(page.user, first),

@@ -115,3 +115,10 @@ def mentions_waiting_for(user: User) -> QuerySet[Mention]:
         comment__thread__isnull=False, comment__thread__resolved_at__isnull=True
     )
     return Mention.objects.filter(is_open, person=user, noted_at__isnull=True).order_by("pk")
+
+
+def confirmations_of(version: FrameworkVersion, kind: str, key: str) -> list[Confirmation]:
+    """What was said of a part, newest first; `is_current` where it was said of the body of today."""
+    body = version.parts.filter(kind=kind, key=key).values("body")[:1]
+    said = Confirmation.objects.filter(framework=version.framework_id, kind=kind, key=key)
+    return list(said.annotate(is_current=Q(body=Subquery(body))).order_by("-pk")[:20])

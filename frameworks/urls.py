@@ -2,7 +2,18 @@
 
 from django.urls import include, path
 
-from frameworks.views import checks, discussion, editor, exchange, frameworks, governing, parts, signing, versions
+from frameworks.views import (
+    checks,
+    diff,
+    discussion,
+    editor,
+    exchange,
+    frameworks,
+    governing,
+    parts,
+    signing,
+    versions,
+)
 
 app_name = "frameworks"
 
@@ -47,6 +58,7 @@ urlpatterns = [
     path("frameworks/", frameworks.framework_list, name="framework_list"),
     path("frameworks/new/", frameworks.framework_create, name="framework_create"),
     path("frameworks/<slug:slug>/", frameworks.framework_detail, name="framework_detail"),
+    path("frameworks/<slug:slug>/diff/", diff.framework_diff, name="framework_diff"),
     path("frameworks/<slug:slug>/draft/", frameworks.draft_start, name="draft_start"),
     path("frameworks/<slug:slug>/upload/", exchange.file_apply, name="file_apply"),
     path("frameworks/<slug:slug>/v<int:number>/", include(version_patterns)),

@@ -15,6 +15,7 @@ from rest_framework.permissions import AllowAny
 from accounts.api import facts
 from accounts.api import views as accounts
 from frameworks.api import views as frameworks
+from frameworks.api.diff import FrameworkDiff
 from frameworks.api.views import ApiView
 from governance.api import problems
 from governance.api import schema as _token_schema  # noqa: F401 - registers itself
@@ -55,6 +56,7 @@ urlpatterns = [
     path("override-requests", guarded(governance.OverrideRequestList), name="api-override-requests"),
     path("override-requests/<uuid:uuid>", guarded(governance.OverrideRequestDetail), name="api-override-request"),
     path("frameworks", guarded(frameworks.FrameworkList), name="api-frameworks"),
+    path("frameworks/<slug:slug>/diff", guarded(FrameworkDiff), name="api-framework-diff"),
     path("framework-versions/<uuid:uuid>", guarded(frameworks.FrameworkVersionDetail), name="api-framework-version"),
     path("schema", SpectacularAPIView.as_view(**_open), name="api-schema"),
     re_path(r"^", problems.nothing_here),

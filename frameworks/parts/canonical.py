@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import rfc8785
@@ -94,3 +95,9 @@ def _project_value(value: object, dumped: Any, at_least: Level, level: Level) ->
 
 def _envelope(kind: str, body: Mapping[str, Any]) -> bytes:
     return rfc8785.dumps({"kind": kind, "body": strip_node_ids(body)})
+
+
+@cache
+def empty_digest(kind: str) -> str:
+    """The level digest of a body without content at that level."""
+    return hashlib.sha256(_envelope(kind, {})).hexdigest()

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_GET
 from frameworks import panels
 from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
-from frameworks.document import PartText
 from frameworks.errors import InvalidError
 from frameworks.forms import EvidenceForm, ReasonForm
 from frameworks.models import Confirmation, Contribution, FrameworkVersion, Kind, Part, Signoff
 from frameworks.parts.wording import humanise
+from frameworks.querysets import confirmations_of
 from frameworks.services import review
 from frameworks.services.drafting import confirm_parts
 from frameworks.version_page import VersionPage
@@ -37,6 +37,8 @@ TABS = (
 )
 HISTORY_ROWS = 100
 PARTS_PER_SHEET = 60
+DIMENSIONS_PER_SHEET = 10
+CHANGES_PER_SHEET = 50
 
 
 def version_or_404(slug: str, number: int) -> FrameworkVersion:
@@ -80,17 +82,20 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
     """Changes since the base version, or everything for a first version; one part with `?part=kind/key`."""
     page = page_of(request, slug, number)
     kind, _, key = request.GET.get("part", "").partition("/")
-    part = page.document.part(kind, key) if kind else None
+    document = page.read([(kind, key)]) if kind else None
+    part = document.part(kind, key) if document else None
     if kind and part is None:
         raise Http404("There is no such part in this version.")
-    groups = page.rail(part.id if part else None)
-    changes = [each for each in page.changes if not part or (each.change.kind, each.change.key) == part.id]
+    found = [each for each in page.differences if not part or each.id == part.id]
+    sheet = Paginator(found, CHANGES_PER_SHEET).get_page(request.GET.get("page"))
     context = {
         "part": part,
-        "rail": groups,
-        "changes": changes,
-        "plain_body": write_yaml(page.document.bodies[part.id]) if part else "",
+        "rail": page.rail(part.id if part else None),
+        "changes": page.changes(list(sheet)),
+        "sheet": sheet,
+        "plain_body": write_yaml(document.bodies[part.id]) if document and part else "",
         "part_standings": page.standings_about(part.id) if part else [],
+        "confirmations": confirmations_of(page.version, *part.id) if part else [],
         "threads": threads_about(page, *part.id) if part else [],
         "may_comment": page.may("comment_version"),
         "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if not part else [],
@@ -102,13 +107,18 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         "evidence_form": EvidenceForm(),
         "reason_form": ReasonForm(),
         "versions": page.version.framework.versions.order_by("-number")[:6],
+        "i_signed": page.version.framework.signoffs.filter(signer=page.user, decision="approve").exists(),
     }
     return render_tab(request, page, "version_detail", **context)
 
 
-def _sheet(request: HttpRequest, parts: list[PartText]) -> Page[PartText]:
-    """The sheet of a long list that `?page=` asks for."""
-    return Paginator(parts, PARTS_PER_SHEET).get_page(request.GET.get("page"))
+def _sheet(request: HttpRequest, page: VersionPage, kind: str, size: int = PARTS_PER_SHEET) -> Page[Any]:
+    """The sheet of a long list that `?page=` asks for, its parts readable."""
+    sheet: Page[Any] = Paginator(page.keys_of(kind), size).get_page(request.GET.get("page"))
+    wanted = list(sheet.object_list)
+    document = page.read(wanted)
+    sheet.object_list = [part for each in wanted if (part := document.part(*each))]
+    return sheet
 
 
 def _activation_url(version: FrameworkVersion, name: str) -> str:
@@ -123,7 +133,7 @@ def _activation_url(version: FrameworkVersion, name: str) -> str:
 @require_GET
 def version_definitions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
-    terms = _sheet(request, page.document.of_kind(Kind.TERM))
+    terms = _sheet(request, page, Kind.TERM)
     return render_tab(request, page, "version_definitions", terms=terms)
 
 
@@ -131,16 +141,18 @@ def version_definitions(request: HttpRequest, slug: str, number: int) -> HttpRes
 @require_GET
 def version_dimensions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
-    dimensions = [(part, page.document.segments_of(part.key)) for part in page.document.of_kind(Kind.DIMENSION)]
-    return render_tab(request, page, "version_dimensions", dimensions=dimensions)
+    sheet = Paginator(page.keys_of(Kind.DIMENSION), DIMENSIONS_PER_SHEET).get_page(request.GET.get("page"))
+    dimensions = [(each["part"], each["segments"]) for each in page.dimensions_among(list(sheet.object_list))]
+    return render_tab(request, page, "version_dimensions", dimensions=dimensions, sheet=sheet)
 
 
 @login_required
 @require_GET
 def version_playbooks(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
-    sheet = _sheet(request, page.document.of_kind(Kind.PLAYBOOK))
-    playbooks = [(part, page.document.label_of(part.kind, part.key)) for part in sheet]
+    sheet = _sheet(request, page, Kind.PLAYBOOK)
+    names = page.names(part.id for part in sheet)
+    playbooks = [(part, names.label_of(part.kind, part.key)) for part in sheet]
     return render_tab(request, page, "version_playbooks", playbooks=playbooks, sheet=sheet)
 
 
@@ -148,7 +160,7 @@ def version_playbooks(request: HttpRequest, slug: str, number: int) -> HttpRespo
 @require_GET
 def version_data_sources(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
-    sources = _sheet(request, page.document.of_kind(Kind.DATA_SOURCE))
+    sources = _sheet(request, page, Kind.DATA_SOURCE)
     return render_tab(request, page, "version_data_sources", sources=sources)
 
 

@@ -132,6 +132,7 @@ def test_version_pages_take_the_same_queries_for_few_parts_and_for_many(company:
     for number in range(5):
         company.save("term", f"t{number}", {"label": f"T {number}", "wording": f"Wording {number}."})
     company.submit()
+    queries()
 
     assert queries() == few
 

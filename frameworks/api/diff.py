@@ -1,0 +1,118 @@
+"""The difference between two versions, for programs: the same typed changes that people read before they sign."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from frameworks import values
+from frameworks.api import parameters
+from frameworks.api.errors import Cause, ProblemError, refused
+from frameworks.api.pagination import Binding, read_cursor, write_cursor
+from frameworks.api.schema import page_of, parameter
+from frameworks.api.views import ApiView
+from frameworks.comparison import Difference, differences, typed
+from frameworks.models import Framework, FrameworkVersion, Kind
+from frameworks.parts import Level
+
+_LEVELS: Final = [level.value for level in Level]
+
+
+class FieldChangeSerializer(serializers.Serializer[Any]):
+    pointer = serializers.CharField(help_text="JSON pointer into the part's body.")
+    change = serializers.ChoiceField(["added", "removed", "changed", "moved"])
+    level = serializers.ChoiceField(_LEVELS)
+    old = serializers.JSONField(allow_null=True)
+    new = serializers.JSONField(allow_null=True)
+    text = serializers.CharField(help_text="The change in words.")
+
+
+class PartChangeSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(Kind.values)
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    change = serializers.ChoiceField(["added", "removed", "changed"])
+    level = serializers.ChoiceField(_LEVELS, help_text="Materiality: computed, never chosen.")
+    before = serializers.CharField(help_text="SHA-256 of the body; empty: none.", allow_blank=True)
+    after = serializers.CharField(help_text="SHA-256 of the body; empty: none.", allow_blank=True)
+    fields_changed = FieldChangeSerializer(many=True)
+
+
+def _number(value: str) -> int:
+    if not value.isascii() or not value.isdecimal() or len(value) > 7:
+        raise values.RefusedValueError("wrong_type", "The number of a version, like 3.")
+    return int(value)
+
+
+class FrameworkDiff(ApiView):
+    """What differs between two versions, part by part in reading order."""
+
+    required_scope = "frameworks:read"
+    parameters = {
+        "cursor": parameters.cursor,
+        "limit": parameters.limit,
+        "from": _number,
+        "to": _number,
+        "kind": lambda value: values.choice(value, Kind.values),
+        "level": lambda value: values.choice(value, _LEVELS),
+    }
+
+    @extend_schema(
+        operation_id="frameworks_diff",
+        parameters=[
+            OpenApiParameter("slug", str, OpenApiParameter.PATH),
+            OpenApiParameter("from", int, required=True, description="Number of the version before."),
+            OpenApiParameter("to", int, required=True, description="Number of the version after."),
+            OpenApiParameter("kind", str, enum=Kind.values),
+            OpenApiParameter("level", str, enum=_LEVELS, description="Only changes of this materiality."),
+            parameter("cursor"),
+            parameter("limit"),
+        ],
+        responses=page_of(PartChangeSerializer),
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        framework = Framework.objects.filter(slug=slug).first()
+        if framework is None:
+            raise ProblemError("not-found")
+        old, new = (self._version(framework, name) for name in ("from", "to"))
+        found = [each for each in differences(old, new) if self._is_wanted(each)]
+        binding = Binding(f"diff {slug}", request.user.pk, self.filters())
+        if "cursor" in self.given:
+            after = read_cursor(binding, self.given["cursor"])
+            found = found[next((n + 1 for n, each in enumerate(found) if list(each.id) == after), len(found)) :]
+        rows = found[: self.limit()]
+        more = len(found) > len(rows)
+        page = {"next_cursor": write_cursor(binding, rows[-1].id) if more else None, "has_more": more}
+        return Response({"data": _as_json(rows, new), "page": page})
+
+    def _version(self, framework: Framework, name: str) -> FrameworkVersion:
+        if name not in self.given:
+            raise ProblemError("validation", causes=[Cause("missing", "This is needed.", name, "parameter")])
+        version = framework.versions.filter(number=self.given[name]).first()
+        if version is None:
+            raise refused("unknown_version", "There is no version of this number.", place=name, place_kind="parameter")
+        return version
+
+    def _is_wanted(self, each: Difference) -> bool:
+        kind, level = self.given.get("kind", each.kind), self.given.get("level", each.level)
+        return bool(kind == each.kind and level == each.level)
+
+
+def _as_json(rows: list[Difference], new: FrameworkVersion) -> list[dict[str, Any]]:
+    digests = {each.id: each for each in rows}
+    return [
+        {
+            "kind": change.kind,
+            "key": change.key,
+            "label": change.label,
+            "change": change.change,
+            "level": change.level.value,
+            "before": digests[change.kind, change.key].before,
+            "after": digests[change.kind, change.key].after,
+            "fields_changed": [asdict(each) for each in change.fields],
+        }
+        for change in typed(rows, new)
+    ]

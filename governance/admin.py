@@ -32,6 +32,7 @@ from frameworks.admin_base import (
 )
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import User
+from governance import review_admin  # noqa: F401 - registers itself
 from governance.models import ApiToken, AuditEntry, Decision, Heartbeat, OverrideRequest, Scope
 from governance.services.eligibility import awaited_role, decision_refusals, reason_label, request_warnings
 from governance.services.explanation import explanation_lines, explanation_of

@@ -61,8 +61,11 @@ def request_refusals(person: Person, *, owners: Collection[int | None]) -> list[
     return []
 
 
-def conflicts_of_interest(person: Person, *, requested_by: int, owners: Collection[int | None]) -> list[str]:
-    """Why this person may not decide, whatever their role is; superusers are not exempt. Empty: no conflict."""
+def conflicts_of_interest(person: Person, *, requested_by: int | None, owners: Collection[int | None]) -> list[str]:
+    """Why this person may not decide, whatever their role is; superusers are not exempt. Empty: no conflict.
+
+    `requested_by` is None where nobody asked: the rules did.
+    """
     reasons = []
     if not person.is_active:
         reasons.append("Your login is deactivated.")

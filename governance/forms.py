@@ -87,6 +87,11 @@ class DecisionForm(forms.Form):
     expected_version = forms.IntegerField()
 
 
+class ReviewForm(forms.Form):
+    verdict = forms.ChoiceField(choices=[("accept", "Accept"), ("keep", "Keep")])
+    reason = forms.CharField(required=False, max_length=2000)
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(required=False, max_length=2000)
 

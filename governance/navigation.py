@@ -47,6 +47,7 @@ ADMIN_SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Decide": {
         "governance.overriderequest": ("rule", "Override requests"),
         "accounts.override": ("alt_route", "Overrides"),
+        "governance.transitionreview": ("swap_vert", "Transition reviews"),
         "governance.decision": ("gavel", "Decisions"),
     },
     "People and programs": {

@@ -7,6 +7,7 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
         {Role.REVOPS, Role.CS_OPS, Role.DEAL_DESK, Role.SALES_LEAD, Role.CSM, Role.INTEGRATION}
     ),
     "decide_override": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
+    "decide_transition": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
     "manage_tokens": frozenset({Role.REVOPS}),
     "view_audit": frozenset({Role.EXECUTIVE, Role.REVOPS, Role.AUDITOR}),
 }

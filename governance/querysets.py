@@ -1,6 +1,6 @@
 """What can be asked about requests. Narrowing methods chain; views spell out no filter rules."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -42,3 +42,25 @@ class OverrideRequestQuerySet(models.QuerySet[Any]):
             *("account__csm", "account__ae", "dimension__framework", "segment", "computed"),
             *("requested_by", "override"),
         ).prefetch_related("decisions")
+
+
+class TransitionReviewQuerySet(models.QuerySet[Any]):
+    def open(self) -> Self:
+        return self.filter(state=self.model.State.OPEN)
+
+    def overdue(self, on: date) -> Self:
+        """Open after the day they were due."""
+        return self.open().filter(due_on__lt=on)
+
+    def without_interest_of(self, user: "User") -> Self:
+        """Those of accounts the person does not own."""
+        return self.exclude(Q(account__csm=user) | Q(account__ae=user))
+
+    def visible_to(self, user: "User") -> Self:
+        """Everyone who is logged in reads reviews; nobody else does."""
+        return self if user.is_active else self.none()
+
+    def with_people(self) -> Self:
+        return self.select_related(
+            *("account__csm", "account__ae", "dimension__framework"), *("from_segment", "to_segment", "decided_by")
+        )

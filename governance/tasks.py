@@ -13,6 +13,7 @@ from governance.api.idempotency import delete_old_keys
 from governance.models import Heartbeat
 from governance.services.audit import anchor_chain
 from governance.services.requests import time_out_requests
+from governance.services.transition_reviews import watch_reviews
 from governance.services.versions import watch_versions
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,12 @@ def time_out_requests_task() -> None:
 def watch_versions_task() -> None:
     """Each minute: activate what is scheduled for now, revert emergencies that nobody ratified in time."""
     watch_versions(timezone.now())
+
+
+@shared_task(name="governance.watch_reviews")
+def watch_reviews_task() -> None:
+    """Each minute: open reviews of held moves, close those nobody needs, escalate those that are overdue."""
+    watch_reviews(timezone.now())
 
 
 @shared_task(name="governance.forget_old_answers")

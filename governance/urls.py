@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.views import activation, audit, guide, inbox, requests
+from governance.views import activation, audit, guide, inbox, requests, reviews
 
 app_name = "governance"
 
@@ -13,6 +13,8 @@ urlpatterns = [
     path("requests/<uuid:uuid>/decide/", requests.request_decide, name="request_decide"),
     path("requests/<uuid:uuid>/withdraw/", requests.request_withdraw, name="request_withdraw"),
     path("requests/<uuid:uuid>/revoke/", requests.override_revoke, name="override_revoke"),
+    path("reviews/<uuid:uuid>/", reviews.review_detail, name="review_detail"),
+    path("reviews/<uuid:uuid>/decide/", reviews.review_decide, name="review_decide"),
     path("accounts/<uuid:uuid>/override/", requests.override_request, name="override_request"),
     path("frameworks/<slug:slug>/v<int:number>/activate/", activation.activate_version, name="activate_version"),
     path(

@@ -267,6 +267,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=60),
         "options": {"expires": 120},
     },
+    "watch reviews": {
+        "task": "governance.watch_reviews",
+        "schedule": timedelta(seconds=60),
+        "options": {"expires": 120},
+    },
     "time out requests": {"task": "governance.time_out_requests", "schedule": crontab(minute="7")},
     **{
         # A worker that is alive but does not consume is found by the tick it does not answer.

@@ -35,6 +35,7 @@ _LABELS = {
     "LimitsPolicy.min_populated": "Accounts that should have each attribute",
     "OverridesPolicy.max_days_by_reason": "Longest override by reason, in days",
     "OverridesPolicy.arr_two_person_over": "Two people decide above this ARR",
+    "OverridesPolicy.review_business_days": "Held moves are decided within, in business days",
     "OverridesPolicy.warn_days": "Warn this many days before the end",
 }
 _HINTS = {

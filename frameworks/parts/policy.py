@@ -152,10 +152,14 @@ def _some_reason(reasons: dict[str, Any]) -> dict[str, Any]:
     return reasons
 
 
+ReviewDays = Annotated[int, Field(ge=1, le=60)]
+
+
 class OverridesPolicy(Policy):
     """How long an override may last by reason code, when two people decide, and when its owner is warned.
 
     `arr_two_person_over` is money in the framework's currency; `warn_days` are days before the end.
+    `review_business_days` is how long a held move may wait for a person: 5, unless said.
     """
 
     policy: Annotated[Literal["overrides"], SEMANTIC] = "overrides"
@@ -163,6 +167,7 @@ class OverridesPolicy(Policy):
     arr_two_person_over: Annotated[Money, SEMANTIC]
     min_reason_characters: Annotated[int, Field(ge=15, le=1000), SEMANTIC] = 15
     warn_days: Annotated[list[Days], AfterValidator(distinct), SEMANTIC] = [14, 3, 0]
+    review_business_days: Annotated[ReviewDays | None, SEMANTIC] = None
 
 
 POLICIES: dict[str, type[Policy]] = {

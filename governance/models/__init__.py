@@ -1,6 +1,7 @@
 from governance.models.audit import AuditEntry, AuditHead
 from governance.models.integration import ApiToken, Heartbeat, IdempotencyKey, Scope
 from governance.models.requests import Decision, OverrideRequest
+from governance.models.reviews import TransitionReview
 
 __all__ = [
     "ApiToken",
@@ -11,4 +12,5 @@ __all__ = [
     "IdempotencyKey",
     "OverrideRequest",
     "Scope",
+    "TransitionReview",
 ]

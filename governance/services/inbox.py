@@ -10,19 +10,28 @@ from django.urls import reverse
 
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
-from frameworks.models import Framework, FrameworkVersion, User
+from frameworks.models import Framework, FrameworkVersion, Segment, User
 from frameworks.querysets import asked_of, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, open_recertifications
 from frameworks.roles import Role, roles_of
 from frameworks.services.delegation import principals_of
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
-from governance.models import OverrideRequest
+from governance.models import OverrideRequest, TransitionReview
 from governance.services.eligibility import approvals_of, awaited_roles
+from governance.services.move_policies import told_dimensions
 
 State = FrameworkVersion.State
 
-KINDS = {"signoff": "Sign-offs", "mention": "Mentions", "decision": "Decisions", "version": "Versions", "run": "Runs"}
+KINDS = {
+    "signoff": "Sign-offs",
+    "mention": "Mentions",
+    "decision": "Decisions",
+    "review": "Reviews",
+    "move": "Moves",
+    "version": "Versions",
+    "run": "Runs",
+}
 MOST = 200
 """Rows of one kind that the inbox shows; the lists behind it show all."""
 
@@ -67,6 +76,8 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_recertifications(user, at),
         *_mentions(user),
         *_decisions(user),
+        *_reviews(user),
+        *_told_moves(user, at),
         *_versions(user, at),
         *_held_runs(user),
     ]
@@ -172,6 +183,54 @@ def _decisions(user: User) -> Iterator[Item]:
             asked_by=row.requested_by.name,
             since=row.requested_at,
         )
+
+
+def _reviews(user: User) -> Iterator[Item]:
+    """Held moves and conflicts that this person may decide; overdue ones also wait for RevOps."""
+    rows = TransitionReview.objects.open().without_interest_of(user).with_people()
+    if not user.has_perm("governance.decide_transition"):
+        rows = rows.filter(escalated_at__isnull=False) if Role.REVOPS in roles_of(user) else rows.none()
+    for row in rows.order_by("opened_at", "pk")[:MOST]:
+        word = "Overdue since" if row.escalated_at else "Due on"
+        yield Item(
+            kind="review",
+            icon="arrows-up-down",
+            title=f"{row.get_kind_display()}: {row.account}",
+            detail=f"{row.move}. {word} {row.due_on:%d %b %Y}.",
+            url=reverse("governance:review_detail", args=[row.uuid]),
+            asked_by="the rules",
+            since=row.opened_at,
+        )
+
+
+def _told_moves(user: User, at: datetime) -> Iterator[Item]:
+    """Moves of the person's own accounts within a week, in dimensions that tell of such moves."""
+    told = told_dimensions()
+    if not told:
+        return
+    book = Account.objects.filter(Q(csm=user) | Q(ae=user))
+    rows = Transition.objects.filter(
+        account__in=book, dimension__in=told, effective_at__gt=at - timedelta(days=7)
+    ).exclude(cause=Cause.INITIAL)
+    for row in rows.select_related("account", "dimension", "from_segment", "to_segment").order_by("-pk")[:MOST]:
+        if (
+            row.from_segment
+            and row.to_segment
+            and _direction(row.from_segment, row.to_segment) in told[row.dimension_id]
+        ):
+            yield Item(
+                kind="move",
+                icon="arrows-up-down",
+                title=f"{row.account} is now {row.to_segment}",
+                detail=f"It was {row.from_segment} in {row.dimension}: {_cause(row)}.",
+                url=reverse("accounts:account_detail", args=[row.account.uuid]),
+                asked_by="the rules",
+                since=row.effective_at,
+            )
+
+
+def _direction(from_segment: Segment, to_segment: Segment) -> str:
+    return "downgrade" if to_segment.rank > from_segment.rank else "upgrade"
 
 
 def _versions(user: User, at: datetime) -> Iterator[Item]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from frameworks.checks.findings import Finding
 from frameworks.criteria.ast import attributes_used
+from frameworks.criteria.text import CriteriaTextError, scope_warnings
 from frameworks.definition import Definition
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.policy import LimitsPolicy
@@ -180,22 +181,21 @@ def _plain(value: Any) -> Any:
 
 
 def _scopes(definition: Definition) -> Iterator[Finding]:
-    """Rules are stored as trees and unambiguous; a note that keeps the text they were typed as may not be."""
-    warnings_of = _scope_warnings()
-    if warnings_of is None:
-        return
+    """Rules are stored as trees, which have one reading; a note that quotes the rule as text may have two."""
     for key in definition.dimensions:
         for short, segment in definition.segments[key].items():
-            found = [f"{rule.key}: {words}" for rule in segment.rules for words in warnings_of(rule.note)]
+            found = [f"{rule.key}: {words}" for rule in segment.rules for words in _ambiguities(rule.note)]
             if found:
                 text = f"{definition.dimensions[key].label} / {segment.label}: {_listed(found, joint=';')}"
                 yield Finding("scope_ambiguous", "warning", text, "segment", f"{key}/{short}", tuple(found))
 
 
-def _scope_warnings() -> Any:
-    from frameworks import criteria
-
-    return getattr(criteria, "scope_warnings", None)
+def _ambiguities(note: str) -> list[str]:
+    """What is ambiguous in a note that is a rule in text form; nothing in prose."""
+    try:
+        return [problem.message for problem in scope_warnings(note)] if note else []
+    except CriteriaTextError:
+        return []
 
 
 def _counted(items: Sequence[object], noun: str) -> str:

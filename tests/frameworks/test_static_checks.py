@@ -75,6 +75,10 @@ def micro_segments(bodies: Bodies) -> None:
     limits(bodies, max_segments_in_all=1)
 
 
+def ambiguous_note(bodies: Bodies) -> None:
+    bodies["segment", "tier/low"]["rules"][0]["note"] = "arr < 5 or arr > 7 and arr < 9"
+
+
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
@@ -86,6 +90,7 @@ def micro_segments(bodies: Bodies) -> None:
         (no_anti_icp, ("no_anti_icp", "warning", "tier")),
         (same_treatment, ("same_treatment", "warning", "tier")),
         (same_facet, ("same_facet", "warning", "tier")),
+        (ambiguous_note, ("scope_ambiguous", "warning", "tier/low")),
         (too_many_dimensions, ("too_many_dimensions", "warning", "")),
         (too_many_segments, ("too_many_segments", "warning", "tier")),
         (micro_segments, ("too_many_segments", "warning", "")),

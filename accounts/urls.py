@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, imports, preview, runs
+from accounts.views import accounts, impact, imports, preview, runs
 
 app_name = "accounts"
 
@@ -25,6 +25,10 @@ urlpatterns = [
     path("imports/<uuid:uuid>/rejected.csv", imports.import_rejected, name="import_rejected"),
     path("imports/<uuid:uuid>/confirm/", imports.import_confirm, name="import_confirm"),
     path("imports/<uuid:uuid>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("frameworks/<slug:slug>/v<int:number>/impact/", impact.version_impact, name="version_impact"),
+    path("frameworks/<slug:slug>/v<int:number>/impact/progress/", impact.impact_progress, name="impact_progress"),
+    path("frameworks/<slug:slug>/v<int:number>/impact/compute/", impact.impact_compute, name="impact_compute"),
+    path("frameworks/<slug:slug>/v<int:number>/impact/movers.csv", impact.impact_export, name="impact_export"),
     path("runs/", runs.run_list, name="run_list"),
     path("runs/start/", runs.run_start, name="run_start"),
     path("runs/<uuid:uuid>/", runs.run_detail, name="run_detail"),

@@ -19,6 +19,7 @@ from frameworks.doorbell import ring
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import Dimension, Framework, FrameworkVersion, User
+from frameworks.transitions import UNDER_WAY
 
 WORKERS = 2
 State = AssignmentRun.State
@@ -43,8 +44,13 @@ def plan_run(*, version: FrameworkVersion, kind: str, actor: User | None, at: da
 def plan_study(*, version: FrameworkVersion, actor: User | None, at: datetime) -> AssignmentRun:
     """Look at every account under a version that is not in force, and write nothing; the study under way if any.
 
-    Anybody who may read the version may ask; it holds up nobody's run.
+    It holds up nobody's run. `actor` None is the system, for a version that was submitted. Raises ConflictError for a
+    version that is in force or has ended.
     """
+    if actor and not (actor.has_perm("frameworks.edit_draft") or actor.has_perm("frameworks.activate_version")):
+        raise NotAllowedError("RevOps, architects and executives compute an impact.")
+    if version.state not in (FrameworkVersion.State.DRAFT, *UNDER_WAY):
+        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it changes nothing more.")
     kind = AssignmentRun.Kind.IMPACT
     with transaction.atomic():
         FrameworkVersion.objects.select_for_update(of=("self",)).get(pk=version.pk)

@@ -8,11 +8,11 @@ import pytest
 
 from accounts.models import Account, Assignment, AssignmentRun, Override, RunMove, Transition
 from accounts.services.overrides import grant_override
+from accounts.services.runs import plan_study
 from frameworks.errors import ConflictError
 from frameworks.models import Framework, FrameworkVersion, Segment, VersionImpact
 from frameworks.services.drafting import save_part, start_draft
 from governance.services.activation import request_activation
-from governance.services.impact import request_impact
 from tests.accounts.activating import AT, activate, next_version, push_through, signed_version, work_off
 from tests.accounts.test_runs import segments_of, spread
 from tests.frameworks.making import person
@@ -30,7 +30,7 @@ def in_force(version: FrameworkVersion) -> AssignmentRun:
 
 
 def studied(version: FrameworkVersion) -> dict[str, Any]:
-    run = work_off(request_impact(version=version, actor=None, at=AT))
+    run = work_off(plan_study(version=version, actor=None, at=AT))
     assert run.state == "studied"
     figures: dict[str, Any] = version.impacts.latest("pk").figures
     return figures
@@ -90,8 +90,8 @@ def test_study_holds_up_no_run_and_is_not_made_twice_at_once() -> None:
     activate(signed_version())
     version = lower_strategic()
 
-    study = request_impact(version=version, actor=None, at=AT)
-    again = request_impact(version=version, actor=None, at=AT)
+    study = plan_study(version=version, actor=None, at=AT)
+    again = plan_study(version=version, actor=None, at=AT)
     run = request_activation(version=version, actor=person("tomas", "revops"), at=AT)
 
     assert study == again
@@ -126,7 +126,7 @@ def test_impact_of_the_active_version_is_refused() -> None:
     recorded = VersionImpact.objects.count()
 
     with pytest.raises(ConflictError, match="changes nothing more"):
-        request_impact(version=active, actor=None, at=AT)
+        plan_study(version=active, actor=None, at=AT)
 
     assert VersionImpact.objects.count() == recorded
 

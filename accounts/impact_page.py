@@ -1,0 +1,298 @@
+"""What the impact page shows: one dimension's matrix and flows, movers by name, and how near the guard is."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from accounts.models import AssignmentRun
+from frameworks.definition import definition_of
+from frameworks.impact import TOLERANCE
+from frameworks.models import FrameworkVersion, User, VersionImpact
+from frameworks.templatetags.cutline import money_short, number
+from frameworks.transitions import UNDER_WAY
+
+FIGURES = ("accounts", "arr")
+UNASSIGNED = "Unassigned"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the matrix; `value` is a count of accounts or ARR, None where nobody goes that way."""
+
+    value: Decimal | None
+    weight: str
+    stays: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One segment today: its cells by the segments after activation, and its own figures. `rank` 0 is Unassigned."""
+
+    label: str
+    rank: int
+    cells: list[Cell]
+    accounts: int
+    arr: Decimal
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """How near a figure is to the guard's limit; all are shares from 0 to 1."""
+
+    label: str
+    value: Decimal
+    limit: Decimal
+    where: str
+
+    @property
+    def tone(self) -> str:
+        return "fr" if self.value > self.limit else "fw" if self.value > self.limit * Decimal("0.9") else "fa"
+
+
+class ImpactPage:
+    """A version's newest impact, seen in one dimension. `figures` is "accounts" or "arr"."""
+
+    def __init__(self, version: FrameworkVersion, user: User, *, dimension: str = "", figures: str = "") -> None:
+        self.version, self.user = version, user
+        self.definition = definition_of(version)
+        known = list(self.definition.dimensions)
+        self.dimension = dimension if dimension in known else next(iter(known), "")
+        self.shown = figures if figures in FIGURES else FIGURES[0]
+        self.impact: VersionImpact | None = version.impacts.order_by("-pk").first()
+        kind = AssignmentRun.Kind.IMPACT
+        self.study = AssignmentRun.objects.filter(framework_version=version, kind=kind).order_by("-pk").first()
+
+    # --- what is known
+
+    @property
+    def is_working(self) -> bool:
+        return self.study is not None and self.study.state == AssignmentRun.State.PLANNED
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        return self.impact.figures if self.impact else {}
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the study took; None for figures that came with an activation."""
+        study = self.study
+        if study is None or self.impact is None or study.evaluated_at is None or study.as_of != self.impact.as_of:
+            return None
+        return (study.evaluated_at - study.created_at).total_seconds()
+
+    @property
+    def refusal(self) -> str:
+        """Why the impact cannot be computed now, in words; empty when it can."""
+        if not self.user.has_perm("frameworks.edit_draft") and not self.user.has_perm("frameworks.activate_version"):
+            return "RevOps, architects and executives compute an impact."
+        if self.version.state not in (FrameworkVersion.State.DRAFT, *UNDER_WAY):
+            return f"Version {self.version.number} is {self.version.standing.lower()}: it changes nothing more."
+        return ""
+
+    @property
+    def dimensions(self) -> list[tuple[str, str, int]]:
+        """Key, label and how many accounts move, by dimension."""
+        matrix = self.figures.get("matrix", {})
+        return [
+            (key, body.label, sum(cell["accounts"] for to in matrix.get(key, {}).values() for cell in to.values()))
+            for key, body in self.definition.dimensions.items()
+        ]
+
+    @property
+    def currency(self) -> str:
+        return self.definition.meta.currency if self.definition.meta else "USD"
+
+    @property
+    def switches(self) -> list[tuple[str, str]]:
+        return [("accounts", "Accounts"), ("arr", "ARR")]
+
+    @property
+    def key_figures(self) -> list[dict[str, Any]]:
+        """The strip above: what moves in any dimension, and Unassigned in this one."""
+        moving, total, overrides = self.figures["moving"], self.figures["accounts"], self.figures["overrides"]
+        row = self._segment("")
+        change = row["accounts"] - row["before"]["accounts"]
+        told = [f"{count:,} {words}" for words, count in _named_overrides(overrides)]
+        return [
+            {"label": "Accounts that move", "value": number(moving["accounts"]), "detail": f"of {total:,}"},
+            {"label": "ARR that moves", "value": money_short(moving["arr"], self.currency), "detail": ""},
+            {"label": UNASSIGNED, "value": number(row["accounts"]), "detail": _change_words(change)},
+            {"label": "Overrides", "value": number(sum(overrides.values())), "detail": ", ".join(told)},
+        ]
+
+    @property
+    def sentence(self) -> str:
+        """What a person who signs confirms."""
+        if self.figures["first"]:
+            return f"You confirm where {self.figures['accounts']:,} accounts get their first segment."
+        moving = self.figures["moving"]
+        amount = money_short(moving["arr"], self.currency)
+        words = f"You confirm that {moving['accounts']:,} accounts with {amount} move"
+        leaving = len(self.leaving_top)
+        return f"{words}, {leaving} of them out of {self.label(self._order[0])}." if leaving else f"{words}."
+
+    @property
+    def tolerance_words(self) -> str:
+        policy = self.definition.policy("guard")
+        share = policy.impact_tolerance if policy else TOLERANCE
+        return f"If any segment differs by more than {share * 100:.0f} % at activation, you are asked again."
+
+    @property
+    def guard_tone(self) -> str:
+        return "bad" if any(gauge.value > gauge.limit for gauge in self.gauges) else "ok"
+
+    @property
+    def guard_chip(self) -> str:
+        return "A run would be held" if self.guard_tone == "bad" else "Within limits"
+
+    # --- one dimension
+
+    @cached_property
+    def _order(self) -> list[str]:
+        """Segment keys of the dimension, those that only today's version has after its own, "" (Unassigned) last."""
+        prefix = f"{self.dimension}/"
+        found = [key.removeprefix(prefix) for key in self.figures.get("segments", {}) if key.startswith(prefix)]
+        ranked = [key for key in self.definition.dimensions[self.dimension].segments if key in found]
+        return [*ranked, *(key for key in found if key and key not in ranked), ""]
+
+    def label(self, segment: str) -> str:
+        labels = self.definition.labels[self.dimension].segments
+        return labels.get(segment, segment) if segment else UNASSIGNED
+
+    def rank(self, segment: str) -> int:
+        return self._order.index(segment) + 1 if segment else 0
+
+    @property
+    def segment_count(self) -> int:
+        return len(self._order) - 1
+
+    def _segment(self, segment: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.figures.get("segments", {}).get(f"{self.dimension}/{segment}", {})
+        return found
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.label(segment) for segment in self._order]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        moves = self.figures.get("matrix", {}).get(self.dimension, {})
+        moving = sum(Decimal(cell[self.shown]) for to in moves.values() for cell in to.values()) or Decimal(0)
+        return [self._row(segment, moves.get(segment, {}), moving) for segment in self._order]
+
+    def _row(self, was: str, moves: Mapping[str, Any], moving: Decimal) -> Row:
+        before = self._segment(was).get("before", {"accounts": 0, "arr": "0"})
+        left = sum((Decimal(cell[self.shown]) for now, cell in moves.items() if now != was), Decimal(0))
+        cells = []
+        for now in self._order:
+            stays = now == was
+            value = Decimal(before[self.shown]) - left if stays else _figure(moves.get(now), self.shown)
+            cells.append(Cell(value or None, "" if stays else _weight(value, moving), stays))
+        return Row(self.label(was), self.rank(was), cells, before["accounts"], Decimal(before["arr"]))
+
+    @property
+    def after(self) -> list[tuple[Decimal, Decimal, Decimal]]:
+        """Per column: accounts after activation, their change, and ARR after it."""
+        found = []
+        for segment in self._order:
+            row = self._segment(segment)
+            accounts = Decimal(row["accounts"])
+            found.append((accounts, accounts - row["before"]["accounts"], Decimal(row["arr"])))
+        return found
+
+    @property
+    def flows(self) -> dict[str, Any]:
+        """The Sankey of what moves, in the form charts.js draws."""
+        moves = self.figures.get("matrix", {}).get(self.dimension, {})
+        pairs = [(was, now, cell["accounts"]) for was, to in moves.items() for now, cell in to.items() if was != now]
+        nodes = []
+        for side, place in (("left", 0), ("right", 1)):
+            for segment in self._order:
+                total = sum(pair[2] for pair in pairs if pair[place] == segment)
+                if total:
+                    nodes.append(self._node(segment, side, total))
+        links = [
+            [f"a:{self.label(was)}", f"b:{self.label(now)}", count, self._way(was, now)] for was, now, count in pairs
+        ]
+        return {"nodes": nodes, "links": links}
+
+    def _node(self, segment: str, side: str, total: int) -> dict[str, Any]:
+        label, count = self.label(segment), f"{{m|{total:,}}}"
+        words = f"{label}  {count}" if side == "left" else f"{count}  {label}"
+        return {
+            "id": f"{'a' if side == 'left' else 'b'}:{label}",
+            "s": min(self.rank(segment), 4),
+            "label": words,
+            "side": side,
+        }
+
+    def _way(self, was: str, now: str) -> str:
+        if not now:
+            return "out"
+        return "up" if not was or self.rank(now) < self.rank(was) else "down"
+
+    # --- names
+
+    @property
+    def movers(self) -> list[dict[str, Any]]:
+        return [self._mover(row) for row in self.figures.get("movers", []) if row["dimension"] == self.dimension]
+
+    @property
+    def leaving_top(self) -> list[dict[str, Any]]:
+        """Who leaves the highest segment, by name."""
+        top = next(iter(self._order), "")
+        return [row for row in self.movers if top and row["from"] == top]
+
+    def _mover(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        ends = {"was": self.label(row["from"]), "now": self.label(row["to"])}
+        return {**row, **ends, "arr": Decimal(row["arr"]) if row["arr"] is not None else None}
+
+    # --- the guard
+
+    @property
+    def gauges(self) -> Iterator[Gauge]:
+        policy = self.definition.policy("guard")
+        rows = {key: self._segment(key) for key in self._order} if self.impact else {}
+        total = sum(row["accounts"] for row in rows.values())
+        if policy is None or not total:
+            return
+        if not self.figures["first"]:
+            grown = {key: _growth(row) for key, row in rows.items() if key and row["before"]["accounts"]}
+            if grown:
+                most = max(grown, key=lambda key: grown[key])
+                yield Gauge("Largest segment change", grown[most], policy.max_segment_change, self.label(most))
+        largest = max((key for key in rows if key), key=lambda key: rows[key]["accounts"], default="")
+        share = Decimal(rows[largest]["accounts"]) / total
+        yield Gauge("Largest segment", share, policy.max_dominance, self.label(largest))
+        yield Gauge(UNASSIGNED, Decimal(rows[""]["accounts"]) / total, policy.max_unassigned, "Unassigned or fallback")
+
+
+def _named_overrides(overrides: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    for key, words in (("carried", "carried"), ("reconfirm", "to reconfirm"), ("lapsing", "lapse")):
+        if overrides.get(key):
+            yield words, overrides[key]
+
+
+def _change_words(change: int) -> str:
+    if not change:
+        return "as many as today"
+    return f"{abs(change):,} {'more' if change > 0 else 'fewer'} than today"
+
+
+def _figure(cell: Mapping[str, Any] | None, name: str) -> Decimal | None:
+    return Decimal(cell[name]) if cell else None
+
+
+def _growth(row: Mapping[str, Any]) -> Decimal:
+    before = Decimal(row["before"]["accounts"])
+    return abs(row["accounts"] - before) / before
+
+
+def _weight(value: Decimal | None, moving: Decimal) -> str:
+    """The shade of a cell: the more of what moves, the darker."""
+    if not value or not moving:
+        return ""
+    share = value / moving
+    return "q3" if share >= Decimal("0.4") else "q2" if share >= Decimal("0.15") else "q1"

@@ -1,0 +1,80 @@
+"""The impact page: empty, while it is computed, with figures; who may compute it."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AssignmentRun
+from frameworks.models import Framework, FrameworkVersion, User
+from tests.accounts.activating import activate, next_version, signed_version, work_off
+from tests.accounts.test_runs import spread
+from tests.frameworks.making import person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version() -> FrameworkVersion:
+    spread()
+    activate(signed_version())
+    return next_version(Framework.objects.get(), replacing={"500000.00": "260000.00"})
+
+
+@pytest.fixture
+def tomas() -> User:
+    return person("tomas", "revops")
+
+
+def page_of(version: FrameworkVersion, name: str = "version_impact") -> str:
+    return reverse(f"accounts:{name}", args=[version.framework.slug, version.number])
+
+
+def text(client: Client, url: str) -> str:
+    return " ".join(client.get(url).content.decode().split())
+
+
+def test_impact_not_computed_yet_says_what_will_be_here(client: Client, version: FrameworkVersion, tomas: User) -> None:
+    client.force_login(tomas)
+
+    assert "Not computed yet" in text(client, page_of(version))
+
+
+def test_computing_shows_progress_then_figures_and_exports_the_movers(
+    client: Client, version: FrameworkVersion, tomas: User
+) -> None:
+    client.force_login(tomas)
+    client.post(page_of(version, "impact_compute"))
+    study = AssignmentRun.objects.get(kind="impact")
+    assert "Looking at every account" in text(client, page_of(version))
+
+    work_off(study)
+
+    assert client.get(page_of(version, "impact_progress"))["HX-Refresh"] == "true"
+    said = text(client, f"{page_of(version)}?dimension=customer_tier&figures=arr")
+    assert "You confirm that 1 accounts with $300K move." in said
+    assert "Company 5" in said
+    assert "Enterprise → Strategic" in said
+    rows = b"".join(client.get(page_of(version, "impact_export")).streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert len(rows) == 2
+    assert "customer_tier,enterprise,strategic" in rows[1]
+
+
+def test_impact_is_computed_by_nobody_who_only_reads(client: Client, version: FrameworkVersion) -> None:
+    client.force_login(person("leah", "csm"))
+
+    answer = client.post(page_of(version, "impact_compute"))
+
+    assert answer.status_code == 403
+    assert not AssignmentRun.objects.filter(kind="impact").exists()
+    assert "RevOps, architects and executives compute an impact." in text(client, page_of(version))
+
+
+def test_impact_of_an_active_version_is_refused(client: Client, version: FrameworkVersion, tomas: User) -> None:
+    active = version.framework.active_version
+    assert active is not None
+    client.force_login(tomas)
+
+    answer = client.post(page_of(active, "impact_compute"))
+
+    assert answer.status_code == 409
+    assert not AssignmentRun.objects.filter(kind="impact").exists()

@@ -8,12 +8,14 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import attributes, feed, permissions
+        from accounts.holds import overrides_name_it
         from accounts.services import checking
+        from frameworks import holds, roles
         from frameworks import navigation as nav
-        from frameworks import roles
         from frameworks.checks import slot
 
         slot.register(checking.StoredChecks())
+        holds.register(overrides_name_it)
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
         post_migrate.connect(attributes.ensure_core_attributes, sender=self)
         post_migrate.connect(feed.ensure_epoch, sender=self)

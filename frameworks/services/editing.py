@@ -7,10 +7,11 @@ from django.db import transaction
 
 from frameworks.content import Content, storage_problems
 from frameworks.definition import bodies_of
-from frameworks.dimension_edit import DimensionEdit, EditedPart, EditRefusedError, judge_edit
+from frameworks.dimension_edit import DimensionEdit, EditedPart, EditProblem, EditRefusedError, judge_edit
 from frameworks.errors import InvalidError, StaleEditError, StalePartError
 from frameworks.governed import governed
-from frameworks.models import Contribution, FrameworkVersion, Part, User
+from frameworks.holds import reasons_to_keep
+from frameworks.models import Contribution, FrameworkVersion, Kind, Part, User
 from frameworks.services.access import require_permission
 from frameworks.services.drafting import lock_draft, write_contents
 
@@ -39,6 +40,8 @@ def save_dimension(
             if contents[part.id].digest not in (part.digest, _digest_of(stored.get(part.id)))
         ]
         removed = [part for part in edit.removed if part.id in stored]
+        if held := list(_held(version, removed, at)):
+            raise EditRefusedError(held)
         stale = [*_stale(written, stored), *_stale([(part, None) for part in removed], stored)]
         if stale:
             raise StaleEditError(stale)
@@ -72,6 +75,15 @@ def _stale(
                 theirs=now.body.body if now else None,
                 digest=now.body_id if now else None,
             )
+
+
+def _held(version: FrameworkVersion, removed: Iterable[EditedPart], at: datetime) -> Iterator[EditProblem]:
+    """Segments that cannot leave yet, with the reasons of those who hold them."""
+    for part in removed:
+        dimension, _, short = part.key.partition("/")
+        if part.kind == Kind.SEGMENT:
+            for reason in reasons_to_keep(version.framework, dimension, short, at):
+                yield EditProblem((Kind.DIMENSION.value, dimension), "/segments", reason)
 
 
 def _remove(version: FrameworkVersion, part: Part, *, actor: User, at: datetime, source: str) -> None:

@@ -114,6 +114,7 @@ def dimension_save(request: HttpRequest, slug: str, number: int, key: str) -> Ht
         written = save_dimension(version=version, edit=edit, actor=actor, at=at, source=Contribution.Source.PAGE)
     except EditRefusedError as error:
         judgement = judge_edit(edit, bodies_of(version))
+        judgement.problems[:] = error.found
         return JsonResponse({"detail": _refusal(error), **said_of(judgement)}, status=422)
     digests = {f"{part.kind}/{part.key}": part.body_id for part in version.parts.all()}
     return JsonResponse({"written": [part.key for part in written], "digests": digests})

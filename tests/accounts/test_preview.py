@@ -1,6 +1,7 @@
 """Live figures for the dimension editor: counts of rules saved nowhere, the histogram, gaps and overlaps."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Account, Assignment, Transition
-from frameworks.models import PartBody
-from tests.frameworks.making import Company, segment, sent
+from accounts.models import Account, Assignment, Override, Transition
+from frameworks.dimension_edit import EditRefusedError, read_edit
+from frameworks.models import Contribution, Dimension, PartBody
+from frameworks.services.editing import save_dimension
+from tests.frameworks.making import AT, Company, segment, sent
 
 ARR = ["5000", "50000", "99999.99", "100000", "250000", None]
 
@@ -143,3 +146,29 @@ def test_figures_are_for_people_who_are_logged_in(client: Client, company: Compa
     address = reverse("accounts:dimension_preview", kwargs={"slug": "main", "number": 0, "key": "tier"})
 
     assert client.post(address, "{}", content_type="application/json").status_code == 302
+
+
+def test_segment_that_an_override_points_to_cannot_leave_the_draft(company: Company, accounts: list[Account]) -> None:
+    dimension = Dimension.objects.get(key="tier")
+    Override.objects.create(
+        account=accounts[0],
+        dimension=dimension,
+        segment=dimension.segments.get(key="smb"),
+        valid_from=AT,
+        valid_until=AT + timedelta(days=30),
+        reason="Agreed with the customer.",
+        created_by=company.ravi,
+        created_at=AT,
+    )
+    edit = sent(company)
+    edit["removed"] = [{"kind": "segment", "key": "tier/smb", "digest": edit["segments"].pop()["digest"]}]
+
+    with pytest.raises(EditRefusedError, match="1 override in force points to it"):
+        save_dimension(
+            version=company.version,
+            edit=read_edit("tier", edit),
+            actor=company.ravi,
+            at=AT,
+            source=Contribution.Source.PAGE,
+        )
+    assert company.version.parts.filter(key="tier/smb").exists()

@@ -295,7 +295,7 @@ export class Builder {
   /* --- what else can be done with a node */
 
   menu(node, form) {
-    const act = (label, change, { enabled = true } = {}) => el('button', { class: 'nv', type: 'button', disabled: !enabled, onclick: () => this.edit(change) }, label);
+    const act = (label, change, { enabled = true } = {}) => el('button', { class: 'nv', type: 'button', disabled: !enabled, onclick: () => { box.open = false; this.edit(change); } }, label);
     const { document: document_ } = this;
     const box = el('details', { class: 'nm', 'data-k': `m-${node.id}` }, el('summary', { class: 'btn btn-g btn-i', 'aria-label': 'More for this node', 'data-k': `ms-${node.id}` }, icon('dots')),
       el('div', { class: 'nm-b' },

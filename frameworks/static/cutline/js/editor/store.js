@@ -29,12 +29,13 @@ export class Store {
     if (!joins) { this.past.push(before); }
     this.merge = { key: merge, at: now };
     this.future = [];
-    this.tell({ typed: Boolean(merge) });
+    this.tell({ merge });
   }
 
   /* What the server made of the same content: no step of its own. */
   adopt(change) {
     change(this.state);
+    this.adopted?.();
   }
 
   undo() {
@@ -42,7 +43,7 @@ export class Store {
     this.future.push(this.state);
     this.state = this.past.pop();
     this.merge.key = '';
-    this.tell({ typed: false });
+    this.tell({ merge: '' });
   }
 
   redo() {
@@ -50,7 +51,7 @@ export class Store {
     this.past.push(this.state);
     this.state = this.future.pop();
     this.merge.key = '';
-    this.tell({ typed: false });
+    this.tell({ merge: '' });
   }
 
   endMerge() {

@@ -206,3 +206,5 @@ def test_reader_sees_the_editor_without_the_means_to_change(login: Login) -> Non
     expect(page.get_by_text("Read only")).to_be_visible()
     assert page.get_by_role("button", name="Save draft").count() == 0
     assert page.locator("#ed-rule select:enabled").count() == 0
+    violations = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["target"]) for each in violations if each["impact"] in SERIOUS] == []

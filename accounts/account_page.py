@@ -20,7 +20,7 @@ from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.history import MetricHistory, metric_histories
-from accounts.models import Account, Assignment, Override, PendingEvaluation, Reason
+from accounts.models import Account, Assignment, ListEntry, Override, PendingEvaluation, Reason, Signal
 from accounts.querysets import with_current_segment
 from accounts.services.overrides import overrides_in_force
 from frameworks.criteria.english import sentence, value_text
@@ -37,6 +37,7 @@ SIDE = "account.side"
 
 SOURCES = {"generated": "generated for the demo"}
 BECAUSE_CHARACTERS = 72
+SIGNALS = 10
 
 
 def source_words(source: str) -> str:
@@ -265,6 +266,15 @@ class AccountPage:
     @cached_property
     def histories(self) -> list[MetricHistory]:
         return metric_histories(self.account, [plan.definition for plan in self.plans])
+
+    @cached_property
+    def lists(self) -> list[ListEntry]:
+        return list(self.account.list_entries.select_related("list").order_by("list__label"))
+
+    @cached_property
+    def signals(self) -> list[Signal]:
+        """The newest SIGNALS of them."""
+        return list(self.account.signals.all()[:SIGNALS])
 
     @cached_property
     def playbooks(self) -> list[PlaybookOf]:

@@ -21,6 +21,7 @@ class AccountsConfig(AppConfig):
         post_migrate.connect(feed.ensure_epoch, sender=self)
         nav.register(
             nav.NavEntry(nav.MAIN, "Accounts", "building", "accounts:account_list", order=30, key="a", on_phone=True),
+            nav.NavEntry(nav.MAIN, "Lists", "list-check", "accounts:list_list", order=35, key="l"),
             nav.NavEntry(nav.OPERATE, "Runs", "player-play", "accounts:run_list", order=10, key="r"),
             nav.NavEntry(nav.OPERATE, "Imports", "database-import", "accounts:import_list", order=20, key="d"),
         )

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.account_list import ListedDimension, standings_of
-from accounts.models import Account
+from accounts.models import Account, ListEntry
 from accounts.querysets import external_ids
 
 BATCH = 1000
@@ -91,3 +91,21 @@ def _row(
         account.contract_end_on,
         safe_text(account.csm),
     ]
+
+
+def list_rows(entries: QuerySet[ListEntry]) -> Iterator[list[Any]]:
+    """Head and rows of a list's export. Reads BATCH entries at a time."""
+    yield ["uuid", "external_ids", "name", "domain", "added_at", "added_by"]
+    rows = entries.select_related("account", "added_by").iterator(chunk_size=BATCH)
+    while batch := list(islice(rows, BATCH)):
+        ids = external_ids(row.account_id for row in batch)
+        for row in batch:
+            known = ids.get(row.account_id, {})
+            yield [
+                row.account.uuid,
+                safe_text("; ".join(f"{source}:{external_id}" for source, external_id in known.items())),
+                safe_text(row.account.name),
+                safe_text(row.account.domain),
+                row.added_at.isoformat(),
+                safe_text(row.added_by or ""),
+            ]

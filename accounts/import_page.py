@@ -15,7 +15,7 @@ from accounts.intake.errors import FileRefusedError
 from accounts.intake.guessing import guess_columns, known_guess
 from accounts.intake.mapping import ImportMapping, parse_mapping
 from accounts.intake.reading import DELIMITERS, FileReader, inspect_file
-from accounts.intake.targets import importable_targets
+from accounts.intake.targets import file_targets
 from accounts.intake.work import max_bytes
 from accounts.models import Import, ImportRow
 from accounts.services.uploads import local_file
@@ -117,7 +117,7 @@ class ImportPage:
     def changes(self) -> list[tuple[str, int, int]]:
         """(attribute, values that change, cells that say "missing")."""
         changed, missing = self.batch.preview.get("attributes", {}), self.batch.preview.get("missing", {})
-        targets = importable_targets()
+        targets = file_targets()
         keys = sorted({*changed, *missing}, key=lambda key: (-changed.get(key, 0), key))
         labels = {key: targets[key].label if key in targets else key for key in keys}
         return [(labels[key], changed.get(key, 0), missing.get(key, 0)) for key in keys]
@@ -180,7 +180,7 @@ class MappingStep:
         return DELIMITERS.get(self.delimiter, "")
 
     def form(self, data: Any = None) -> MappingForm:
-        targets = importable_targets()
+        targets = file_targets()
         if data is not None:
             return MappingForm(data, headers=self.headers, targets=targets)
         guess = known_guess(self.headers, self.like) if self.like else guess_columns(self.headers, self.sample, targets)

@@ -33,6 +33,7 @@ _INTEGER_MOST: Final = 2**31 - 1
 _OWN_INTEGER_MOST: Final = 10**15 - 1
 _VERSION_MOST: Final = 2**63 - 1
 _CHOICE_CHARACTERS: Final = 120
+_TAGS_MOST: Final = 200
 
 # These depend on what is stored, so that the same item may be taken another time.
 STATE_CODES: Final = frozenset(
@@ -201,6 +202,15 @@ def _choice(target: Target, value: Any) -> str:
     return values.line(value, most=_CHOICE_CHARACTERS)
 
 
+def _tags(target: Target, value: Any) -> list[str]:
+    """Texts in the order sent, each once."""
+    if not isinstance(value, list):
+        raise RefusedValueError("wrong_type", 'Must be a list of texts, such as ["snowflake", "dbt"].')
+    if len(value) > _TAGS_MOST:
+        raise RefusedValueError("too_many_items", f"{_TAGS_MOST} at most.")
+    return list(dict.fromkeys(values.line(tag, most=_CHOICE_CHARACTERS) for tag in value))
+
+
 def _currency(target: Target, value: Any) -> str:
     if not _CURRENCY.fullmatch(values.line(value, most=255)):
         raise RefusedValueError("invalid_currency", 'Three capital letters (ISO 4217), such as "USD".')
@@ -220,6 +230,7 @@ _READERS: Final[dict[str, Callable[[Target, Any], Any]]] = {
     "text": _text,
     "choice": _choice,
     "boolean": partial(_plain, values.boolean),
+    "tags": _tags,
     "currency": _currency,
 }
 

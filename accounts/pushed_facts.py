@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from accounts.intake.cells import name_key
 from accounts.models import MetricObservation
@@ -154,7 +155,15 @@ def _name(value: Any) -> str:
     return name_key(values.line(value, most=255)) or ""
 
 
+def _uuid(value: Any) -> UUID:
+    try:
+        return UUID(values.line(value, most=36))
+    except ValueError as error:
+        raise RefusedValueError("invalid_id", "This is no id of ours.") from error
+
+
 ENTRY_READERS: Final[Readers] = {
+    "id": _uuid,
     "source": read_source,
     "external_id": read_external_id,
     "domain": read_domain,
@@ -163,11 +172,11 @@ ENTRY_READERS: Final[Readers] = {
 
 
 def check_entry(item: FactItem) -> None:
-    """An account is named in one way: by source and external id, by domain, or by name."""
+    """An account is named in one way: by our id, by source and external id, by domain, or by name."""
     if item.errors:
         return
-    if set(item.values) not in ({"source", "external_id"}, {"domain"}, {"name"}):
-        item.refuse("", "account_named", "Name the account by source and external_id, by domain, or by name.")
+    if set(item.values) not in ({"id"}, {"source", "external_id"}, {"domain"}, {"name"}):
+        item.refuse("", "account_named", "Name the account by id, by source and external_id, by domain, or by name.")
 
 
 def repeated(items: list[FactItem], key: Callable[[FactItem], Any]) -> Iterator[FactItem]:

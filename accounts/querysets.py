@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from accounts.models import Account, AccountIdentifier, Assignment
 from accounts.models.account import LISTED
-from frameworks.models import Segment, User
+from frameworks.models import AccountList, Segment, User
 
 
 def is_overridden(at: datetime) -> Q:
@@ -49,6 +49,12 @@ def visible_accounts(user: User) -> QuerySet[Account]:
     if not user.is_active:
         return Account.objects.none()
     return Account.objects.filter(LISTED)
+
+
+def with_entries(lists: QuerySet[AccountList], user: User) -> QuerySet[AccountList, Any]:
+    """Annotates `entry_count`: how many accounts the user may see are on each list."""
+    visible = Q(entries__account__in=visible_accounts(user).values("pk"))
+    return lists.select_related("owner").annotate(entry_count=Count("entries", filter=visible))
 
 
 def external_ids(account_ids: Iterable[int]) -> dict[int, dict[str, str]]:

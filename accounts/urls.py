@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, impact, imports, preview, runs
+from accounts.views import accounts, impact, imports, lists, preview, runs
 
 app_name = "accounts"
 
@@ -17,6 +17,14 @@ urlpatterns = [
     path(f"{_dimension}stretches/", preview.dimension_stretches, name="dimension_stretches"),
     path(f"{_dimension}choices/", preview.dimension_choices, name="dimension_choices"),
     path(f"{_dimension}histogram/", preview.attribute_histogram, name="attribute_histogram"),
+    path("lists/", lists.list_list, name="list_list"),
+    path("lists/create/", lists.list_create, name="list_create"),
+    path("lists/<slug:key>/", lists.list_detail, name="list_detail"),
+    path("lists/<slug:key>/edit/", lists.list_edit, name="list_edit"),
+    path("lists/<slug:key>/entries/", lists.list_change, name="list_change"),
+    path("lists/<slug:key>/entries/add/", lists.list_add, name="list_add"),
+    path("lists/<slug:key>/entries/remove/", lists.list_remove, name="list_remove"),
+    path("lists/<slug:key>/entries.csv", lists.list_export, name="list_export"),
     path("imports/", imports.import_list, name="import_list"),
     path("imports/upload/", imports.import_upload, name="import_upload"),
     path("imports/<uuid:uuid>/", imports.import_detail, name="import_detail"),

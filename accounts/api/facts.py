@@ -65,8 +65,9 @@ class SignalSerializer(serializers.Serializer[Any]):
 
 
 class ListItemSerializer(serializers.Serializer[Any]):
-    """By source and external_id, by domain, or by name."""
+    """By id, by source and external_id, by domain, or by name."""
 
+    id = serializers.UUIDField(required=False)
     source = serializers.CharField(max_length=63, required=False)  # type: ignore[assignment] # as above
     external_id = serializers.CharField(max_length=255, required=False)
     domain = serializers.CharField(max_length=253, required=False)

@@ -58,9 +58,14 @@ _REQUIRED = frozenset({"name", "stage", "currency"})
 
 
 def importable_targets() -> dict[str, Target]:
-    """Everything a mapping may name, by key: fields, core attributes, and this company's own attributes."""
+    """Everything that can be pushed, by key: fields, core attributes, and this company's own attributes."""
     own = Attribute.objects.filter(storage=Attribute.Storage.JSON)
     return {**_core_targets(), **{row.key: _own_target(row) for row in own}}
+
+
+def file_targets() -> dict[str, Target]:
+    """What a column of a file can be: a cell holds one value, so tags come over the API only."""
+    return {key: target for key, target in importable_targets().items() if target.data_type != "tags"}
 
 
 @cache
@@ -97,5 +102,5 @@ def _own_target(attribute: Attribute) -> Target:
         key=attribute.key,
         data_type=attribute.data_type,
         scale=scales.get(attribute.data_type, 0),
-        has_key=attribute.data_type == "text",
+        has_key=attribute.data_type in ("text", "tags"),
     )

@@ -20,7 +20,7 @@ from accounts.intake.mapping import ImportMapping
 from accounts.intake.plan import ImportPlan, make_plan
 from accounts.intake.reading import FileFacts, FileReader, RowProblem, inspect_file
 from accounts.intake.staging import Staged, create_raw_table, stage_blocks
-from accounts.intake.targets import importable_targets
+from accounts.intake.targets import file_targets
 
 MAX_LISTED = 100_000
 """Rejected cells that are kept with their reasons; more are counted only."""
@@ -47,7 +47,7 @@ def open_file(path: Path, mapping: ImportMapping) -> OpenFile:
     """Raises FileRefusedError or MappingError with everything that can be said from the header."""
     facts = inspect_file(path, encoding=mapping.encoding, max_bytes=max_bytes())
     reader = FileReader(path, facts, delimiter=mapping.delimiter, expected=mapping.headers)
-    return OpenFile(facts, reader, make_plan(mapping, reader.headers, importable_targets()))
+    return OpenFile(facts, reader, make_plan(mapping, reader.headers, file_targets()))
 
 
 @dataclass(frozen=True, slots=True)

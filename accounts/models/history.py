@@ -98,6 +98,11 @@ class Signal(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} on {self.occurred_on}"
 
+    @property
+    def words(self) -> str:
+        """The kind as people read it."""
+        return self.kind.replace("_", " ").capitalize()
+
 
 class PastAccount(models.Model):
     """What rules could read of an account until it changed. Append-only, written by a trigger of the account's table.

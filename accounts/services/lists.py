@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -92,7 +93,7 @@ def change_list_entries(
     at: datetime,
     all_or_none: bool = False,
 ) -> ListChange:
-    """Add, remove or replace entries; each item names an account by {source, external_id}, {domain} or {name}.
+    """Add, remove or replace entries; each item names an account by {id}, {source, external_id}, {domain} or {name}.
 
     Items that name no account, or several, are failed and reported; the others are done, unless `all_or_none`.
     A replacement takes away every entry no item names. Nothing is written, nor audited, when nothing changes.
@@ -168,6 +169,7 @@ def _judged(items: Sequence[Any]) -> list[EntryResult]:
         pushed_facts.check_entry(item)
     good = [item for item in read if not item.errors]
     found = {
+        "id": _by_id({item.values["id"] for item in good if "id" in item.values}),
         "external_id": _by_identifier([item.account for item in good if "external_id" in item.values]),
         "domain": _by_domain({item.values["domain"] for item in good if "domain" in item.values}),
         "name": _by_name({item.values["name"] for item in good if "name" in item.values}),
@@ -186,6 +188,10 @@ def _result(item: FactItem, found: dict[str, dict[Any, list[Account]]]) -> Entry
         else:
             item.refuse(f"/{way}", "unknown_account", "No account is called so.")
     return EntryResult(item.index, errors=item.errors)
+
+
+def _by_id(uuids: set[UUID]) -> dict[Any, list[Account]]:
+    return {row.uuid: [row] for row in Account.objects.filter(LISTED, uuid__in=uuids)}
 
 
 def _by_identifier(keys: list[tuple[str, str]]) -> dict[Any, list[Account]]:

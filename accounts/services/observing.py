@@ -22,7 +22,7 @@ from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.models import User
 
 
-def push_observations(*, items: Sequence[Any], all_or_none: bool, actor: User, at: datetime) -> PushResult:
+def push_observations(*, items: Sequence[Any], all_or_none: bool, actor: User | None, at: datetime) -> PushResult:
     """Store metric observations (JSON objects, see accounts.pushed_facts); `at` is when they were recorded.
 
     An item is created (a period nobody spoke of), updated (a restated value) or unchanged. Raises NotAllowedError.
@@ -40,7 +40,7 @@ def push_observations(*, items: Sequence[Any], all_or_none: bool, actor: User, a
         return _Observations(read, at).run(all_or_none=all_or_none)
 
 
-def record_signals(*, items: Sequence[Any], all_or_none: bool, actor: User, at: datetime) -> PushResult:
+def record_signals(*, items: Sequence[Any], all_or_none: bool, actor: User | None, at: datetime) -> PushResult:
     """Store signals (JSON objects, see accounts.pushed_facts); `at` is when they were recorded.
 
     An item is created or, when its source has sent it before, unchanged. Raises NotAllowedError, and ConflictError
@@ -78,8 +78,9 @@ def keep_series(*, account_ids: Iterable[int], at: datetime) -> list[int]:
 _PERIOD = ("metric", "grain", "period")
 
 
-def _check_may_push(actor: User) -> None:
-    if not actor.has_perm("accounts.import_accounts"):
+def _check_may_push(actor: User | None) -> None:
+    """None is the system itself: a shell on the server."""
+    if actor is not None and not actor.has_perm("accounts.import_accounts"):
         raise NotAllowedError("You may not push account data.")
 
 

@@ -245,7 +245,10 @@ def _failed(item: Item, pointer: str, code: str, detail: str) -> ItemResult:
     return ItemResult(item.index, errors=[ItemError(pointer, code, detail)])
 
 
-def _text_key(key: str, value: str | None) -> str | None:
+def _text_key(key: str, value: str | list[str] | None) -> str | list[str] | None:
+    if isinstance(value, list):
+        # A tag that says nothing ("N/A") is none.
+        return [found for tag in value if (found := text_key(tag))]
     if key == "name":
         # A key can be longer than its text (ß becomes ss); a name's serves search and order only.
         return (name_key(value or "") or "")[:_NAME_KEY_CHARACTERS]

@@ -11,7 +11,7 @@ from accounts import pushed_facts
 from accounts.api.facts import ListItemSerializer, ObservationSerializer, SignalSerializer
 from accounts.models import Account, ListEntry, MetricObservation, MetricSeries, PendingEvaluation, Signal
 from accounts.services.observing import keep_series
-from frameworks.models import AccountList
+from frameworks.models import AccountList, Attribute
 from governance.models import AuditEntry, Scope
 from tests.api.making import Api, make_account, make_service, make_token
 
@@ -457,3 +457,28 @@ def test_described_fields_are_those_that_are_read(db: None) -> None:
     assert set(ObservationSerializer().fields) == set(pushed_facts.observation_readers(frozenset()))
     assert set(SignalSerializer().fields) == set(pushed_facts.SIGNAL_READERS)
     assert set(ListItemSerializer().fields) == set(pushed_facts.ENTRY_READERS)
+
+
+# --- tags
+
+
+def test_tags_are_kept_with_their_keys(api: Api) -> None:
+    Attribute.objects.create(key="stack", data_type="tags", storage="json")
+
+    answer = api.push(account_item("A", attributes={"stack": ["SNOWFLAKE", "n/a", "dbt", "dbt"]}))
+
+    account = Account.objects.get()
+    assert answer.status_code == 200
+    assert account.attributes == {"stack": ["SNOWFLAKE", "n/a", "dbt"]}
+    assert account.attribute_keys == {"stack": ["snowflake", "dbt"]}
+
+
+@pytest.mark.parametrize("tags", ["dbt", [3], [""], [["dbt"]], ["x" * 121], ["a"] * 201])
+def test_wrong_tags_are_refused(api: Api, tags: Any) -> None:
+    Attribute.objects.create(key="stack", data_type="tags", storage="json")
+
+    answer = api.push(account_item("A", attributes={"stack": tags}))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/items/0/attributes/stack"
+    assert not Account.objects.exists()

@@ -25,6 +25,7 @@ PAGES = {
         "/accounts/?q=walmart",
         "/accounts/{account}/",
         "/accounts/{overridden}/",
+        "/lists/",
         "/runs/",
         "/runs/{run}/",
         "/imports/",

@@ -7,7 +7,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import attributes, feed, permissions
+        from accounts import attributes, feed, panels, permissions
         from accounts.holds import overrides_name_it
         from accounts.services import checking
         from frameworks import holds, roles
@@ -16,6 +16,7 @@ class AccountsConfig(AppConfig):
 
         slot.register(checking.StoredChecks())
         holds.register(overrides_name_it)
+        panels.register()
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
         post_migrate.connect(attributes.ensure_core_attributes, sender=self)
         post_migrate.connect(feed.ensure_epoch, sender=self)

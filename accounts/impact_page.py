@@ -287,7 +287,7 @@ def _figure(cell: Mapping[str, Any] | None, name: str) -> Decimal | None:
 
 def _growth(row: Mapping[str, Any]) -> Decimal:
     before = Decimal(row["before"]["accounts"])
-    return abs(row["accounts"] - before) / before
+    return abs(Decimal(row["accounts"]) - before) / before
 
 
 def _weight(value: Decimal | None, moving: Decimal) -> str:

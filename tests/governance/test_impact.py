@@ -157,3 +157,15 @@ def test_override_to_a_segment_that_is_gone_lapses_with_the_activation() -> None
     assert (override.ending, override.ended_at) == ("lapsed", AT)
     assert Account.objects.count() == len(accounts)
     assert segments_of(accounts[0].pk)["customer_tier"] != "strategic"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_submitted_version_is_studied_for_its_signers() -> None:
+    spread()
+    version = signed_version()
+
+    study = AssignmentRun.objects.get(kind="impact")
+
+    assert (study.framework_version, study.requested_by) == (version, None)
+    assert work_off(study).state == "studied"
+    assert VersionImpact.objects.get().version == version

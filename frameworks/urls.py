@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from frameworks.views import (
+    alignment,
     checks,
     diff,
     discussion,
@@ -20,6 +21,8 @@ app_name = "frameworks"
 version_patterns = [
     path("", versions.version_detail, name="version_detail"),
     path("definitions/", versions.version_definitions, name="version_definitions"),
+    path("definitions/alignment/", alignment.version_alignment, name="version_alignment"),
+    path("definitions/term/<slug:key>/", alignment.term_detail, name="term_detail"),
     path("dimensions/", versions.version_dimensions, name="version_dimensions"),
     path("dimensions/<slug:key>/edit/", editor.dimension_edit, name="dimension_edit"),
     path("dimensions/<slug:key>/check/", editor.dimension_check, name="dimension_check"),

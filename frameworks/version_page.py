@@ -86,6 +86,10 @@ class VersionPage:
         return set(assumed(self.version.parts.order_by()).values_list("kind", "key"))
 
     @property
+    def confirmed_count(self) -> int:
+        return self.part_count - len(self.assumed_ids)
+
+    @property
     def has_assumed_gate(self) -> bool:
         """Whether confirming is what comes next; playbooks may wait."""
         return any(kind not in CONFIRMED_LATER for kind, _ in self.assumed_ids)

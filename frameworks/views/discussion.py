@@ -37,7 +37,7 @@ def version_discussion(request: HttpRequest, slug: str, number: int) -> HttpResp
         "all": every,
     }.get(show, every.filter(resolved_at__isnull=True))
     sheet = Paginator(found, THREADS_PER_SHEET).get_page(request.GET.get("page"))
-    context = {
+    context: dict[str, Any] = {
         "threads": threads_for(page, Comment.objects.filter(pk__in=[thread.pk for thread in sheet])),
         "sheet": sheet,
         "show": show if show in ("resolved", "mine", "all") else "open",

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from frameworks import panels
+from frameworks.alignment import terms_about
 from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
 from frameworks.errors import InvalidError
@@ -53,14 +54,14 @@ def page_of(request: HttpRequest, slug: str, number: int) -> VersionPage:
     return VersionPage(version_or_404(slug, number), person(request), timezone.now())
 
 
-def render_tab(request: HttpRequest, page: VersionPage, tab: str, **context: Any) -> HttpResponse:
-    """One tab of the version page, with its head and the other tabs."""
+def render_tab(request: HttpRequest, page: VersionPage, tab: str, *, current: str = "", **context: Any) -> HttpResponse:
+    """One tab of the version page, with its head and the other tabs; `current` for a page that belongs to a tab."""
     tabs = [
         {
             "label": label if tab_name != "version_detail" or page.version.base_version_id else "Overview",
             "url": page.url(tab_name),
             "count": page.counts[kind] if kind else page.thread_count if tab_name == "version_discussion" else None,
-            "is_current": tab_name == tab,
+            "is_current": tab_name == (current or tab),
         }
         for tab_name, label, kind in TABS
     ]
@@ -88,13 +89,14 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         raise Http404("There is no such part in this version.")
     found = [each for each in page.differences if not part or each.id == part.id]
     sheet = Paginator(found, CHANGES_PER_SHEET).get_page(request.GET.get("page"))
-    context = {
+    context: dict[str, Any] = {
         "part": part,
         "rail": page.rail(part.id if part else None),
         "changes": page.changes(list(sheet)),
         "sheet": sheet,
         "plain_body": write_yaml(document.bodies[part.id]) if document and part else "",
         "part_standings": page.standings_about(part.id) if part else [],
+        "terms_about": terms_about(page.version, *part.id) if part else [],
         "confirmations": confirmations_of(page.version, *part.id) if part else [],
         "threads": threads_about(page, *part.id) if part else [],
         "may_comment": page.may("comment_version"),

@@ -1,0 +1,66 @@
+"""Definition alignment: one term with everybody's answer and its history, and the matrix of terms and people."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from frameworks.alignment import matrix, unaligned_first, used_by, voices_on, wordings_of
+from frameworks.discussion_page import threads_about
+from frameworks.models import FrameworkVersion, Kind
+from frameworks.views.versions import page_of, render_tab
+
+TERMS_PER_SHEET = 60
+
+
+@login_required
+@require_GET
+def term_detail(request: HttpRequest, slug: str, number: int, key: str) -> HttpResponse:
+    """Owner, wording, how departments say it, who said Yes or No and why, and every wording before."""
+    page = page_of(request, slug, number)
+    part = (Kind.TERM.value, key)
+    document = page.read([part])
+    term = document.part(*part)
+    if term is None:
+        raise Http404("There is no such definition in this version.")
+    used = used_by(dict(document.bodies[part]))
+    names = page.names(used)
+    voices = voices_on(page.standings_about(part))
+    context: dict[str, Any] = {
+        "term": term,
+        "voices": voices,
+        "yes": sum(voice.said == "yes" for voice in voices),
+        "is_assumed": part in page.assumed_ids,
+        "used": [(names.label_of(*each), page.part_url(each) if each in names.bodies else "") for each in used],
+        "wordings": wordings_of(page.version, key),
+        "threads": threads_about(page, *part),
+        "may_comment": page.may("comment_version"),
+    }
+    return render_tab(request, page, "term_detail", current="version_definitions", **context)
+
+
+@login_required
+@require_GET
+def version_alignment(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Terms by stakeholders: Yes, No or open; what is not aligned stands first."""
+    page = page_of(request, slug, number)
+    keys = [key for _, key in page.keys_of(Kind.TERM)]
+    is_asked = page.version.state != FrameworkVersion.State.DRAFT
+    if is_asked:
+        keys = unaligned_first(page.overview, keys)
+    sheet: Page[Any] = Paginator(keys, TERMS_PER_SHEET).get_page(request.GET.get("page"))
+    people, rows = matrix(page.version, page.overview, list(sheet.object_list)) if is_asked else ([], [])
+    context: dict[str, Any] = {
+        "people": people,
+        "rows": rows,
+        "sheet": sheet,
+        "total": len(keys),
+        "aligned": sum(all(each.is_met for each in own) for own in _of_terms(page.overview)) if is_asked else 0,
+    }
+    return render_tab(request, page, "version_alignment", current="version_definitions", **context)
+
+
+def _of_terms(overview: Any) -> list[Any]:
+    return [own for (kind, _), own in overview.by_part.items() if kind == Kind.TERM]

@@ -91,6 +91,7 @@ def test_plan_says_what_differs_and_writes_nothing(file):
     assert "1 part differs; the highest level is semantic." in said
     assert "~ Segment Customer Tier / Enterprise [semantic]" in said
     assert "ARR ≥ $100,000 → ≥ $150,000" in said
+    assert "warning no_anti_icp: Customer Tier: Enterprise and SMB have no anti-ICP list." in said
     assert rows() == before
 
 

@@ -9,13 +9,15 @@ from accounts.evaluation.hypothetical import evaluate_rows
 from accounts.evaluation.stages import compile_definition
 from accounts.models import Assignment
 from accounts.services.runs import release_run
+from frameworks.checks.slot import engine_checks
 from frameworks.definition import Definition
 from frameworks.exchange.templates import load_template
+from frameworks.gates import findings_of
 from frameworks.services.drafting import assumed_parts, confirm_parts, create_framework
 from frameworks.services.review import submit_version
 from governance.services.activation import request_activation
 from tests.accounts.activating import AT, account, sign_everything, work_off
-from tests.frameworks.making import person
+from tests.frameworks.making import person, waive_warnings
 
 pytestmark = pytest.mark.django_db
 
@@ -36,12 +38,14 @@ def customer(since: int, end: int, **values: Any) -> Row:
 
 NO_EXPANSION = {"attributes": {"expansion_opportunity": "false"}}
 TIERS = ("strategic", "enterprise", "mid_market", "smb")
-BY_SIZE = {f"customer_tier/{tier}": {"employee_count": n} for tier, n in zip(TIERS, (5000, 1000, 200, 0), strict=True)}
-BY_VALUE = {
+BY_SIZE: dict[str, Row] = {
+    f"customer_tier/{tier}": {"employee_count": n} for tier, n in zip(TIERS, (5000, 1000, 200, 0), strict=True)
+}
+BY_VALUE: dict[str, Row] = {
     f"customer_tier/{tier}": {"arr": arr, "employee_count": 1}
     for tier, arr in zip(TIERS, ("500000", "100000", "25000", "24999.99"), strict=True)
 }
-BY_INDUSTRY = {
+BY_INDUSTRY: dict[str, Row] = {
     f"industry/{segment}": {"industry": name, "industry_key": name.casefold()}
     for segment, name in {
         "financial_services": "Financials",
@@ -51,13 +55,13 @@ BY_INDUSTRY = {
         "industrial": "Energy",
     }.items()
 }
-BY_ENGAGEMENT = {
+BY_ENGAGEMENT: dict[str, Row] = {
     "engagement/high": {"last_activity_on": ago(3), "health_score": 70, "weekly_active_share": "40"},
     "engagement/medium": {"last_activity_on": ago(3), "health_score": 69, "weekly_active_share": "40"},
     "engagement/low": {"last_activity_on": ago(3), "health_score": 39, "weekly_active_share": "40"},
     "engagement/dormant": {"last_activity_on": ago(91)},
 }
-BY_LIFECYCLE = {
+BY_LIFECYCLE: dict[str, Row] = {
     "lifecycle/onboarding": customer(89, 300),
     "lifecycle/renewal": customer(200, 120),
     "lifecycle/growth": customer(366, 300),
@@ -128,6 +132,7 @@ def test_template_comes_into_force_and_places_accounts(slug):
     stakeholders = [person(name, "stakeholder") for name in ("priya", "marcus")]
     version = create_framework(name="Template", slug="main", template=slug, actor=author, at=AT)
     evidence = "Agreed in the kickoff meeting."
+    waive_warnings(version, author)
     confirm_parts(version=version, parts=assumed_parts(version), evidence=evidence, actor=author, at=AT)
 
     submit_version(version=version, actor=author, at=AT)
@@ -144,3 +149,15 @@ def test_template_comes_into_force_and_places_accounts(slug):
     version.framework.refresh_from_db()
     assert (run.state, version.framework.active_version) == ("applied", version)
     assert Assignment.objects.count() == 5 * len(load_template(slug).of_kind("dimension"))
+
+
+@pytest.mark.parametrize("slug", SAMPLES)
+def test_template_comes_with_an_answer_to_every_finding_of_its_rules(slug):
+    version = create_framework(name="Template", slug="main", template=slug, actor=person("ravi", "revops"), at=AT)
+    checks = engine_checks()
+    assert checks
+
+    left = [each for each in findings_of(version, checks.ensure(version, AT)) if each.is_open]
+
+    # Without accounts nothing is too small or too large; what nobody has confirmed is theirs to confirm.
+    assert {finding.code for finding in left} <= {"assumed"}

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from accounts.evaluation.impact import Flow, impact_of
 from accounts.models import Account
+from frameworks.checks.findings import with_waivers
+from frameworks.checks.static import static_findings
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.exchange.format import PartId
@@ -72,6 +74,7 @@ class Command(BaseCommand):
             return
         self._introduce(plan)
         self._say_changes(plan.changes)
+        self._say_findings(Definition(plan.bodies))
         self._say_impact(Definition(plan.bodies), plan.framework)
         sys.exit(DIFFERENT)
 
@@ -118,6 +121,14 @@ class Command(BaseCommand):
             self.stdout.write(f"  {_SIGNS[change.change]} {change.label} [{change.level}]")
             for field in change.fields:
                 self.stdout.write(f"      {field.text}")
+
+    def _say_findings(self, definition: Definition) -> None:
+        """Of the parts alone; the cell test and what needs accounts run on the draft."""
+        findings = with_waivers(static_findings(definition), definition.waivers)
+        self.stdout.write(f"\n{len(findings)} findings of the checks." if findings else "\nThe checks find nothing.")
+        for finding in findings:
+            answer = f" Waived: {finding.waiver.reason}" if finding.waiver else ""
+            self.stdout.write(f"  {finding.severity} {finding.code}: {finding.text}{answer}")
 
     def _say_impact(self, definition: Definition, framework: Framework | None) -> None:
         accounts = Account.objects.count()

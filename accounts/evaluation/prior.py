@@ -4,7 +4,7 @@ Columns of dimension 0, each only where its settings need it:
 `p0` rank of the stored computed segment, null where the account is Unassigned, new, or its segment retired ·
 `q0` rank of the segment that counted, overrides aside · `since0` since when the computed segment is what it is ·
 `paused0` the last step was made on these facts under this version · `freed0` the segment a person let it go to ·
-`t0` rank by today's verdicts · `k0` the place of the `move` that pulls without being met · `z0` what comes of it ·
+`t0` rank by today's verdicts · `pull0` the place of the `move` that pulls without being met · `z0` what comes of it ·
 `f0` the final rank · `held0`.
 """
 
@@ -62,7 +62,7 @@ def pull_columns(d: DimensionPlan, parameters: Parameters) -> list[str]:
     columns = [f"({ranks}::int[])[o{n}] AS {'t' if d.reads_computed else 'f'}{n}"]
     if d.has_moves:
         open_codes = ", ".join(str(d.code(r)) for r in (Reason.FALLBACK, Reason.NO_MATCH, Reason.MISSING_DATA))
-        columns.append(f"CASE WHEN o{n} IN ({open_codes}) THEN {_pulling_sql(d)} END AS k{n}")
+        columns.append(f"CASE WHEN o{n} IN ({open_codes}) THEN {_pulling_sql(d)} END AS pull{n}")
     return columns
 
 
@@ -80,7 +80,7 @@ def decision_sql(d: DimensionPlan, zone: str) -> str:
     """What comes of today's verdicts for an account that has a segment already."""
     n, lines = d.index, [f"WHEN p{d.index} IS NULL THEN {AS_SAID}"]
     if d.has_moves:
-        lines.append(f"WHEN k{n} IS NOT NULL THEN {PULLED}")
+        lines.append(f"WHEN pull{n} IS NOT NULL THEN {PULLED}")
     lines.append(f"WHEN t{n} IS NULL OR t{n} = p{n} THEN {AS_SAID}")
     dwelling = is_dwelling(d, zone)
     if d.body.max_step is not None:

@@ -94,7 +94,8 @@ class AccountResolver:
         return Case(When(In(column, tokens), then=Value(None)), default=column, output_field=TextField())
 
     def tag_keys(self, key: str, of: Of = "self") -> Expression:
-        tokens = _token_keys(self.attributes[key], known=DEFAULT_MISSING_TOKENS)
+        """The stored keys of the tags. They are stored as they came: which of them says nothing is known only here."""
+        tokens = _token_keys(self.attributes[key], known=())
         return _stage_column(self.facts.tags(key, of, tokens), ArrayField(TextField()))
 
     def observed_at(self, key: str, of: Of = "self") -> Expression:

@@ -19,7 +19,7 @@ HISTORY = "history:"
 def rule_sql(d: DimensionPlan, parameters: Parameters) -> str:
     """The key of the candidate that decided, or that pulls where the account stays."""
     rules, n = parameters.text_array(d.rules_by_code()), d.index
-    place = f"CASE z{n} WHEN {PULLED} THEN k{n} ELSE o{n} END" if d.has_moves else f"o{n}"
+    place = f"CASE z{n} WHEN {PULLED} THEN pull{n} ELSE o{n} END" if d.has_moves else f"o{n}"
     return f"({rules})[{place}]"
 
 

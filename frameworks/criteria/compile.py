@@ -395,7 +395,8 @@ def _signed(node: RelativeDate) -> int:
 
 
 def _key(attribute: AttributeType, text: str) -> str:
-    key = matching_key(text, missing_tokens=attribute.missing_tokens)
+    # A declared choice is a value, also where it reads like a missing token.
+    key = matching_key(text, missing_tokens=() if attribute.choices else attribute.missing_tokens)
     if key is None:
         raise ValueError(f'"{text}" means "no value" for {attribute.key}: parsing refuses it.')
     return key

@@ -10,7 +10,7 @@ from typing import Any
 
 from frameworks.models import User
 from tests import oracle
-from tests.accounts import storing
+from tests.accounts import storing, strategies
 from tests.accounts.strategies import ATTRIBUTES, Bodies
 from tests.oracle import Facts, Outcome
 
@@ -18,15 +18,7 @@ AT = datetime(2026, 3, 31, 10, tzinfo=UTC)
 
 
 def source(key: str, **changes: Any) -> dict[str, Any]:
-    attribute = ATTRIBUTES[key]
-    body: dict[str, Any] = {"label": key, "data_type": attribute.data_type}
-    if attribute.data_type in ("decimal", "money"):
-        body["scale"] = attribute.scale
-    if attribute.data_type == "money":
-        body["currency"] = "USD"
-    if attribute.choices:
-        body["choices"] = [{"id": choice, "label": choice} for choice in attribute.choices]
-    return {**body, **changes}
+    return {**strategies.source(ATTRIBUTES[key]), **changes}
 
 
 def rule(root: Mapping[str, Any], basis: str = "value", key: str = "r") -> dict[str, Any]:

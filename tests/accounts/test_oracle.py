@@ -136,17 +136,20 @@ def test_rule_said_in_another_way_has_the_same_outcome(author: User, change: Any
 
 def _reworded(example: Example, change: Any) -> Bodies:
     """The framework with every rule changed where that keeps it within eight levels."""
-    return {
-        part: {**body, "rules": [_rule_changed(rule, change) for rule in body["rules"]]} if "rules" in body else body
-        for part, body in example.bodies.items()
-    }
+    return {part: _segment_changed(body, change) if "rules" in body else body for part, body in example.bodies.items()}
 
 
-def _rule_changed(rule: dict[str, Any], change: Any) -> dict[str, Any]:
-    root = _changed(rule["criteria"]["root"], change)
+def _segment_changed(body: dict[str, Any], change: Any) -> dict[str, Any]:
+    rules = [{**rule, "criteria": _document_changed(rule["criteria"], change)} for rule in body["rules"]]
+    others: dict[str, Any] = {name: _document_changed(body[name], change) for name in ("move", "stay") if name in body}
+    return {**body, "rules": rules, **others}
+
+
+def _document_changed(document: dict[str, Any], change: Any) -> dict[str, Any]:
+    root = _changed(document["root"], change)
     if _depth(root) > MAX_DEPTH:
-        root = change(rule["criteria"]["root"])
-    return {**rule, "criteria": {"schema": "criteria/1", "root": root}}
+        root = change(document["root"])
+    return {"schema": "criteria/1", "root": root}
 
 
 def _depth(node: dict[str, Any]) -> int:
@@ -193,7 +196,7 @@ def test_hypothetical_account_has_the_outcome_a_stored_one_has(author: User, exa
     with undone():
         version = storing.store_framework(example.bodies, author)
         rows = storing.store_accounts(example.accounts, version.framework, author, example.as_of)
-        accounts = [storing.columns_of(row) for row in rows]
+        accounts = [storing.hypothetical_of(*pair) for pair in zip(rows, example.accounts, strict=True)]
         plan = compile_definition(Definition(example.bodies))
         found = evaluate_rows(plan=plan, rows=accounts, as_of=example.as_of)
 

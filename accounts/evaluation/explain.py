@@ -18,10 +18,11 @@ from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.said import HISTORY
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.models import Account, Reason
-from frameworks.criteria.ast import DimensionLeaf, Node
+from frameworks.criteria.ast import DimensionLeaf, Node, Sustained
 from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.english import node_text, value_text
 from frameworks.criteria.types import LiteralError, parse_literal
+from frameworks.criteria.uses import is_on_history
 from frameworks.definition import Candidate, CandidateKind, Definition
 
 
@@ -177,19 +178,29 @@ def _note(candidate: Candidate) -> str:
     return "what moves an account here" if candidate.kind == CandidateKind.MOVE else "what keeps an account here"
 
 
-def _tree(node: Node, verdicts: Iterator[bool | None], definition: Definition, seen: "_Seen") -> VerdictNode:
-    """The verdicts come in the order of `walk`: a node before its children."""
+def _tree(
+    node: Node, verdicts: Iterator[bool | None], definition: Definition, seen: "_Seen", period: str = ""
+) -> VerdictNode:
+    """The verdicts come in the order of `walk`: a node before its children.
+
+    What looks at closed periods is not judged by the value of today: `period` says which one stands there instead.
+    """
+    if is_on_history(node):
+        period = "closed periods"
     verdict = {True: "true", False: "false", None: "unknown"}[next(verdicts)]
     shown = VerdictNode(
         id=str(getattr(node, "id", "")),
         text=node_text(node, definition.attributes, definition.labels),
         verdict=verdict,
     )
-    if isinstance(node, AttributeLeaf):
+    if period:
+        shown.source = period
+    elif isinstance(node, AttributeLeaf):
         shown.value, shown.source, shown.observed_at = seen.attribute(node.attribute)
     elif isinstance(node, DimensionLeaf):
         shown.value, shown.source = seen.segment(node.dimension), definition.labels[node.dimension].label
-    shown.children = [_tree(child, verdicts, definition, seen) for child in node.children]
+    inside = "the newest closed period" if isinstance(node, Sustained) else period
+    shown.children = [_tree(child, verdicts, definition, seen, inside) for child in node.children]
     return shown
 
 

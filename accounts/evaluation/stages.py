@@ -19,9 +19,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, TypedDict
+from zoneinfo import ZoneInfo
 
-from django.db.models import DateTimeField, Value
+from django.db.models import DateTimeField, Expression, Value
 
 from accounts.evaluation import effective, prior, said
 from accounts.evaluation.facts import FactsRead
@@ -32,14 +33,21 @@ from accounts.evaluation.plan import DimensionPlan, ordered_dimensions, plan_dim
 from accounts.evaluation.resolve import AccountResolver
 from accounts.evaluation.verdicts import contributed, own_column
 from accounts.models import Account
-from frameworks.criteria.ast import Node, walk
+from frameworks.criteria.ast import Node
 from frameworks.criteria.base import Of
-from frameworks.criteria.compile import compile_node
+from frameworks.criteria.compile import compile_node, compile_walk
 from frameworks.criteria.flips import flip_days
 from frameworks.definition import Definition
 from frameworks.models import FrameworkVersion
 
 _ACCOUNT_COLUMNS = [field.column for field in Account._meta.concrete_fields]
+
+
+class _Asked(TypedDict):
+    resolver: AccountResolver
+    as_of: Expression
+    zone: ZoneInfo
+    start_month: int
 
 
 @dataclass
@@ -66,7 +74,8 @@ class FrameworkPlan:
         """The query of an explanation and its parameters, one row per account.
 
         Its id; then per dimension computed and effective segment id, rule, reason, missing, losers, and an array of
-        node verdicts for each candidate, in the order of `walk`. Arrays, because a select has 1,664 columns at most.
+        node verdicts for each candidate, in the order of `walk`; inside `sustained` those at the newest closed period.
+        Arrays, because a select has 1,664 columns at most.
         """
         writer = Writer(self.definition, self.version_id, self.dimensions)
         query = writer.all_levels()
@@ -74,8 +83,8 @@ class FrameworkPlan:
         for d in self.dimensions:
             columns += [f"s{d.index}", f"e{d.index}", *writer.outcome_columns(d)]
             for candidate in d.candidates:
-                verdicts = ", ".join(writer.compiled(node, d) for node in walk(candidate.criteria.root))
-                columns.append(f"ARRAY[{verdicts}]::boolean[]")
+                verdicts = writer.compiled_walk(candidate.criteria.root, d)
+                columns.append(f"ARRAY[{', '.join(verdicts)}]::boolean[]")
         text = f'SELECT {", ".join(columns)} FROM ({query}) AS "accounts_account"'
         return writer.facts.placed_in(with_columns_read(text, text)), writer.parameters.values
 
@@ -139,14 +148,19 @@ class Writer:
 
     def compiled(self, node: Node, d: DimensionPlan) -> str:
         """One node's verdict in a rule of `d` as SQL over the alias `accounts_account`."""
-        verdict = compile_node(
-            node,
-            resolver=self._resolver(d),
-            as_of=self.as_of,
-            zone=self.definition.zone,
-            start_month=self.definition.start_month,
-        )
-        return self.parameters.write(verdict)
+        return self.parameters.write(compile_node(node, **self._asked(d)))
+
+    def compiled_walk(self, node: Node, d: DimensionPlan) -> list[str]:
+        """The verdicts on the node and everything under it, in the order of `walk`."""
+        return [self.parameters.write(verdict) for verdict in compile_walk(node, **self._asked(d))]
+
+    def _asked(self, d: DimensionPlan) -> _Asked:
+        return {
+            "resolver": self._resolver(d),
+            "as_of": self.as_of,
+            "zone": self.definition.zone,
+            "start_month": self.definition.start_month,
+        }
 
     def _resolver(self, d: DimensionPlan) -> AccountResolver:
         """Where the rules of `d` find values: it says which segment of other dimensions they read."""

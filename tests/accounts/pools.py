@@ -102,7 +102,17 @@ def _tags(attribute: Attribute, leaves: Leaves) -> list[list[str]]:
     asked = list(dict.fromkeys([*_written(leaves), *(attribute.choices or LITERALS)]))
     others = ["another"] if not attribute.choices else ["retired"]
     worded = [word.upper() for word in asked] if not attribute.choices else asked
-    return [asked[:1], worded[:1], [*others, *asked[:1]], asked[:2], asked[1:3], asked, others, ["TBD"], ["N/A", *asked[:1]]]
+    return [
+        asked[:1],
+        worded[:1],
+        [*others, *asked[:1]],
+        asked[:2],
+        asked[1:3],
+        asked,
+        others,
+        ["TBD"],
+        ["N/A", *asked[:1]],
+    ]
 
 
 # --- accounts

@@ -13,7 +13,7 @@ Where the definition leaves a choice, this is the choice:
   segment is a rival.
 - A value without a moment of observation is not fresh where the attribute has a freshness limit.
 - A choice that the framework declares is a value: a missing token that reads like its id is none.
-- A condition under `sustained` is shown, in a trace, with today's value.
+- A condition under `sustained` is in a trace as it is at the newest closed period.
 """
 
 from __future__ import annotations

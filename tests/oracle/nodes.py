@@ -24,11 +24,12 @@ class Asking:
         self.segment_of = segment_of
 
     def verdict(self, node: Body, trace: dict[str, Verdict]) -> Verdict:
-        """Of a node and, in `trace`, of everything under it; what stands under `sustained` with today's values."""
-        items = [self.verdict(item, trace) for item in children(node)]
+        """Of a node and, in `trace`, of everything under it; under `sustained` as at the newest closed period."""
         if node["op"] == "sustained":
+            self._at(node["item"], node["grain"], 1, trace)
             found = self._sustained(node)
         else:
+            items = [self.verdict(item, trace) for item in children(node)]
             found = combined(node, items) if items else _or_stated(node, self._leaf(node))
         trace[node["id"]] = found
         return found
@@ -114,7 +115,7 @@ class Asking:
             return False
         if how == "skip" and absent:
             periods = [back for back in [*periods, len(periods) + 1] if back != absent[0]]
-        return combined({"op": "all"}, [self._at(node["item"], node["grain"], back) for back in periods])
+        return combined({"op": "all"}, [self._at(node["item"], node["grain"], back, {}) for back in periods])
 
     def _is_observed(self, node: Body, back: int) -> bool:
         metrics = {metric for each in walk(node["item"]) for metric in self._metrics(each)}
@@ -123,13 +124,14 @@ class Asking:
     def _metrics(self, node: Body) -> list[str]:
         return self.values.metrics(node["attribute"]) if "attribute" in node else []
 
-    def _at(self, node: Body, grain: str, back: int) -> Verdict:
-        items = [self._at(item, grain, back) for item in children(node)]
+    def _at(self, node: Body, grain: str, back: int, trace: dict[str, Verdict]) -> Verdict:
+        items = [self._at(item, grain, back, trace) for item in children(node)]
         if items:
-            return combined(node, items)
-        if node["op"] == "always":
-            return True
-        return _or_stated(node, self._of_value(node, self.values.at_period(node["attribute"], grain, back)))
+            found = combined(node, items)
+        else:
+            found = _or_stated(node, self._of_value(node, self.values.at_period(node["attribute"], grain, back)))
+        trace[node["id"]] = found
+        return found
 
     def _changed(self, node: Body) -> Verdict:
         """Exactly: a percentage is compared without dividing."""

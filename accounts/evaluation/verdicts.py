@@ -25,13 +25,23 @@ def contributed(d: DimensionPlan, place: int) -> str:
     if candidate.kind == CandidateKind.MOVE:
         return "false"
     if candidate.kind == CandidateKind.STAY:
-        needed = f"({todays_value(d, candidate.segment_key) or 'false'}) IS NOT TRUE"
+        needed = f"({todays_value(d, candidate.segment_key) or 'false'}) IS NOT TRUE{_beside_fallback(d, place)}"
         return f"COALESCE(p{d.index} = {rank} AND {needed} AND {verdict}, false)"
     move = _move_place(d, candidate.segment_key)
     if move is None:
         return verdict
     counts = f"p{d.index} IS NULL OR p{d.index} = {rank} OR {verdict} IS NULL OR {own_column(d, move)}"
     return f"CASE WHEN {counts} THEN {verdict} ELSE false END"
+
+
+def _beside_fallback(d: DimensionPlan, place: int) -> str:
+    """Where nothing else could win, the fallback takes a new account: `stay` must not give it another reason then."""
+    segment = d.candidates[place - 1].segment_key
+    if segment != d.fallback:
+        return ""
+    others = [n for n, each in enumerate(d.candidates, 1) if each.rule and each.segment_key != segment]
+    rules = " OR ".join(f"({contributed(d, n)})" for n in others)
+    return f" AND ({rules}) IS DISTINCT FROM false" if rules else " AND false"
 
 
 def nested(d: DimensionPlan, place: int) -> str:

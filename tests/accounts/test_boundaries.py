@@ -1,14 +1,8 @@
 """Boundary cases of values, literals and days that other engines got wrong, through the real engine.
 
 Every answer is also the oracle's. What concerns competing segments, special accounts and overrides is in
-test_boundaries_of_outcomes.py. Activation during a run, and an older run finishing after a newer, have no test yet.
-These cases wait for the operators and settings they need:
-
-- open, late, restated or missing quarter, one quarter only, a fiscal quarter that is not a calendar quarter,
-  conditions for one period answered by two: metric history (`sustained`, `change`, `in_period`)
-- flapping at a threshold: `move`, `stay` and dwell
-- value says lower, size says higher under `raise_only` and `manual_review`
-- a child smaller than its parent: the account hierarchy (`of`)
+test_boundaries_of_outcomes.py, closed periods and parents in test_boundaries_of_history.py, what meets in time in
+test_runs_meeting.py and test_evaluators_meeting.py. docs/criteria-boundaries.md names the test of each case.
 """
 
 from __future__ import annotations
@@ -258,6 +252,27 @@ def test_declared_choice_is_a_value_though_it_reads_like_a_missing_token(author:
     )
 
     assert found == [True]
+
+
+def test_declared_tag_is_a_value_though_it_reads_like_a_missing_token(author: User) -> None:
+    values: list[dict[str, Any]] = [
+        {"regions": ["unknown"]},
+        {"regions": ["emea", "unknown"]},
+        {"regions": []},
+        {"regions": None},
+    ]
+
+    found = verdicts(leaf("has_any", "regions", ["unknown"]), values, author)
+
+    assert found == [True, True, False, None]
+
+
+def test_tag_that_means_no_value_is_none_of_the_tags(author: User) -> None:
+    values: list[dict[str, Any]] = [{"tools": ["N/A"]}, {"tools": ["tbd", "SAP"]}]
+    own: dict[str, Any] = {"sources": {"tools": {"missing_tokens": ["TBD"]}}}
+
+    assert verdicts(leaf("has_none", "tools", ["sap"]), values, author, **own) == [True, False]
+    assert verdicts(leaf("is_present", "tools"), values, author, **own) == [True, True]
 
 
 def test_value_at_its_freshness_limit_still_counts(author: User) -> None:

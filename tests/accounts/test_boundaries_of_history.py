@@ -28,10 +28,14 @@ def author() -> User:
     return person("ravi", "revops")
 
 
-def quarters(*values: str | None, metric: str = "arr", ends: list[date] = ENDS, **more: Any) -> Facts:
-    """Newest closed quarter first; None where nothing was observed."""
-    observed = {end: Decimal(value) for end, value in zip(ends, values, strict=False) if value is not None}
-    return Facts({}, series={metric: {"fiscal_quarter": observed}, **more})
+def quarters(*arr: str | None, ends: list[date] = ENDS, heads: tuple[str, ...] = ()) -> Facts:
+    """ARR and employees by quarter, the newest closed one first; None where nothing was observed."""
+    given = {"arr": arr, "employee_count": heads}
+    observed = {
+        metric: {end: Decimal(value) for end, value in zip(ends, values, strict=False) if value is not None}
+        for metric, values in given.items()
+    }
+    return Facts({}, series={metric: {"fiscal_quarter": by_end} for metric, by_end in observed.items()})
 
 
 def sustained(periods: int = 2, item: Mapping[str, Any] | None = None, **how: Any) -> dict[str, Any]:
@@ -97,10 +101,10 @@ def test_fiscal_quarter_that_is_not_a_calendar_quarter_is_the_one_that_counts(au
 
 
 def test_conditions_meant_for_one_quarter_are_not_answered_by_two(author: User) -> None:
-    both = {"op": "any", "items": [leaf("ge", "arr", "25000.00"), leaf("ge", "employee_count", "200")]}
-    all_of = {**both, "op": "all"}
-    crossed = quarters("30000", "1", employee_count=("10", "300"))
-    apart = {"op": "any", "items": [sustained(item=item) for item in both["items"]]}
+    items = [leaf("ge", "arr", "25000.00"), leaf("ge", "employee_count", "200")]
+    both, all_of = ({"op": op, "items": items} for op in ("any", "all"))
+    crossed = quarters("30000", "1", heads=("10", "300"))
+    apart = {"op": "any", "items": [sustained(item=item) for item in items]}
 
     assert said(one_rule(sustained(item=both)), [crossed], author) == ["yes"]
     assert said(one_rule(sustained(item=all_of)), [crossed], author) == ["no_match"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accounts.evaluation import engine
-from accounts.models import Account, Assignment, Cause, Override
+from accounts.models import Account, Assignment, Cause, Override, Transition
 from frameworks.models import FrameworkVersion, Segment, User
 from tests import oracle
 from tests.accounts import storing
@@ -33,7 +33,8 @@ def lifecycle(**settings: Any) -> Bodies:
     """Bands that overlap by nature: a short contract is both new and about to end."""
     onboarding = rule(leaf("within_last", "last_activity_on", n=90, unit="days"))
     renewal = rule(leaf("within_next", "contract_end_on", n=120, unit="days"))
-    return framework({"d": (settings, {"onboarding": [onboarding], "renewal": [renewal]})})
+    segments = {"onboarding": [onboarding], "renewal": [renewal]}
+    return framework({"d": ({"base_basis": "value", **settings}, segments)})
 
 
 SHORT_CONTRACT = {
@@ -48,6 +49,8 @@ SHORT_CONTRACT = {
         ("ranked", ("onboarding", "matched", ["renewal"])),
         ("basis_precedence", ("onboarding", "matched", ["renewal"])),
         ("unique", (None, "conflict", ["onboarding", "renewal"])),
+        ("manual_review", (None, "conflict", ["onboarding", "renewal"])),
+        ("raise_only", ("onboarding", "matched", ["renewal"])),
     ],
 )
 def test_lifecycle_bands_that_overlap_are_decided_by_the_hit_policy(
@@ -65,6 +68,9 @@ def test_lifecycle_bands_that_overlap_are_decided_by_the_hit_policy(
         ({"hit_policy": "basis_precedence", "basis_order": ["firmographic"]}, ("large", "matched", ["small"])),
         ({"hit_policy": "ranked"}, ("large", "matched", ["small"])),
         ({"hit_policy": "unique"}, (None, "conflict", ["large", "small"])),
+        ({"hit_policy": "manual_review"}, (None, "conflict", ["large", "small"])),
+        ({"hit_policy": "raise_only"}, ("large", "matched", ["small"])),
+        ({"hit_policy": "raise_only", "base_basis": "needs"}, (None, "no_match", [])),
     ],
 )
 def test_value_says_lower_and_size_says_higher(
@@ -119,6 +125,87 @@ def test_fallback_takes_what_matches_nothing_and_never_what_is_missing(author: U
     found = evaluated(bodies, [Facts({"arr": Decimal(99)}), Facts({"arr": None})], author)
 
     assert [(each["d"].segment, each["d"].reason) for each in found] == [("rest", "fallback"), (None, "missing_data")]
+
+
+# --- what came before
+
+
+def document(root: dict[str, Any]) -> dict[str, Any]:
+    return dict(rule(root)["criteria"])
+
+
+def test_account_that_flaps_at_a_threshold_moves_once(author: User) -> None:
+    tiers = {"top": [rule(leaf("ge", "arr", "100"))], "low": [rule(leaf("lt", "arr", "100"))]}
+    bodies = framework({"d": ({"downgrade": "auto"}, tiers)})
+    bodies["segment", "d/top"]["stay"] = document(leaf("ge", "arr", "90"))
+    version = storing.store_framework(bodies, author)
+    (row,) = storing.store_accounts([Facts({"arr": Decimal(95)})], version.framework, author, AT)
+
+    found = []
+    for arr in (95, 100, 99, 100, 90, 89, 95):
+        Account.objects.filter(pk=row.pk).update(arr=Decimal(arr))
+        storing.apply(version, [row.pk], AT)
+        found.append(storing.assigned([row.pk])[row.pk]["d"].segment)
+
+    assert found == ["low", "top", "top", "top", "top", "low", "low"]
+
+
+def test_account_whose_segment_a_version_gave_up_is_placed_as_if_it_were_new(author: User) -> None:
+    rules = {"old": [rule(leaf("lt", "arr", "50"))], "low": [rule(leaf("lt", "arr", "100"))]}
+    settings = {"min_dwell_days": 30, "max_step": 1}
+    first = storing.store_framework(framework({"d": (settings, rules)}), author)
+    (row,) = storing.store_accounts([Facts({"arr": Decimal(5)})], first.framework, author, AT)
+    storing.apply(first, [row.pk], AT)
+    rules = {"low": rules["low"]}
+    bodies = framework({"d": (settings, rules)})
+    bodies["segment", "d/low"]["move"] = document(leaf("ge", "arr", "90"))
+    second = storing.store_version(first.framework, bodies, author)
+
+    before = storing.assigned([row.pk])[row.pk]["d"]
+    storing.apply(second, [row.pk], AT)
+
+    after = storing.assigned([row.pk])[row.pk]["d"]
+    assert [(each.segment, each.effective, each.reason, each.rule) for each in (before, after)] == [
+        ("old", "old", "matched", "old/r"),
+        ("low", "low", "matched", "low/r"),
+    ]
+
+
+def test_dimensions_that_read_each_other_through_a_move_are_named(author: User) -> None:
+    reads = {key: {"op": "is_unassigned", "dimension": key} for key in ("a", "b")}
+    bodies = framework({"a": ({}, {"s": []}), "b": ({}, {"s": [rule(reads["a"])]})})
+    bodies["segment", "a/s"]["move"] = document(reads["b"])
+
+    with pytest.raises(ValueError, match="a → b → a"):
+        evaluated(bodies, [Facts({})], author)
+
+
+def test_dimension_with_a_move_can_be_read_by_another(author: User) -> None:
+    """Both name a column of the statement after the dimension."""
+    reads = rule({"op": "segment", "dimension": "d", "any_of": ["top"]})
+    bodies = TWO_TIERS | framework({"e": ({}, {"key_account": [reads]})})
+    top = dict(bodies["segment", "d/top"], move=document(leaf("ge", "arr", "200")))
+
+    found = evaluated(bodies | {("segment", "d/top"): top}, [Facts({"arr": Decimal(150)})], author)[0]
+
+    assert (found["d"].segment, found["e"].segment) == ("top", "key_account")
+
+
+@pytest.mark.parametrize("arr", [5, 150, None])
+def test_fallback_with_a_stay_says_the_same_when_it_is_asked_again(author: User, arr: int | None) -> None:
+    bodies = framework({"d": ({"fallback": "rest"}, {"top": [rule(leaf("ge", "arr", "100"))], "rest": []})})
+    bodies["segment", "d/rest"]["stay"] = document({"op": "always"})
+    version = storing.store_framework(bodies, author)
+    facts = Facts({"arr": None if arr is None else Decimal(arr)})
+    (row,) = storing.store_accounts([facts], version.framework, author, AT)
+
+    storing.apply(version, [row.pk], AT)
+    again = storing.apply(version, [row.pk], AT)
+
+    assert again.changed == 0
+    assert storing.assigned([row.pk])[row.pk]["d"].reason == {5: "fallback", 150: "matched"}.get(
+        arr or 0, "missing_data"
+    )
 
 
 # --- accounts that are special
@@ -219,6 +306,22 @@ def test_override_that_was_ended_during_a_run_is_not_kept_beyond_its_end(author:
 
     stored = storing.assigned([row.pk])[row.pk]["d"]
     assert (stored.effective, stored.until) == ("top", ended)
+
+
+def test_override_that_expires_during_a_run_counts_in_every_chunk_of_it(author: User) -> None:
+    """A run has one instant. The chunk that is evaluated after the override's end sees what the first one saw."""
+    version = storing.store_framework(TWO_TIERS, author)
+    facts = Facts({"arr": Decimal(5)}, overrides=(oracle.Override("d", "top", AT - timedelta(days=1), AT),))
+    rows = storing.store_accounts([facts, facts], version.framework, author, AT)
+    as_of = AT - timedelta(microseconds=1)
+
+    for row in rows:
+        storing.apply_range(version, row.pk, row.pk + 1, as_of)
+    swept = storing.apply(version, [row.pk for row in rows], AT)
+
+    moves = Transition.objects.order_by("id").values_list("to_segment__key", "effective_at")
+    assert list(moves) == [("top", as_of)] * 2 + [("low", AT)] * 2
+    assert swept.transitions == 2
 
 
 def test_override_to_a_retired_segment_still_counts_and_is_none_of_the_listed(author: User) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db.models import F
-from hypothesis import given
-from hypothesis import strategies as st
 
 from accounts.evaluation import engine
 from accounts.models import Account, Assignment, AssignmentRun, Cause, MetricSeries, PendingEvaluation, Transition
@@ -22,8 +19,7 @@ from frameworks.errors import ConflictError
 from frameworks.models import Dimension, FrameworkVersion, Segment, User
 from tests.accounts import storing
 from tests.accounts.small import AT, framework, leaf, rule
-from tests.accounts.strategies import Bodies, Example, examples, nodes_of
-from tests.accounts.test_oracle import random_frameworks, undone
+from tests.accounts.strategies import Bodies
 from tests.frameworks.making import person
 from tests.oracle import Facts
 
@@ -506,83 +502,3 @@ def test_preview_under_prior_state_names_what_applying_does(author: User) -> Non
 
     assert previewed.moves == applied.moves
     assert (kept.counted(), kept.said()) == ("high", ("stepped", "low/r"))
-
-
-# --- repeating an evaluation
-
-
-@st.composite
-def stateful(draw: st.DrawFn) -> tuple[Example, list[list[int]]]:
-    """A random framework whose dimensions read what came before, and in which order accounts take others' values."""
-    example = draw(examples(most_dimensions=2, most_accounts=6))
-    bodies = example.bodies
-    documents = [each["criteria"] for body in bodies.values() for each in body.get("rules", ())] or [document(ALWAYS)]
-    for (kind, key), body in list(bodies.items()):
-        if kind == "dimension":
-            body |= draw(settings_of_state())
-            segments = body["segments"]
-            for place, short in enumerate(segments):
-                segment = bodies["segment", f"{key}/{short}"]
-                segment |= {n: draw(st.sampled_from(documents)) for n in ("move", "stay") if draw(st.booleans())}
-                # Only towards earlier ones, so that nothing is nested in itself.
-                if place and draw(st.sampled_from([True, False, False])):
-                    segment["parent"] = draw(st.sampled_from(segments[:place]))
-    return without_other_dimensions(bodies, example), draw(
-        st.lists(st.permutations(range(len(example.accounts))), min_size=1, max_size=3)
-    )
-
-
-def settings_of_state() -> st.SearchStrategy[dict[str, Any]]:
-    policies = st.sampled_from(["ranked", "basis_precedence", "unique", "raise_only", "manual_review"])
-    reviews = st.sampled_from(["auto", "review", "notify"])
-    return st.fixed_dictionaries(
-        {
-            "hit_policy": policies,
-            "base_basis": st.sampled_from(["value", "firmographic", "needs"]),
-            "upgrade": reviews,
-            "downgrade": reviews,
-            "min_dwell_days": st.sampled_from([0, 0, 1, 30]),
-            "max_step": st.sampled_from([None, None, 1, 2]),
-            "basis_of": st.sampled_from(["effective", "computed"]),
-        }
-    )
-
-
-def without_other_dimensions(bodies: Bodies, example: Example) -> Example:
-    """move and stay taken from anywhere could make dimensions read each other in a circle."""
-    below: set[str] = set()
-    for (kind, key), body in bodies.items():
-        if kind == "dimension":
-            for short in body["segments"]:
-                segment = bodies["segment", f"{key}/{short}"]
-                for name in ("move", "stay"):
-                    read = {node.get("dimension") for node in nodes_of(segment.get(name, {}).get("root", {}))} - {None}
-                    if not read <= below:
-                        segment.pop(name)
-            below.add(key)
-    return replace(example, bodies=bodies)
-
-
-@random_frameworks
-@given(drawn=stateful())
-def test_evaluation_repeated_writes_nothing_whatever_came_before(
-    author: User, drawn: tuple[Example, list[list[int]]]
-) -> None:
-    example, orders = drawn
-    with undone():
-        version = storing.store_framework(example.bodies, author)
-        rows = storing.store_accounts(example.accounts, version.framework, author, example.as_of)
-        ids = [row.pk for row in rows]
-        at = example.as_of
-        for order in [None, *orders]:
-            if order is not None:
-                storing.exchange_values([rows[place] for place in order])
-                Account.objects.filter(pk__in=ids[::2]).update(version=F("version") + 1)
-                at += timedelta(hours=13)
-            previewed = storing.preview(version, ids, at)
-            AssignmentRun.objects.update(state=AssignmentRun.State.CANCELLED)
-            applied = storing.apply(version, ids, at)
-            again = storing.apply(version, ids, at)
-
-            assert previewed.moves == applied.moves
-            assert (again.changed, again.transitions) == (0, 0), again

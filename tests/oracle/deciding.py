@@ -101,11 +101,17 @@ class Dimension:
         if candidate.kind == "move":
             return False
         if candidate.kind == "stay":
-            return self.was == candidate.segment and self.today(candidate.segment) is not True and verdict is True
+            is_asked = self.was == candidate.segment and self.today(candidate.segment) is not True
+            return is_asked and verdict is True and self._is_needed(candidate.segment)
         move = next((c for c in self.candidates if c.kind == "move" and c.segment == candidate.segment), None)
         if move is None or self.was in (None, candidate.segment) or verdict is None:
             return verdict
         return verdict is True and move.own is True
+
+    def _is_needed(self, segment: str) -> bool:
+        """The fallback takes what nothing else could win, without its `stay`."""
+        others = (rule for rule in self.candidates if rule.kind == "rule" and rule.segment != segment)
+        return segment != self.body.get("fallback") or any(self.counts(rule) is not False for rule in others)
 
     # --- today's answer
 

@@ -1,6 +1,12 @@
-"""`manage.py accounts import FILE --mapping MAPPING.yaml`: import a file from the command line."""
+"""`manage.py accounts`: files from the command line.
+
+`import FILE --mapping MAPPING.yaml` for accounts; `metrics FILE`, `signals FILE` and `lists FILE --list KEY` for what
+is known of them besides.
+"""
 
 from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +16,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from accounts.fact_files import batches, read_items
 from accounts.models import Import, ImportRow
+from accounts.pushed import ItemError
 from accounts.services.intake import ImportReport, Watch, import_file
-from frameworks.errors import InvalidError, NotAllowedError
-from frameworks.models import User
+from accounts.services.lists import change_list_entries
+from accounts.services.observing import push_observations, record_signals
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.models import AccountList, User
 
 SHOWN_ROWS = 20
 
@@ -29,9 +39,19 @@ class Command(BaseCommand):
         command.add_argument("--period", nargs="+", default=[], help="Only rows of these periods, such as 2021.")
         command.add_argument("--actor", help="E-mail of the person it is done for; the system itself when absent.")
         command.add_argument("--yes", action="store_true", help="Apply without asking.")
+        for kind, words in _FACTS.items():
+            command = actions.add_parser(kind, help=f"Take {words} from a CSV file; refused lines are named.")
+            command.add_argument("file", type=Path)
+            command.add_argument("--actor", help="E-mail of the person it is done for; the system itself when absent.")
+            if kind == "lists":
+                command.add_argument("--list", required=True, help="Key of the list.")
+                command.add_argument("--do", choices=["add", "remove", "replace"], default="add")
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console(stderr=False)
+        if options["action"] in _FACTS:
+            self._take_facts(console, options)
+            return
         for path in (options["file"], options["mapping"]):
             if not path.is_file():
                 raise CommandError(f"There is no file {path}.")
@@ -42,6 +62,24 @@ class Command(BaseCommand):
         except NotAllowedError as error:
             raise CommandError(str(error)) from error
         _print_report(console, report)
+
+    def _take_facts(self, console: Console, options: dict[str, Any]) -> None:
+        if not options["file"].is_file():
+            raise CommandError(f"There is no file {options['file']}.")
+        take = _take_entries if options["action"] == "lists" else _take_batches
+        try:
+            counts, refused = take(options)
+        except InvalidError as error:
+            raise CommandError("\n".join(error.problems)) from error
+        except (NotAllowedError, ConflictError) as error:
+            raise CommandError(str(error)) from error
+        console.print(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        for line, why in refused[:SHOWN_ROWS]:
+            console.print(f"line {line}: {why}", markup=False)
+        if len(refused) > SHOWN_ROWS:
+            console.print(f"… and {len(refused) - SHOWN_ROWS:,} more", markup=False)
+        if refused:
+            raise CommandError(f"{len(refused):,} lines were refused; the others are stored.")
 
     def _import(self, console: Console, options: dict[str, Any]) -> ImportReport:
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
@@ -64,6 +102,44 @@ class Command(BaseCommand):
                 periods=options["period"],
                 watch=Watch(progress=progress, confirm=None if options["yes"] else confirm),
             )
+
+
+_FACTS = {"metrics": "metric history", "signals": "signals", "lists": "entries of a list"}
+Taken = tuple[dict[str, int], list[tuple[int, str]]]
+"""Counts by status; refused lines, each with the reason."""
+
+
+def _take_batches(options: dict[str, Any]) -> Taken:
+    """A thousand lines a transaction: what was stored before a refused batch stays, and may be sent again."""
+    push = push_observations if options["action"] == "metrics" else record_signals
+    counts: Counter[str] = Counter()
+    refused = []
+    for batch in batches(read_items(options["file"], options["action"])):
+        items = [item for _, item in batch]
+        result = push(items=items, all_or_none=False, actor=_actor(options["actor"]), at=timezone.now())
+        counts.update({name: count for name, count in result.summary.items() if count})
+        refused += [(batch[each.index][0], _why(each.errors)) for each in result.results if each.errors]
+    return dict(counts), refused
+
+
+def _take_entries(options: dict[str, Any]) -> Taken:
+    """All lines at once: a replacement has to know every one of them."""
+    account_list = AccountList.objects.filter(key=options["list"]).first()
+    if account_list is None:
+        raise CommandError(f"There is no list {options['list']}.")
+    rows = list(read_items(options["file"], "lists"))
+    change = change_list_entries(
+        account_list=account_list,
+        action=options["do"],
+        items=[item for _, item in rows],
+        actor=_actor(options["actor"]),
+        at=timezone.now(),
+    )
+    return change.summary, [(rows[each.index][0], _why(each.errors)) for each in change.failed]
+
+
+def _why(errors: Iterable[ItemError]) -> str:
+    return " ".join(f"{error.pointer.lstrip('/')}: {error.detail}".removeprefix(": ") for error in errors)
 
 
 def _actor(email: str | None) -> User | None:

@@ -18,7 +18,18 @@ from tests.accounts.trees import Trees
 from tests.accounts.vocabulary import ATTRIBUTES, DECIMAL, MONEY, OWN_TOKENS, Attribute, Clock, clocks, nodes_of
 from tests.oracle import Facts
 
-__all__ = ("ATTRIBUTES", "Bodies", "Example", "Step", "Story", "examples", "nodes_of", "stories")
+__all__ = (
+    "ATTRIBUTES",
+    "Bodies",
+    "Example",
+    "Step",
+    "Story",
+    "clocks",
+    "examples",
+    "frameworks",
+    "nodes_of",
+    "stories",
+)
 
 Bodies = dict[tuple[str, str], dict[str, Any]]
 _BASES = ("value", "behavioural", "needs", "lifecycle", "technographic", "firmographic", "geographic")

@@ -17,6 +17,7 @@ from accounts.intake.checking import ACCOUNTS, BAD, CHECKED, IDENTIFIERS, litera
 from accounts.intake.plan import ImportPlan, StagedColumn, StagedConstant
 from accounts.intake.series import keep_series
 from accounts.models import Cause, MetricObservation, PendingEvaluation
+from accounts.relevance import attributes_read, concerns
 
 CURRENT = "import_current"
 CHANGES = "import_changes"
@@ -252,7 +253,13 @@ def _update_accounts(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp) -> N
         f"UPDATE {ACCOUNTS} a SET {', '.join(sets)} FROM {CHANGES} m JOIN {PROVENANCE} p USING (mask)"
         f" JOIN {_current(plan)} c USING (line) WHERE a.id = m.account_id"
     )
-    cursor.execute(f"INSERT INTO {TOUCHED} SELECT account_id FROM {CHANGES}")
+    cursor.execute(f"INSERT INTO {TOUCHED} SELECT account_id FROM {CHANGES} WHERE mask & {_read_mask(plan)} <> 0")
+
+
+def _read_mask(plan: ImportPlan) -> int:
+    """The bits of the attributes that can move an account; a changed phone number owes no evaluation."""
+    read = attributes_read()
+    return sum(1 << part.number for part in plan.parts if concerns({part.target.key}, read))
 
 
 def _fill_provenance(cursor: CursorWrapper, plan: ImportPlan, stamp: Stamp, masks: list[int]) -> None:

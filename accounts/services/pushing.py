@@ -17,6 +17,7 @@ from accounts.intake.hierarchy import lock_hierarchy
 from accounts.intake.targets import importable_targets
 from accounts.models import Account, AccountIdentifier, Cause
 from accounts.pushed import STATE_CODES, Item, ItemError, ItemReader, instant, repeated
+from accounts.relevance import attributes_read, concerns
 from accounts.services.identifying import identified
 from accounts.services.marking import mark_facts
 from accounts.services.parents import ParentsWanted
@@ -88,6 +89,7 @@ class _Push:
         # By key: two ids of one account may come in one batch.
         self.changed: dict[int, Account] = {}
         self.moved: set[int] = set()
+        self.read = attributes_read()
         self.parents = ParentsWanted([], {})
 
     def run(self, items: list[Item], *, all_or_none: bool) -> PushResult:
@@ -153,6 +155,7 @@ class _Push:
         changed |= self.parents.changes(item, account)
         if changed:
             account.version += 1
+        if concerns(changed, self.read):
             self.moved.add(account.pk)
         if self._note_source(item, account) or changed:
             self.changed[account.pk] = account

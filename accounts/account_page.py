@@ -18,6 +18,8 @@ from accounts.account_list import ListedDimension, listed_dimensions
 from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
+from accounts.evaluation.plan import DimensionPlan
+from accounts.evaluation.said import HISTORY
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.history import MetricHistory, metric_histories
 from accounts.models import Account, Assignment, ListEntry, Override, PendingEvaluation, Reason, Signal
@@ -155,12 +157,14 @@ class AccountPage:
         plan = self._plan_by_dimension.get(row.dimension_id)
         reason = Reason(row.reason)
         if plan is None or row.framework_version_id != plan.version_id:
-            return reason.label
-        if reason in (Reason.MATCHED, Reason.PROVISIONAL):
-            return _rule_words(plan, row)
-        if row.missing:
-            return f"Missing: {', '.join(_label(plan, key) for key in row.missing)}"
-        return str(reason.label)
+            return str(reason.label)
+        d = next(each for each in plan.dimensions if each.dimension_id == row.dimension_id)
+        return reason_words(plan, d, reason, row.rule_key, row.missing)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the days of the active framework begin and end."""
+        return self.plans[0].definition.zone if self.plans else ZoneInfo("UTC")
 
     # --- why
 
@@ -314,18 +318,28 @@ def _rules_say(row: Any, computed: Segment | None) -> str:
     return f"{said}, provisional" if row.is_provisional else said
 
 
-def _rule_words(plan: FrameworkPlan, row: Any) -> str:
+def reason_words(plan: FrameworkPlan, d: DimensionPlan, reason: Reason, rule_key: str, missing: Sequence[str]) -> str:
+    """Why an outcome is as it is, on one line: the rule that decided, else what is missing, else the reason."""
+    if reason in (Reason.MATCHED, Reason.PROVISIONAL):
+        return _rule_words(plan, d, reason, rule_key)
+    if missing:
+        return f"Missing: {', '.join(_label(plan, key) for key in missing)}"
+    return str(reason.label)
+
+
+def _rule_words(plan: FrameworkPlan, d: DimensionPlan, reason: Reason, rule_key: str) -> str:
     """The rule that decided, in English. Its note is no reason: authors explain there why the rule is as it is."""
-    d = next(each for each in plan.dimensions if each.dimension_id == row.dimension_id)
-    candidate = next((each for each in d.candidates if each.key == row.rule_key), None)
+    candidate = next((each for each in d.candidates if each.key == rule_key), None)
     if candidate is None:
-        return str(Reason(row.reason).label)
+        return str(reason.label)
     definition = plan.definition
     said = sentence(candidate.criteria.root, definition.attributes, definition.labels)
     return Truncator(said[:1].upper() + said[1:]).chars(BECAUSE_CHARACTERS)
 
 
 def _label(plan: FrameworkPlan, key: str) -> str:
+    if key.startswith(HISTORY):
+        return f"the history of {_label(plan, key.removeprefix(HISTORY))}"
     definition = plan.definition
     known = definition.attributes.get(key) or definition.labels.get(key)
     return known.label if known else key

@@ -98,6 +98,20 @@ class ChangeSerializer(serializers.Serializer[Transition]):
         return key
 
 
+class PastAssignmentSerializer(serializers.Serializer[Transition]):
+    """Which segment an account was in, in one dimension, and the change that brought it there."""
+
+    dimension = serializers.CharField(source="dimension.key")
+    segment = serializers.CharField(
+        source="to_segment.key", default=None, allow_null=True, help_text="null: Unassigned."
+    )
+    cause = serializers.ChoiceField(choices=Cause.choices)
+    reason = serializers.ChoiceField(choices=Reason.choices)
+    framework_version = serializers.IntegerField(source="framework_version.number", help_text="The version it was by.")
+    version = serializers.IntegerField()
+    effective_since = serializers.DateTimeField(source="effective_at")
+
+
 class DeletedAccountSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
 

@@ -16,10 +16,12 @@ from accounts.api.serializers import (
     AssignmentSerializer,
     ChangeSerializer,
     HeadSerializer,
+    PastAssignmentSerializer,
     PushResultSerializer,
     PushSerializer,
     TombstoneSerializer,
 )
+from accounts.evaluation.past import segments_at
 from accounts.models import Account, Assignment, Transition
 from accounts.querysets import external_ids, segment_keys, visible_accounts, watermark, with_current_segment
 from accounts.services.pushing import ITEMS_MOST, ItemResult, PushResult, push_accounts
@@ -189,6 +191,32 @@ def represent_result(item: ItemResult) -> dict[str, Any]:
         Cause(error.code, error.detail, error.pointer, received=error.received).as_json() for error in item.errors
     ]
     return {"index": item.index, "status": item.status, "errors": errors}
+
+
+class AccountAssignments(ApiView):
+    """Which segment one account was in at a moment, and since which change; without `at`, as of now.
+
+    From the log of changes. A dimension in which the account had not been evaluated then is left out.
+    """
+
+    required_scope = "assignments:read"
+    parameters = {"at": parameters.moment}
+
+    @extend_schema(
+        operation_id="accounts_assignments",
+        parameters=[parameter(name) for name in parameters],
+        responses=inline_serializer(
+            "AccountAssignments", {"data": PastAssignmentSerializer(many=True), "at": serializers.DateTimeField()}
+        ),
+    )
+    def get(self, request: Request, uuid: UUID) -> Response:
+        account = visible_accounts(_caller(request)).filter(uuid=uuid).first()
+        if account is None:
+            raise ProblemError("not-found")
+        at = self.given.get("at") or timezone.now()
+        changes = sorted(segments_at(account, at), key=lambda change: (change.dimension.position, change.pk))
+        data = PastAssignmentSerializer(cast(Any, changes), many=True).data
+        return Response({"data": data, "at": serializers.DateTimeField().to_representation(at)})
 
 
 class AssignmentList(ApiView):

@@ -14,6 +14,7 @@ from accounts.account_page import BANNER, SIDE, AccountPage
 from accounts.exporting import account_rows, csv_lines
 from accounts.filters import AccountFilter
 from accounts.models import Account, PendingEvaluation
+from accounts.past_page import PastDay
 from accounts.querysets import visible_accounts
 from accounts.tables import AccountTable
 from frameworks import panels
@@ -86,9 +87,12 @@ def account_detail(request: HttpRequest, uuid: str) -> HttpResponse:
         is_whole_timeline="all" in request.GET,
         at=timezone.now(),
     )
+    past = PastDay(account, request.GET, zone=page.zone, at=page.at)
     context = {
         "account": account,
         "page": page,
+        "past": past,
+        "kept": [(name, request.GET[name]) for name in ("dimension", "checks") if name in request.GET],
         "banners": panels.rendered(BANNER, request, account),
         "side_panels": panels.rendered(SIDE, request, account),
     }

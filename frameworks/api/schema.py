@@ -21,6 +21,7 @@ _PARAMETERS: Final = {
         description="Only what changed at or after this moment, oldest first, up to `page.watermark`. Send the"
         " watermark of one complete reading as `updated_since` of the next.",
     ),
+    "at": OpenApiParameter("at", OpenApiTypes.DATETIME, description="The moment asked about; now if not sent."),
     "framework": OpenApiParameter("framework", str, description="Slug of a framework."),
     "dimension": OpenApiParameter("dimension", str, description="Key of a dimension."),
     "source": OpenApiParameter("source", str, description="Only accounts this source has an id for."),

@@ -10,7 +10,7 @@ Columns of dimension 0, each only where its settings need it:
 
 from accounts.evaluation.parameters import Parameters
 from accounts.evaluation.plan import DimensionPlan
-from accounts.evaluation.verdicts import todays_value
+from accounts.evaluation.verdicts import base_verdict, todays_value
 from accounts.models import Reason
 from frameworks.definition import CandidateKind
 
@@ -62,7 +62,9 @@ def pull_columns(d: DimensionPlan, parameters: Parameters) -> list[str]:
     columns = [f"({ranks}::int[])[o{n}] AS {'t' if d.reads_computed else 'f'}{n}"]
     if d.has_moves:
         open_codes = ", ".join(str(d.code(r)) for r in (Reason.FALLBACK, Reason.NO_MATCH, Reason.MISSING_DATA))
-        columns.append(f"CASE WHEN o{n} IN ({open_codes}) THEN {_pulling_sql(d)} END AS pull{n}")
+        # Without its base a dimension places nobody: nothing pulls then, as nothing would take a new account.
+        based = f" AND ({base_verdict(d)})" if d.hit_policy == "raise_only" else ""
+        columns.append(f"CASE WHEN o{n} IN ({open_codes}){based} THEN {_pulling_sql(d)} END AS pull{n}")
     return columns
 
 

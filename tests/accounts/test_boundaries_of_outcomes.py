@@ -208,6 +208,19 @@ def test_fallback_with_a_stay_says_the_same_when_it_is_asked_again(author: User,
     )
 
 
+def test_nothing_pulls_under_raise_only_while_the_base_is_false(author: User) -> None:
+    by_value = rule(leaf("ge", "arr", "100"), "value")
+    bodies = framework({"d": ({"hit_policy": "raise_only", "fallback": "rest"}, {"top": [by_value], "rest": []})})
+    bodies["segment", "d/top"]["move"] = document(leaf("ge", "arr", "200"))
+    version = storing.store_framework(bodies, author)
+    (row,) = storing.store_accounts([Facts({"arr": Decimal(150)})], version.framework, author, AT)
+
+    storing.apply(version, [row.pk], AT)
+    again = storing.apply(version, [row.pk], AT)
+
+    assert (again.changed, storing.assigned([row.pk])[row.pk]["d"].reason) == (0, "fallback")
+
+
 # --- accounts that are special
 
 

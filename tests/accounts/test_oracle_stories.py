@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 
 from accounts.evaluation import engine
 from accounts.evaluation.hypothetical import Prior, evaluate_rows
@@ -104,7 +104,7 @@ def _prior(state: State, version: int) -> Prior:
     )
 
 
-@random_frameworks
+@settings(random_frameworks, max_examples=settings().max_examples // 2 + 1)
 @given(story=stories())
 def test_engine_says_what_the_oracle_says_whatever_came_before(author: User, story: Story) -> None:
     with undone():

@@ -182,7 +182,7 @@ class Dimension:
 
     def _kept(self, said: Outcome) -> Outcome | None:
         """Where nothing wins, but another segment's rules hold and wait for its `move`, the account stays."""
-        if said.reason not in OPEN:
+        if said.reason not in OPEN or self._base() is not True:
             return None
         moves = [each for each in self.candidates if each.kind == "move" and each.segment != self.was]
         pulling = next((each for each in moves if self.today(each.segment) is True), None)

@@ -25,6 +25,7 @@ from accounts.history import MetricHistory, metric_histories
 from accounts.models import Account, Assignment, ListEntry, Override, PendingEvaluation, Reason, Signal
 from accounts.querysets import with_current_segment
 from accounts.services.overrides import overrides_in_force
+from accounts.way_up import WayUp, way_up
 from frameworks.criteria.english import sentence, value_text
 from frameworks.criteria.types import AttributeType, LiteralError, parse_literal
 from frameworks.models import Segment
@@ -213,6 +214,15 @@ class AccountPage:
         listed = next(each for each in self.dimensions if each.dimension.pk == self.explanation.dimension_id)
         stored = listed.segments.get(row.computed_id)
         return (stored.key if stored else None) != self.explanation.segment
+
+    @cached_property
+    def way_up(self) -> WayUp | None:
+        """What would move it to the next segment by the rules. Not while an evaluation is owed or it is excluded."""
+        why = self.explanation
+        if why is None or self.is_ahead or why.reason in (Reason.EXCLUDED, Reason.CONFLICT):
+            return None
+        plan = self._plan_by_dimension[why.dimension_id]
+        return way_up(account=self.account, plan=plan, dimension=why.key, segment=why.segment, at=self.at)
 
     @property
     def tree(self) -> list[VerdictNode]:

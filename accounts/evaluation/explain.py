@@ -4,24 +4,21 @@ The verdicts come from the engine's own expressions, one boolean array per rule,
 with an assignment. Values are read from the account's row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils.dateparse import parse_datetime
 
-from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import Scope, active_plans
 from accounts.evaluation.plan import DimensionPlan
-from accounts.evaluation.said import HISTORY
+from accounts.evaluation.seen import Seen
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.models import Account, Reason
-from frameworks.criteria.ast import DimensionLeaf, Node, Sustained
+from frameworks.criteria.ast import DimensionLeaf, ListTest, Node, Sustained
 from frameworks.criteria.base import AttributeLeaf
-from frameworks.criteria.english import node_text, value_text
-from frameworks.criteria.types import LiteralError, parse_literal
+from frameworks.criteria.english import node_text
 from frameworks.criteria.uses import is_on_history
 from frameworks.definition import Candidate, CandidateKind, Definition
 
@@ -106,18 +103,18 @@ def explain_account(*, account: Account, at: datetime) -> list[DimensionExplanat
             cursor.execute(scope.narrow(text, plan), {**parameters, **scope.parameters, "as_of": at})
             row = cursor.fetchone()
         if row:
-            found += _read(plan, row, account)
+            found += _read(plan, row, account, at)
     return found
 
 
-def _read(plan: FrameworkPlan, row: tuple[Any, ...], account: Account) -> list[DimensionExplanation]:
+def _read(plan: FrameworkPlan, row: tuple[Any, ...], account: Account, at: datetime) -> list[DimensionExplanation]:
     columns = iter(row[1:])
     raw = {}
     for d in plan.dimensions:
         outcome = [next(columns) for _ in range(6)]
         raw[d.key] = (d, outcome, [next(columns) for _ in d.candidates])
     effective = {key: _segment_key(d, outcome[1]) for key, (d, outcome, _) in raw.items()}
-    seen = _Seen(account, plan.definition, effective)
+    seen = Seen(account, plan.definition, effective, at)
     order = list(plan.definition.dimensions)
     return [_explanation(*raw[key], plan.definition, seen) for key in order if key in raw]
 
@@ -127,7 +124,7 @@ def _segment_key(d: DimensionPlan, segment_id: int | None) -> str | None:
 
 
 def _explanation(
-    d: DimensionPlan, outcome: list[Any], verdicts: list[list[bool | None]], definition: Definition, seen: "_Seen"
+    d: DimensionPlan, outcome: list[Any], verdicts: list[list[bool | None]], definition: Definition, seen: Seen
 ) -> DimensionExplanation:
     computed, _, rule_key, reason, missing, losers = outcome
     segment = _segment_key(d, computed)
@@ -158,7 +155,7 @@ def _rule(
     label: str,
     has_won: bool,  # noqa: FBT001 - a fact to print, not a switch
     definition: Definition,
-    seen: "_Seen",
+    seen: Seen,
 ) -> VerdictNode:
     tree = _tree(candidate.criteria.root, iter(verdicts), definition, seen)
     value = "decides" if has_won else "cannot be ruled out" if tree.verdict == "unknown" else ""
@@ -179,7 +176,7 @@ def _note(candidate: Candidate) -> str:
 
 
 def _tree(
-    node: Node, verdicts: Iterator[bool | None], definition: Definition, seen: "_Seen", period: str = ""
+    node: Node, verdicts: Iterator[bool | None], definition: Definition, seen: Seen, period: str = ""
 ) -> VerdictNode:
     """The verdicts come in the order of `walk`: a node before its children.
 
@@ -193,53 +190,21 @@ def _tree(
         text=node_text(node, definition.attributes, definition.labels),
         verdict=verdict,
     )
-    if period:
-        shown.source = period
-    elif isinstance(node, AttributeLeaf):
-        shown.value, shown.source, shown.observed_at = seen.attribute(node.attribute)
-    elif isinstance(node, DimensionLeaf):
-        shown.value, shown.source = seen.segment(node.dimension), definition.labels[node.dimension].label
+    looking = seen.looking_at(node)
+    _put_seen(shown, node, period, looking)
     inside = "the newest closed period" if isinstance(node, Sustained) else period
-    shown.children = [_tree(child, verdicts, definition, seen, inside) for child in node.children]
+    shown.children = [_tree(child, verdicts, definition, looking, inside) for child in node.children]
     return shown
 
 
-class _Seen:
-    """What the evaluation saw of one account, in words."""
-
-    def __init__(self, account: Account, definition: Definition, effective: Mapping[str, str | None]) -> None:
-        self.account = account
-        self.definition = definition
-        self.effective = effective
-
-    def label(self, key: str) -> str:
-        if key.startswith(HISTORY):
-            return f"the history of {self.label(key.removeprefix(HISTORY))}"
-        if key in self.definition.attributes:
-            return self.definition.attributes[key].label
-        return self.definition.labels[key].label
-
-    def attribute(self, key: str) -> tuple[str, str, datetime | None]:
-        """Value in words, source and moment of one attribute; ("", …) where there is no value."""
-        said = self.account.provenance.get(key) or {}
-        observed = getattr(self.account, f"{key}_observed_at", None) or parse_datetime(str(said.get("at") or ""))
-        return self._value(key), str(said.get("source") or ""), observed
-
-    def _value(self, key: str) -> str:
-        attribute = self.definition.attributes[key]
-        if key in CORE_ATTRIBUTES:
-            value = getattr(self.account, key)
-            return "" if value in (None, "") else value_text(attribute, value).strip("“”")
-        stored = self.account.attributes.get(key)
-        if stored in (None, ""):
-            return ""
-        if attribute.data_type == "boolean":
-            return "yes" if stored in (True, "true") else "no"
-        try:
-            return value_text(attribute, parse_literal(attribute, str(stored)))
-        except LiteralError:
-            return str(stored)
-
-    def segment(self, dimension: str) -> str:
-        key = self.effective[dimension]
-        return self.definition.labels[dimension].segments[key] if key else "Unassigned"
+def _put_seen(shown: VerdictNode, node: Node, period: str, seen: Seen) -> None:
+    """What a leaf looked at, beside its verdict."""
+    if period:
+        shown.source = period
+        shown.value = seen.periods(node.attribute) if isinstance(node, AttributeLeaf) else ""
+    elif isinstance(node, AttributeLeaf):
+        shown.value, shown.source, shown.observed_at, shown.note = seen.attribute(node.attribute, node.holder)
+    elif isinstance(node, DimensionLeaf):
+        shown.value, shown.source = seen.segment(node.dimension), seen.label(node.dimension)
+    elif isinstance(node, ListTest):
+        shown.value = "on it" if shown.verdict == "true" else "not on it"

@@ -1,13 +1,18 @@
 """The explanation says what the assignment says, and with which values."""
 
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from accounts.evaluation.explain import VerdictNode, explain_account
-from accounts.models import Assignment
+from accounts.models import Account, Assignment, MetricSeries
+from tests.accounts import small, storing
 from tests.accounts.activating import AT, account, activate, signed_version
 from tests.accounts.test_runs import spread
+from tests.frameworks.making import person
+from tests.oracle import Facts
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +57,70 @@ def test_explanation_of_missing_value_is_unknown_and_named() -> None:
     unknown = [leaf for rule in engagement.rules for leaf in leaves(rule) if leaf.verdict == "unknown"]
     assert unknown
     assert all(leaf.value == "" for leaf in unknown)
+
+
+def explained_leaf(root: dict[str, Any], values: dict[str, Any], **how: Any) -> tuple[VerdictNode, Account]:
+    """The tree of one rule for one account with six quarters of ARR, the newest but one unknown."""
+    author = person("ravi", "revops")
+    version = storing.store_framework(small.one_rule(root, **how.pop("framework", {})), author)
+    (row,) = storing.store_accounts([Facts(values, **how)], version.framework, author, small.AT)
+    ends = [date(2025, 12, 31), date(2025, 6, 30)]
+    MetricSeries.objects.create(
+        account=row, metric="arr", grain="fiscal_quarter", ends=ends, values=[Decimal("86400"), Decimal("70000.50")]
+    )
+    (found,) = explain_account(account=row, at=small.AT)
+    return found.rules[0].children[0], row
+
+
+def test_history_leaf_shows_the_closed_periods_that_count() -> None:
+    sustained = {
+        "op": "sustained",
+        "grain": "fiscal_quarter",
+        "periods": 3,
+        "item": small.leaf("ge", "arr", "80000.00"),
+    }
+
+    tree, _ = explained_leaf(sustained, {"arr": Decimal("1.00")})
+
+    (inside,) = tree.children
+    assert (tree.verdict, inside.verdict) == ("false", "true")
+    assert inside.value == "2025-Q4 $86,400, 2025-Q3 no value, 2025-Q2 $70,000.50"
+
+
+def test_change_shows_the_two_periods_it_compares() -> None:
+    change = {
+        "op": "change",
+        "attribute": "arr",
+        "grain": "fiscal_quarter",
+        "periods": 2,
+        "measure": "percent",
+        "compare": "ge",
+        "value": "20",
+    }
+
+    tree, _ = explained_leaf(change, {})
+
+    assert (tree.verdict, tree.value) == ("true", "2025-Q4 $86,400, 2025-Q2 $70,000.50")
+
+
+def test_value_older_than_its_limit_is_said_to_be_too_old() -> None:
+    tree, _ = explained_leaf(
+        small.leaf("ge", "employee_count", "10"),
+        {"employee_count": 50},
+        observed={"employee_count": small.AT - timedelta(days=40)},
+        framework={"sources": {"employee_count": {"freshness_days": 30}}},
+    )
+
+    assert (tree.verdict, tree.value, tree.note) == ("unknown", "", "too old to use")
+
+
+def test_leaf_on_the_ultimate_parent_shows_its_value() -> None:
+    parent = account("Orrin", employee_count=9_000)
+    tree, row = explained_leaf(small.leaf("ge", "employee_count", "1000", of="ultimate_parent"), {"employee_count": 50})
+    Account.objects.filter(pk=row.pk).update(ultimate_parent=parent)
+    row.refresh_from_db()
+
+    (found,) = explain_account(account=row, at=small.AT)
+
+    assert (tree.verdict, tree.value) == ("false", "50")
+    assert (found.rules[0].verdict, found.rules[0].children[0].value) == ("true", "9,000")

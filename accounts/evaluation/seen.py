@@ -1,0 +1,125 @@
+"""What an evaluation saw of one account, in words: values with source and age, closed periods, segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.utils.dateparse import parse_datetime
+
+from accounts.attributes import CORE_ATTRIBUTES
+from accounts.evaluation.said import HISTORY
+from accounts.models import Account, MetricSeries
+from frameworks.criteria.ast import Change, Node, Sustained
+from frameworks.criteria.base import AttributeLeaf, Of
+from frameworks.criteria.english import value_text
+from frameworks.criteria.periods import closed_period_end, period_of
+from frameworks.criteria.types import AttributeType, Grain, LiteralError, parse_literal
+from frameworks.criteria.uses import inputs_of
+from frameworks.definition import Definition
+
+MEASURED_DECIMALS = 2
+"""An average over a period has decimals where the attribute itself has none."""
+
+
+class Seen:
+    """What was seen of `account` at `at`; `effective` are its segments by dimension."""
+
+    def __init__(
+        self, account: Account, definition: Definition, effective: Mapping[str, str | None], at: datetime
+    ) -> None:
+        self.account = account
+        self.definition = definition
+        self.effective = effective
+        self.today = at.astimezone(definition.zone).date()
+        self.grain: Grain | None = None
+        self.backs: Sequence[int] = ()
+        # Shared by all copies: one query, and none where no rule looks back.
+        self._series: dict[tuple[str, str], dict[date, Decimal]] = {}
+
+    def looking_at(self, node: Node) -> Seen:
+        """The same account as `node` and what is under it see it: of a node on history, with its closed periods."""
+        if isinstance(node, Sustained):
+            return self._in_periods(node.grain, range(1, node.periods + 1))
+        if isinstance(node, Change):
+            return self._in_periods(node.grain, (1, node.periods + 1))
+        derived = node.type.derived if isinstance(node, AttributeLeaf) else None
+        if derived is not None and derived.grain and derived.periods:
+            return self._in_periods(derived.grain, (1, derived.periods + 1))
+        return self
+
+    def _in_periods(self, grain: Grain, backs: Sequence[int]) -> Seen:
+        inside = copy(self)
+        inside.grain, inside.backs = grain, backs
+        return inside
+
+    def periods(self, key: str) -> str:
+        """What the history has of the closed periods that count, newest first: "2026-Q3 $86,400, 2026-Q2 no value"."""
+        if self.grain is None:
+            return ""
+        if not self._series:
+            rows = MetricSeries.objects.filter(account=self.account)
+            self._series.update({(row.metric, row.grain): _by_end(row) for row in rows} or {("", ""): {}})
+        start = self.definition.start_month
+        ends = [closed_period_end(self.today, self.grain, start, back) for back in self.backs]
+        stored = inputs_of(self.definition.attributes[key])
+        return ", ".join(
+            f"{period_of(end, self.grain, start)} {' and '.join(self._at(each, self.grain, end) for each in stored)}"
+            for end in ends
+        )
+
+    def _at(self, stored: AttributeType, grain: Grain, end: date) -> str:
+        value = self._series.get((stored.key, grain), {}).get(end)
+        if value is None:
+            return "no value"
+        return value_text(replace(stored, scale=max(stored.scale, MEASURED_DECIMALS)), value)
+
+    def label(self, key: str) -> str:
+        if key.startswith(HISTORY):
+            return f"the history of {self.label(key.removeprefix(HISTORY))}"
+        if key in self.definition.attributes:
+            return self.definition.attributes[key].label
+        return self.definition.labels[key].label
+
+    def attribute(self, key: str, of: Of = "self") -> tuple[str, str, datetime | None, str]:
+        """Value in words, source and moment of one attribute, and why it does not count; ("", …) without a value."""
+        parent = self.account.ultimate_parent if of == "ultimate_parent" else None
+        holder = parent or self.account
+        said = holder.provenance.get(key) or {}
+        observed = getattr(holder, f"{key}_observed_at", None) or parse_datetime(str(said.get("at") or ""))
+        value, source = self._value(holder, key), str(said.get("source") or "")
+        if value and self._is_stale(self.definition.attributes[key], observed):
+            return "", source, observed, "too old to use"
+        return value, source, observed, ""
+
+    def _is_stale(self, attribute: AttributeType, observed: datetime | None) -> bool:
+        if attribute.freshness_days is None:
+            return False
+        first_day = self.today - timedelta(days=attribute.freshness_days)
+        return observed is None or observed.astimezone(self.definition.zone).date() < first_day
+
+    def _value(self, holder: Account, key: str) -> str:
+        attribute = self.definition.attributes[key]
+        if key in CORE_ATTRIBUTES:
+            value = getattr(holder, key)
+            return "" if value in (None, "") else value_text(attribute, value).strip("“”")
+        stored = holder.attributes.get(key)
+        if stored in (None, ""):
+            return ""
+        if attribute.data_type == "boolean":
+            return "yes" if stored in (True, "true") else "no"
+        try:
+            return value_text(attribute, parse_literal(attribute, str(stored)))
+        except LiteralError:
+            return str(stored)
+
+    def segment(self, dimension: str) -> str:
+        key = self.effective[dimension]
+        return self.definition.labels[dimension].segments[key] if key else "Unassigned"
+
+
+def _by_end(row: MetricSeries) -> dict[date, Decimal]:
+    return dict(zip(row.ends, row.values, strict=True))

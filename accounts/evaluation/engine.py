@@ -73,9 +73,11 @@ Move = tuple[int, int | None, int | None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an evaluation wrote. `moves` counts per dimension id, from segment id and to segment id (None: Unassigned
-    or new), `moved_arr` has the ARR of a preview's; `agreeing` are accounts whose rule came to agree with the
-    override in force."""
+    """What an evaluation wrote: `changed` rows, also those that only learn when to be looked at again.
+
+    `moves` counts per dimension id, from segment id and to segment id (None: Unassigned or new), `moved_arr` has the
+    ARR of a preview's; `agreeing` are accounts whose rule came to agree with the override in force.
+    """
 
     moves: Mapping[Move, int]
     changed: int
@@ -196,7 +198,7 @@ def _unpivoted(d: DimensionPlan, plan: FrameworkPlan) -> str:
         f" w{n} AS without_override_id, u{n} AS override_until, rule{n} AS rule_key, reason{n} AS reason,"
         f" missing{n} AS missing, losers{n} AS conflict, {f'held{n}' if d.is_reviewed else 'false'} AS is_held,"
         f" {f'flip{n}' if n in plan.flips else 'NULL::timestamptz'} AS next_flip_at,"
-        f" new{n} AS is_new, was_s{n} AS was_computed, was_e{n} AS was_effective,"
+        f" new{n} AS is_new, says_else{n} AS says_else, was_s{n} AS was_computed, was_e{n} AS was_effective,"
         # A row that only learns when to be looked at again is no new version of what is said.
         f" COALESCE(was_version{n}, 0) + says_else{n}::int AS version,"
         f" CASE WHEN NOT says_else{n} THEN was_changed{n} END AS changed_at,"
@@ -240,11 +242,12 @@ logged AS (
     FROM changed c LEFT JOIN marked m USING (account_id)
     WHERE c.is_new OR c.was_effective IS DISTINCT FROM c.effective_id
 )
-SELECT dimension_id, was_effective, effective_id, count(*),
+SELECT dimension_id, was_effective, effective_id, count(*) FILTER (WHERE says_else),
     count(*) FILTER (WHERE is_new OR was_effective IS DISTINCT FROM effective_id),
     array_agg(account_id) FILTER (
         WHERE override_until IS NOT NULL AND NOT is_new AND computed_id = effective_id
-          AND was_computed IS DISTINCT FROM computed_id)
+          AND was_computed IS DISTINCT FROM computed_id),
+    count(*)
 FROM changed GROUP BY 1, 2, 3
 """
 
@@ -278,8 +281,8 @@ def apply(
         cursor.execute(changed_sql(plan, scope) + _APPLY, parameters)
         rows = cursor.fetchall()
     return Outcome(
-        moves={(dimension, was, now): count for dimension, was, now, count, *_ in rows},
-        changed=sum(row[3] for row in rows),
+        moves=_moves(rows),
+        changed=sum(row[-1] for row in rows),
         transitions=sum(row[4] for row in rows),
         agreeing=tuple(sorted({pk for row in rows for pk in row[5] or ()})),
     )
@@ -324,7 +327,7 @@ WITH changed AS MATERIALIZED (
         x.account_id IS NOT NULL AND x.computed_id IS NULL AS is_computed_same, x.computed_since,
         CASE WHEN x.account_id IS NOT NULL AND x.computed_id IS NULL THEN x.decided_with END AS decided_with,
         NULL::int AS released_id,
-        x.account_id IS NULL AS is_new, x.computed_id AS was_computed,
+        x.account_id IS NULL AS is_new, true AS says_else, x.computed_id AS was_computed,
         x.effective_id AS was_effective, COALESCE(x.version, 0) + 1 AS version,
         CASE WHEN x.effective_id IS NULL THEN x.effective_since END AS since
     FROM unnest(%(dimension_ids)s::int[]) AS d(id)
@@ -338,8 +341,12 @@ def _apply_error(plan: FrameworkPlan, account_id: int, how: Mapping[str, Any]) -
     run_id = how.get("run_id")
     extra = {"run_id": run_id, "cause": how["cause"], "mark_ids": [], "mark_causes": []}
     rows = _run_error_statement(_APPLY, plan, account_id, how["as_of"], extra)
-    moves = {(dimension, was, now): count for dimension, was, now, count, *_ in rows}
-    return Outcome(moves, sum(row[3] for row in rows), sum(row[4] for row in rows), failed=1)
+    return Outcome(_moves(rows), sum(row[-1] for row in rows), sum(row[4] for row in rows), failed=1)
+
+
+def _moves(rows: Sequence[Any]) -> dict[Move, int]:
+    """How many rows say something else, by dimension and segments; those that only learn their next flip do not."""
+    return {(dimension, was, now): count for dimension, was, now, count, *_ in rows if count}
 
 
 def _run_error_statement(
@@ -392,8 +399,8 @@ _PREVIEW = """
     INSERT INTO accounts_runmove (run_id, account_id, dimension_id, from_segment_id, to_segment_id, reason)
     SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed WHERE NOT %(is_first)s
 )
-SELECT dimension_id, was_effective, effective_id, count(*),
-    COALESCE(sum((SELECT arr FROM accounts_account a WHERE a.id = account_id)), 0)
+SELECT dimension_id, was_effective, effective_id, count(*) FILTER (WHERE says_else),
+    COALESCE(sum((SELECT arr FROM accounts_account a WHERE a.id = account_id)) FILTER (WHERE says_else), 0), count(*)
 FROM changed GROUP BY 1, 2, 3
 """
 
@@ -420,9 +427,8 @@ def _preview(plan: FrameworkPlan, scope: Scope, how: Mapping[str, Any]) -> Outco
 
 
 def _previewed(rows: Sequence[Any], failed: int = 0) -> Outcome:
-    moves = {(dimension, was, now): count for dimension, was, now, count, _ in rows}
-    arr = {(dimension, was, now): amount for dimension, was, now, _, amount in rows}
-    return Outcome(moves, sum(moves.values()), transitions=0, failed=failed, moved_arr=arr)
+    arr = {(dimension, was, now): amount for dimension, was, now, count, amount, _ in rows if count}
+    return Outcome(_moves(rows), sum(row[-1] for row in rows), transitions=0, failed=failed, moved_arr=arr)
 
 
 # --- single accounts

@@ -26,6 +26,9 @@ def contributed(d: DimensionPlan, place: int) -> str:
         return "false"
     if candidate.kind == CandidateKind.STAY:
         needed = f"({todays_value(d, candidate.segment_key) or 'false'}) IS NOT TRUE{_beside_fallback(d, place)}"
+        if d.body.max_step is not None:
+            # A step made on these facts was made without it: the account rests there, and is not kept.
+            needed += f" AND paused{d.index} IS NOT TRUE"
         return f"COALESCE(p{d.index} = {rank} AND {needed} AND {verdict}, false)"
     move = _move_place(d, candidate.segment_key)
     if move is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from accounts.evaluation import engine
@@ -252,6 +255,40 @@ def test_stay_keeps_an_account_that_flaps_at_the_threshold(author: User) -> None
     assert (kept.evaluate(arr=Decimal(95)), *kept.said()) == ("high", "matched", "high/stay")
     assert kept.row.conflict == ["middle"]
     assert kept.evaluate(arr=Decimal(89)) == "middle"
+
+
+def test_stay_of_the_fallback_is_asked_only_against_something(author: User) -> None:
+    segments = {"top": [rule(leaf("ge", "arr", "100"))], "rest": []}
+    bodies = framework({"d": ({"fallback": "rest", "downgrade": "auto"}, segments)})
+    bodies["segment", "d/rest"]["stay"] = document(ALWAYS)
+    kept = Kept(bodies, author, {"arr": Decimal(9)})
+
+    assert (kept.evaluate(), *kept.said()) == ("rest", "fallback", "")
+    assert (kept.evaluate(arr=None), *kept.said()) == ("rest", "provisional", "rest/stay")
+    assert kept.evaluate(arr=Decimal(100)) == "top"
+
+
+def test_segment_reached_by_a_step_does_not_keep_what_rests_there(author: User) -> None:
+    bodies = tiers({"max_step": 1}, middle={"stay": document(ALWAYS)})
+    kept = Kept(bodies, author, {"arr": Decimal(100)})
+    kept.evaluate()
+
+    assert (kept.evaluate(arr=Decimal(9)), *kept.said()) == ("middle", "stepped", "low/r")
+    assert (kept.evaluate(arr=Decimal(8)), *kept.said()) == ("middle", "matched", "middle/stay")
+
+
+def test_move_pulls_nobody_under_raise_only_without_a_true_base_rule(author: User) -> None:
+    segments = {
+        "high": [rule(leaf("ge", "arr", "100"), "value")],
+        "low": [rule(leaf("ge", "employee_count", "10"), "firmographic")],
+    }
+    bodies = framework({"d": ({"hit_policy": "raise_only", "downgrade": "auto"}, segments)})
+    bodies["segment", "d/high"]["move"] = document(quarters(2))
+    kept = Kept(bodies, author, {"arr": Decimal(9), "employee_count": 10})
+    kept.evaluate()
+
+    assert (kept.evaluate(arr=Decimal(500)), kept.row.reason) == ("low", "matched")
+    assert kept.evaluate(employee_count=9) == "no_match"
 
 
 # --- dwell and steps
@@ -502,3 +539,49 @@ def test_preview_under_prior_state_names_what_applying_does(author: User) -> Non
 
     assert previewed.moves == applied.moves
     assert (kept.counted(), kept.said()) == ("high", ("stepped", "low/r"))
+
+
+def test_flip_alone_is_no_finding_of_a_run(author: User) -> None:
+    kept = Kept(silent_since(90), author, {"last_activity_on": AT.date()})
+    kept.evaluate()
+    Assignment.objects.update(next_flip_at=None)
+
+    previewed = storing.preview(kept.version, [kept.account.pk], kept.at)
+
+    assert (previewed.changed, previewed.moves) == (1, {})
+
+
+# --- two sweepers
+
+
+def at_once(work: Callable[[], Any]) -> list[Any]:
+    """What two threads get that begin together."""
+    barrier = threading.Barrier(2)
+
+    def begin() -> Any:
+        try:
+            barrier.wait()
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        return [done.result() for done in [pool.submit(begin), pool.submit(begin)]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweepers_find_each_account_and_each_period_once() -> None:
+    bodies = silent_since(90)
+    bodies["segment", "d/quiet"]["move"] = document(quarters(2))
+    kept = Kept(bodies, person("ravi", "revops"), {"last_activity_on": AT.date()})
+    kept.evaluate()
+    run_of(kept, AT)
+    later = AT + timedelta(days=200)
+
+    marked = at_once(lambda: clock.mark_due(at=later))
+    started = at_once(lambda: clock.start_period_runs(at=later))
+
+    assert sorted(marked) == [0, 1]
+    assert PendingEvaluation.objects.count() == 1
+    assert sorted(len(runs) for runs in started) == [0, 1]
+    assert AssignmentRun.objects.filter(kind=AssignmentRun.Kind.PERIOD).count() == 1

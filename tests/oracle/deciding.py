@@ -42,6 +42,7 @@ class Dimension:
         self.trace: dict[str, dict[str, Verdict]] = {}
         self.candidates = self._in_order()
         self.was = prior.computed if prior and prior.computed in self.segments else None
+        self.rests = False
 
     # --- candidates
 
@@ -94,14 +95,14 @@ class Dimension:
         """What the candidate says about this account.
 
         A `move` wins nothing by itself: it lets the rules of a segment count where the account is in another. An
-        unknown rule stays unknown. A `stay` is asked where the account is in the segment and no rule holds it there;
-        unknown, it keeps nobody.
+        unknown rule stays unknown. A `stay` is asked where the account is in the segment and no rule holds it there,
+        unless it rests there on its way; unknown, it keeps nobody.
         """
         verdict = self.nested(candidate)
         if candidate.kind == "move":
             return False
         if candidate.kind == "stay":
-            is_asked = self.was == candidate.segment and self.today(candidate.segment) is not True
+            is_asked = self.was == candidate.segment and self.today(candidate.segment) is not True and not self.rests
             return is_asked and verdict is True and self._is_needed(candidate.segment)
         move = next((c for c in self.candidates if c.kind == "move" and c.segment == candidate.segment), None)
         if move is None or self.was in (None, candidate.segment) or verdict is None:
@@ -174,6 +175,7 @@ class Dimension:
 
     def decided(self, facts: Facts, prior: State | None, *, number: int, version: int) -> Outcome:
         """The outcome of an account whose facts have that number, under the framework's version of that number."""
+        self.rests = prior is not None and self._rests(prior, number, version)
         said = self.answer(facts)
         if self.was is not None and prior is not None:
             said = self._kept(said) or self._slowed(said, prior, number, version)
@@ -197,8 +199,7 @@ class Dimension:
             return said
         step = self.body.get("max_step")
         is_dwelling = self._is_dwelling(prior)
-        has_stepped = prior.reason == "stepped" and (prior.version, prior.decided_with) == (version, number)
-        if step and has_stepped and is_dwelling is not False:
+        if self.rests and is_dwelling is not False:
             return self._at(self.was, "stepped", said.rule)
         if is_dwelling:
             return self._at(self.was, "kept", said.rule)
@@ -207,6 +208,11 @@ class Dimension:
         if step and abs(there - here) > step:
             return self._at(ranks[here + step if there > here else here - step], "stepped", said.rule)
         return said
+
+    def _rests(self, prior: State, number: int, version: int) -> bool:
+        """The account has made a step on these facts under this version."""
+        has_stepped = prior.reason == "stepped" and (prior.version, prior.decided_with) == (version, number)
+        return has_stepped and self.body.get("max_step") is not None
 
     def _is_dwelling(self, prior: State) -> bool | None:
         """None where the dimension has no dwell. Days are those of the framework's zone."""

@@ -53,6 +53,7 @@ class _Type:
 
     plain: list[Any]
     metadata: list[Any] = field(default_factory=list)
+    may_be_none: bool = False
 
     @property
     def shown(self) -> str:
@@ -95,7 +96,9 @@ def _unwrapped(annotation: Any, metadata: list[Any]) -> _Type:
             waiting.insert(0, get_args(each)[0])
         elif get_origin(each) in (Union, types.UnionType):
             waiting[:0] = get_args(each)
-        elif each is not type(None):
+        elif each is type(None):
+            found.may_be_none = True
+        else:
             found.plain.append(each)
     return found
 
@@ -112,7 +115,8 @@ def _of_type(name: str, label: str, kind: _Type) -> Shape:
     if isinstance(first, type) and issubclass(first, Piece):
         return Shape(name, label, "group", model=first)
     if choices := tuple(_choices(first)):
-        is_fixed = len(choices) == 1
+        # With one choice that may be left out, leaving it out is the other.
+        is_fixed = len(choices) == 1 and not kind.may_be_none
         return Shape(name, label, "fixed" if is_fixed else "choice", choices=choices)
     return Shape(name, label, _scalar(first, kind.shown))
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
+from accounts.evaluation.engine import unreadable_accounts
 from accounts.evaluation.facts import RANGE
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.stages import FrameworkPlan, compile_definition
@@ -22,7 +23,10 @@ from frameworks.definition import Definition
 
 QUESTIONS = "live_questions"
 _RULES_PER_SEGMENT = 50
-_LISTED_SQL = '"accounts_account".deleted_at IS NULL AND "accounts_account".merged_into_id IS NULL'
+_LISTED_SQL = (
+    '"accounts_account".deleted_at IS NULL AND "accounts_account".merged_into_id IS NULL'
+    ' AND "accounts_account".id <> ALL(%(unreadable)s)'
+)
 # No override, and nothing known of the past: the tables are there, and empty.
 _IN_FRONT = (
     "WITH accounts_override AS (SELECT * FROM accounts_override WHERE false),"
@@ -98,13 +102,22 @@ def ask_live(definition: Definition, questions: Sequence[Mapping[str, Any]], *, 
         if d.key.startswith(QUESTIONS)
         for place, candidate in enumerate(d.candidates, 1)
     }
-    query = _in_front(plan)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL jit = off")
-        live = _counted(cursor, query, plan, as_of, columns, len(questions))
+    picked = [columns[f"q{n}"] for n in range(len(questions))]
+    try:
+        live = _asked(plan, as_of, picked, unreadable=[])
+    except DataError:
+        # They are left out here as a run leaves them Unassigned; all others are counted.
+        live = _asked(plan, as_of, picked, unreadable=unreadable_accounts(plan=plan, as_of=as_of))
     pks = {pk for answer in live.answers for pk in answer.examples}
     live.names = {pk: (str(uuid), name) for pk, uuid, name in _names(pks)}
     return live
+
+
+def _asked(plan: FrameworkPlan, as_of: datetime, picked: Sequence[str], *, unreadable: list[int]) -> Live:
+    given = {**plan.parameters, "as_of": as_of, "unreadable": unreadable}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")
+        return _counted(cursor, _in_front(plan), plan, given, picked)
 
 
 def _names(pks: set[int]) -> Any:
@@ -132,11 +145,7 @@ def _in_front(plan: FrameworkPlan) -> str:
     return _IN_FRONT.replace("{query}", query)
 
 
-def _counted(
-    cursor: Any, query: str, plan: FrameworkPlan, as_of: datetime, columns: Mapping[str, str], count: int
-) -> Live:
-    given = {**plan.parameters, "as_of": as_of}
-    picked = [columns[f"q{n}"] for n in range(count)]
+def _counted(cursor: Any, query: str, plan: FrameworkPlan, given: Mapping[str, Any], picked: Sequence[str]) -> Live:
     aggregates = [
         f"count(*) FILTER (WHERE {c}), min(id) FILTER (WHERE {c}), max(id) FILTER (WHERE {c})" for c in picked
     ]

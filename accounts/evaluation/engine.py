@@ -311,6 +311,25 @@ def _isolated(scope: Scope, *, work: Callable[[Scope], Outcome], set_aside: Call
     return _merged(_isolated(half, work=work, set_aside=set_aside) for half in halves)
 
 
+def unreadable_accounts(*, plan: FrameworkPlan, as_of: datetime) -> list[int]:
+    """Accounts with a value that SQL cannot read under the plan, such as "perhaps" where a yes or no is asked."""
+    return _unreadable(plan, _ids_of(Scope(low=0, high=2**62)), as_of)
+
+
+def _unreadable(plan: FrameworkPlan, ids: Sequence[int], as_of: datetime) -> list[int]:
+    scope = Scope(ids=tuple(ids))
+    parameters = {**plan.parameters, **scope.parameters, "as_of": as_of}
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(changed_sql(plan, scope) + " SELECT count(*) FROM changed", parameters)
+        return []
+    except DataError:
+        if len(ids) == 1:
+            return list(ids)
+    middle = len(ids) // 2
+    return [*_unreadable(plan, ids[:middle], as_of), *_unreadable(plan, ids[middle:], as_of)]
+
+
 def _ids_of(scope: Scope) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT id FROM accounts_account WHERE {scope.condition('id')} ORDER BY id", scope.parameters)

@@ -76,7 +76,9 @@ class PastDay:
         self.at = at
         self.zone = zone
         is_asked = bool(query.get("on") or query.get("by"))
-        self.form = PastForm(query if is_asked else None, today=timezone.localdate(at, zone))
+        # Pages print days in the installation's zone, where it may already be tomorrow.
+        today = max(timezone.localdate(at), timezone.localdate(at, zone))
+        self.form = PastForm(query if is_asked else None, today=today)
         self.is_valid = is_asked and self.form.is_valid()
 
     @property

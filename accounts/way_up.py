@@ -69,7 +69,9 @@ def step_words(step: Step) -> str:
     more = "more" if step.amount > 0 else "less"
     if attribute.data_type == "money":
         return f"{value_text(attribute, amount)} {more} {attribute.label}"
-    unit, label = attribute.unit, attribute.label.casefold()
+    label = attribute.label.casefold()
+    is_count = attribute.data_type == "integer" and label.endswith("s")
+    unit = attribute.unit or (label if is_count else "")
     if unit and label in {unit, f"number of {unit}", f"{unit.removesuffix('s')} count"}:
         fewer = more if step.amount > 0 else "fewer"
         return f"{number(amount)} {fewer} {unit.removesuffix('s') if amount == 1 else unit}"

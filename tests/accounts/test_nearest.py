@@ -10,10 +10,11 @@ from django.test import Client
 
 from accounts.evaluation.engine import plan_of
 from accounts.evaluation.hypothetical import evaluate_rows
-from accounts.evaluation.nearest import Nearest, _changed, nearest_above, prior_of
+from accounts.evaluation.nearest import Nearest, Step, _changed, nearest_above, prior_of
 from accounts.evaluation.past import facts_at
 from accounts.models import Account, Assignment, PastAccount
 from accounts.way_up import step_words
+from frameworks.criteria.types import AttributeType
 from frameworks.models import FrameworkVersion, User
 from tests.accounts import storing
 from tests.accounts.activating import AT as NOW
@@ -170,6 +171,14 @@ def test_facts_of_now_evaluate_to_what_is_stored() -> None:
                 segment,
                 stored.reason,
             )
+
+
+def test_count_without_unit_is_said_like_one_with_it() -> None:
+    employees = AttributeType(key="employee_count", label="Employees", data_type="integer")
+
+    said_of = [step_words(Step(employees, Decimal(before), Decimal(100))) for before in (88, 99, 112)]
+
+    assert said_of == ["12 more employees", "1 more employee", "12 fewer employees"]
 
 
 def test_page_says_what_would_move_the_account_up_and_changes_nothing(client: Client) -> None:

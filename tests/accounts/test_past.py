@@ -1,6 +1,6 @@
 """Where an account was on a past day, and what a version says of it as it was then."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -66,7 +66,7 @@ def test_segments_are_those_of_the_moment(moved: Account) -> None:
 
 
 def test_facts_are_those_before_the_change_with_every_digit(moved: Account) -> None:
-    Account.objects.filter(pk=moved.pk).update(arr="123456789012345.67", updated_at=LATER + timedelta(minutes=1))
+    Account.objects.filter(pk=moved.pk).update(arr="12345678901234.67", updated_at=LATER + timedelta(minutes=1))
     Account.objects.filter(pk=moved.pk).update(arr="1.00", updated_at=LATER + timedelta(minutes=2))
 
     moments = [AT, LATER, LATER + timedelta(minutes=1), LATER + timedelta(minutes=2)]
@@ -74,7 +74,7 @@ def test_facts_are_those_before_the_change_with_every_digit(moved: Account) -> N
     assert [Decimal(facts_at(moved.pk, at)["arr"]) for at in moments] == [
         Decimal("300000.00"),
         Decimal("900000.00"),
-        Decimal("123456789012345.67"),
+        Decimal("12345678901234.67"),
         Decimal("1.00"),
     ]
 
@@ -180,6 +180,13 @@ def test_page_says_why_a_day_has_no_answer(
     client: Client, moved: Account, query: dict[str, str], expected: str
 ) -> None:
     assert expected in page(client, moved, **query)
+
+
+def test_page_answers_for_the_day_it_prints_where_the_framework_is_a_day_behind(client: Client, moved: Account) -> None:
+    with time_machine.travel(datetime(2026, 11, 25, 1, tzinfo=UTC), tick=False):
+        said = page(client, moved, on="2026-11-25")
+
+    assert "Segment on 25 Nov 2026" in said
 
 
 def test_page_does_not_offer_a_draft(client: Client, moved: Account) -> None:

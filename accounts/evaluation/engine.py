@@ -477,4 +477,4 @@ def evaluate_accounts(
 def _hold_active_versions() -> None:
     """Let no version become active until this transaction has ended: it would leave outcomes of the one before."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM frameworks_framework ORDER BY id FOR KEY SHARE")
+        cursor.execute("SELECT id FROM frameworks_framework ORDER BY id FOR SHARE")

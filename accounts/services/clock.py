@@ -54,7 +54,7 @@ def start_period_runs(*, at: datetime) -> list[AssignmentRun]:
 def _start_period_run(framework_id: int, at: datetime) -> AssignmentRun | None:
     with transaction.atomic():
         # The lock comes first: a second sweeper then sees the run that the first has planned.
-        framework = Framework.objects.select_for_update(of=("self",)).get(pk=framework_id)
+        framework = Framework.objects.select_for_update(of=("self",), no_key=True).get(pk=framework_id)
         version = framework.active_version
         if version is None or framework.runs.live().exists():
             return None

@@ -114,7 +114,11 @@ class _Push:
             _claim(missing)
             # Whoever held the claim may have made them meanwhile.
             known |= identified(missing)
-        rows = Account.objects.select_for_update(of=("self",)).filter(pk__in=set(known.values())).order_by("pk")
+        rows = (
+            Account.objects.select_for_update(of=("self",), no_key=True)
+            .filter(pk__in=set(known.values()))
+            .order_by("pk")
+        )
         by_id = {account.pk: account for account in rows}
         return {key: by_id[pk] for key, pk in known.items()}
 

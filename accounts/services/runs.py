@@ -34,7 +34,7 @@ def plan_run(*, version: FrameworkVersion, kind: str, actor: User | None, at: da
     A live re-evaluation is superseded; a live activation is not: raises ConflictError naming it.
     """
     with governed("run.planned", actor=actor, target=version, at=at) as act:
-        framework = Framework.objects.select_for_update().get(pk=version.framework_id)
+        framework = Framework.objects.select_for_update(no_key=True).get(pk=version.framework_id)
         _supersede_live(framework, kind, at)
         run = _planned(version, kind, actor, at)
         act.after = {"run": str(run.uuid), "accounts": str(run.accounts)}
@@ -53,7 +53,7 @@ def plan_study(*, version: FrameworkVersion, actor: User | None, at: datetime) -
         raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it changes nothing more.")
     kind = AssignmentRun.Kind.IMPACT
     with transaction.atomic():
-        FrameworkVersion.objects.select_for_update(of=("self",)).get(pk=version.pk)
+        FrameworkVersion.objects.select_for_update(of=("self",), no_key=True).get(pk=version.pk)
         under_way = AssignmentRun.objects.filter(framework_version=version, kind=kind, state=State.PLANNED).first()
         if under_way is not None:
             return under_way

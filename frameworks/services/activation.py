@@ -69,8 +69,8 @@ def flip_active_version(*, version: FrameworkVersion, actor: User | None, at: da
     puts nothing in force but a rollback to what an unratified emergency replaced.
     """
     with transaction.atomic():
-        framework = Framework.objects.select_for_update().get(pk=version.framework_id)
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        framework = Framework.objects.select_for_update(no_key=True).get(pk=version.framework_id)
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         version.framework = framework
         refuse_unauthorised(version, actor)
         standings = Standings(version, at)

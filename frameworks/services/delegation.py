@@ -37,7 +37,7 @@ def delegate_signing(
         raise InvalidError(problems)
     with transaction.atomic():
         # The person's row first: two delegations made at the same moment meet here, and later at the constraint.
-        User.objects.select_for_update().get(pk=actor.pk)
+        User.objects.select_for_update(no_key=True).get(pk=actor.pk)
         given = actor.delegations_given.filter(ended_at=None).select_related("delegate")
         if other := given.filter(valid_from__lt=valid_until, valid_until__gt=valid_from).first():
             raise ConflictError(f"{other.delegate} stands in for you in that time already: end that first.")

@@ -91,7 +91,7 @@ def start_draft(*, framework: Framework, actor: User, at: datetime) -> Framework
     """
     require_permission(actor, "edit_draft", to="start a draft")
     with transaction.atomic():
-        framework = Framework.objects.select_for_update(of=("self",)).get(pk=framework.pk)
+        framework = Framework.objects.select_for_update(of=("self",), no_key=True).get(pk=framework.pk)
         newest = framework.versions.order_by("-number").select_related("framework")[0]
         source = framework.active_version or newest
         if not framework.active_version and newest.state in {State.DRAFT, State.WITHDRAWN, *UNDER_WAY}:
@@ -248,7 +248,7 @@ def assumed_parts(version: FrameworkVersion) -> list[Part]:
 
 def lock_draft(version: FrameworkVersion) -> None:
     """Lock the version's row until the transaction ends. Raises ConflictError when it has left draft."""
-    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
     if version.state != State.DRAFT:
         raise ConflictError(
             f"Version {version.number} is {version.standing.lower()}: its parts are frozen."

@@ -26,8 +26,8 @@ def declare_emergency(*, version: FrameworkVersion, reason: str, actor: User, at
     if sum(character.isprintable() and not character.isspace() for character in reason) < REASON_CHARACTERS:
         raise InvalidError([f"Say why this cannot wait, in {REASON_CHARACTERS} characters at least."])
     with transaction.atomic():
-        framework = Framework.objects.select_for_update().get(pk=version.framework_id)
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        framework = Framework.objects.select_for_update(no_key=True).get(pk=version.framework_id)
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         version.framework = framework
         if version.state not in (State.DRAFT, State.IN_REVIEW):
             raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it needs no emergency.")
@@ -68,8 +68,8 @@ def draft_revert(*, version: FrameworkVersion, at: datetime) -> FrameworkVersion
     superseded meanwhile.
     """
     with transaction.atomic():
-        framework = Framework.objects.select_for_update().get(pk=version.framework_id)
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        framework = Framework.objects.select_for_update(no_key=True).get(pk=version.framework_id)
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         before = version.base_version
         if not version.awaits_ratification or before is None or version.ratify_by is None or version.ratify_by > at:
             return None

@@ -116,7 +116,7 @@ def apply_file(
     if framework is not None and file.framework != framework:
         raise FileError([file.problem("/framework", "other", f"This is a file of {file.framework}, not {framework}.")])
     with transaction.atomic():
-        locked = Framework.objects.select_for_update(of=("self",)).filter(slug=file.framework).first()
+        locked = Framework.objects.select_for_update(of=("self",), no_key=True).filter(slug=file.framework).first()
         plan = _plan_of(file)
         if locked is None:
             return _found(plan, actor, at, source), True

@@ -31,7 +31,7 @@ def record_impact(
         raise InvalidError(problems)
     digest = impact_digest(figures, as_of)
     with transaction.atomic():
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         if version.state != State.DRAFT and version.state not in UNDER_WAY:
             raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it changes nothing more.")
         newest = version.impacts.order_by("-pk").first()

@@ -91,8 +91,8 @@ def rebase_version(
     """
     require_permission(actor, "edit_draft", to="rebase a draft")
     with transaction.atomic():
-        framework = Framework.objects.select_for_update(of=("self",)).get(pk=version.framework_id)
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        framework = Framework.objects.select_for_update(of=("self",), no_key=True).get(pk=version.framework_id)
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         version.framework = framework
         plan = plan_rebase(version)
         if plan is None or plan.onto.pk != onto.pk:

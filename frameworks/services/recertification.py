@@ -33,7 +33,7 @@ def recertify(
     refuse_malformed(decisions)
     refuse_unproven(signer, authentication, authenticated_at, at)
     with transaction.atomic():
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         known = {each.requirement.pk: each for each in recertifications(version, at)}
         chosen = [(_open(known.get(answer.requirement_id), version), answer) for answer in decisions]
         _refuse_outsiders([each for each, _ in chosen], signer)

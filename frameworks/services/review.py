@@ -129,7 +129,7 @@ def submit_version(*, version: FrameworkVersion, actor: User, at: datetime) -> F
     report = _engine_report(version, at)
     with transaction.atomic():
         # The framework first, as activation does: two people submitting two drafts meet here.
-        Framework.objects.select_for_update().get(pk=version.framework_id)
+        Framework.objects.select_for_update(no_key=True).get(pk=version.framework_id)
         _lock(version)
         check_transition(version, State.IN_REVIEW)
         if problems := [*submission_problems(version, report), *_unchecked(version, report)]:
@@ -284,4 +284,4 @@ def _require_say(version: FrameworkVersion, actor: User, to: str) -> None:
 
 
 def _lock(version: FrameworkVersion) -> None:
-    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))

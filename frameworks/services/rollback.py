@@ -24,7 +24,7 @@ def draft_rollback(*, version: FrameworkVersion, reason: str, actor: User, at: d
     if not reason.strip():
         raise InvalidError(["Say why you go back."])
     with transaction.atomic():
-        framework = Framework.objects.select_for_update(of=("self",)).get(pk=version.framework_id)
+        framework = Framework.objects.select_for_update(of=("self",), no_key=True).get(pk=version.framework_id)
         if version.state != State.ACTIVATED or framework.active_version_id == version.pk:
             raise ConflictError(
                 f"Version {version.number} is {version.standing.lower()}: there is nothing to go back to."

@@ -78,4 +78,4 @@ def schedule_blockers(version: FrameworkVersion, at: datetime) -> list[str]:
 
 
 def _lock(version: FrameworkVersion) -> None:
-    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))

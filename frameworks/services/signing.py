@@ -207,7 +207,7 @@ def lock_standings(version: FrameworkVersion, at: datetime) -> Standings:
     seen = (version.state, version.round)
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+    version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
     return before if (version.state, version.round) == seen else Standings(version, at)
 
 

@@ -50,7 +50,7 @@ def start_scheduled(*, version: FrameworkVersion, at: datetime) -> AssignmentRun
     When a gate fails, the version is approved again with the reason. None when nothing was started.
     """
     with transaction.atomic():
-        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",)))
+        version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         due = version.scheduled_for
         if version.state != FrameworkVersion.State.SCHEDULED or due is None or due > at:
             return None

@@ -23,6 +23,7 @@ NOBODY = ""
 TONES: dict[str, str] = {
     State.PLANNED: "a",
     State.EVALUATED: "a",
+    State.STUDIED: "ok",
     State.HELD: "warn",
     State.APPLYING: "a",
     State.APPLIED: "ok",
@@ -98,6 +99,7 @@ class RunPage:
         asked = run.requested_by.name if run.requested_by else "Cutline"
         words: dict[str, str] = {
             State.PLANNED: "Evaluating what would move. Nothing changes yet; the guard looks at the outcome next.",
+            State.STUDIED: "Looked at. It wrote nothing and never will: the version's impact page has the figures.",
             State.EVALUATED: "Evaluated. The guard compares the outcome with the policy now.",
             State.HELD: f"RevOps or CS Ops releases it next (not {asked}, who asked for it), or RevOps cancels it.",
             State.APPLYING: "Writing what differs. Leaving this page does not stop it.",

@@ -78,3 +78,13 @@ def test_impact_of_an_active_version_is_refused(client: Client, version: Framewo
 
     assert answer.status_code == 409
     assert not AssignmentRun.objects.filter(kind="impact").exists()
+
+
+def test_run_page_of_a_study_says_that_it_writes_nothing(
+    client: Client, version: FrameworkVersion, tomas: User
+) -> None:
+    client.force_login(tomas)
+    client.post(page_of(version, "impact_compute"))
+    study = work_off(AssignmentRun.objects.get(kind="impact"))
+
+    assert "It wrote nothing and never will" in text(client, reverse("accounts:run_detail", args=[study.uuid]))

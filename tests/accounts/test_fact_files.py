@@ -1,6 +1,7 @@
 """Metric history, signals and list entries from CSV files, and the series an import of accounts keeps."""
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_metrics_file_becomes_series(tmp_path: Path, acme: Account, capsys: pyte
     call_command("accounts", "metrics", path)
 
     series = MetricSeries.objects.get()
-    assert (series.ends, series.values) == ([date(2026, 3, 31), date(2025, 12, 31)], [25000, 24000])
+    assert (series.ends, series.values) == ([date(2026, 3, 31), date(2025, 12, 31)], [Decimal(25000), Decimal(24000)])
     assert "2 created" in capsys.readouterr().out
 
 
@@ -120,7 +121,7 @@ def test_import_keeps_the_series_of_its_periods(tmp_path: Path) -> None:
 
     series = MetricSeries.objects.get()
     assert (series.metric, series.grain) == ("arr", "fiscal_year")
-    assert (series.ends, series.values) == ([date(2025, 12, 31), date(2024, 12, 31)], [200, 100])
+    assert (series.ends, series.values) == ([date(2025, 12, 31), date(2024, 12, 31)], [Decimal(200), Decimal(100)])
 
 
 def test_late_period_in_a_file_gives_a_new_version_and_one_mark(tmp_path: Path) -> None:

@@ -226,7 +226,10 @@ def test_ultimate_parent_answers_for_its_child(author):
 
 
 def test_own_attributes_of_the_ultimate_parent_are_read(author):
-    rows = [{"attributes": {"seats": 5}, "parent": {"attributes": {"seats": 500}}}, {"attributes": {"seats": 500}}]
+    rows: list[dict[str, Any]] = [
+        {"attributes": {"seats": 5}, "parent": {"attributes": {"seats": 500}}},
+        {"attributes": {"seats": 500}},
+    ]
 
     assert verdicts(one_rule(leaf("ge", "seats", "100", of="ultimate_parent")), rows, author) == [True, True]
 

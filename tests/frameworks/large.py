@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +208,8 @@ def measure(parts: int, versions: int) -> None:
         "framework": "/frameworks/large/",
     }
     for name, address in pages.items():
-        first = timed(lambda address=address: client.get(address), 1)[0]
-        times = timed(lambda address=address: client.get(address), 20)
+        first = timed(partial(client.get, address), 1)[0]
+        times = timed(partial(client.get, address), 20)
         status = client.get(address).status_code
         load = Path("/proc/loadavg").read_text().split()[0]
         say(

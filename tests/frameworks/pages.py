@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from django.http import HttpResponse
 from django.urls import reverse
 
 from tests.frameworks.making import Company
@@ -13,6 +12,6 @@ def url(company: Company, name: str, **values: Any) -> str:
     return reverse(f"frameworks:{name}", kwargs={"slug": "main", "number": company.version.number, **values})
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     """The page as a reader sees it: no tags, single spaces."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))

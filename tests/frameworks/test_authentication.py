@@ -32,14 +32,14 @@ def at_one_moment() -> Iterator[None]:
 @pytest.fixture
 def secret(company: Company) -> str:
     cache.clear()
-    secret = generate_totp_secret()
+    secret: str = generate_totp_secret()
     TOTP.activate(company.marcus, secret)
     company.submit()
     return secret
 
 
 def code_of(secret: str, shift: int = 0) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // STEP + shift))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // STEP + shift)))
 
 
 def post_signature(client: Client, company: Company, **proof: str) -> Any:

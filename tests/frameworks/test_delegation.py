@@ -19,7 +19,7 @@ WEEK = timedelta(days=7)
 
 
 def stand_in(company: Company, delegator: str = "priya", delegate: str = "leah", **changes: Any) -> Delegation:
-    given = {"valid_from": AT, "valid_until": AT + WEEK, "reason": "On leave.", "at": AT} | changes
+    given: dict[str, Any] = {"valid_from": AT, "valid_until": AT + WEEK, "reason": "On leave.", "at": AT} | changes
     return delegate_signing(actor=company.people[delegator], delegate=company.people[delegate], **given)
 
 

@@ -125,7 +125,7 @@ def test_waiver_covers_while_it_names_every_item_and_never_an_error() -> None:
 def test_waiver_needs_its_own_key_and_a_reason() -> None:
     body = {"code": "gap", "subject": "tier", "reason": "Nobody is ever in there."}
 
-    assert parse_part("waiver", "gap__tier", body)
+    assert parse_part("waiver", "gap__tier", body) is not None
     for key, changed in (("gap__other", body), ("gap__tier", {**body, "reason": "ok"})):
         with pytest.raises(PartError):
             parse_part("waiver", key, changed)

@@ -206,10 +206,12 @@ def test_frozen_part_is_refused_by_page_and_named(approved: Company) -> None:
 ORM: list[Callable[[Company], Any]] = [
     lambda company: company.part("term", "arr").delete(),
     lambda company: Part.objects.filter(version=company.version).delete(),
-    lambda company: Part.objects.filter(key="arr").update(body=PartBody.objects.exclude(kind="term").first()),
-    lambda company: Part.objects.create(version=company.version, kind="term", key="new", body=PartBody.objects.first()),
+    lambda company: Part.objects.filter(key="arr").update(body=PartBody.objects.exclude(kind="term")[0]),
+    lambda company: Part.objects.create(
+        version=company.version, kind="term", key="new", body=PartBody.objects.all()[0]
+    ),
     lambda company: Part.objects.bulk_create(
-        [Part(version=company.version, kind="term", key="arr", body=PartBody.objects.first())],
+        [Part(version=company.version, kind="term", key="arr", body=PartBody.objects.all()[0])],
         update_conflicts=True,
         unique_fields=["version", "kind", "key"],
         update_fields=["body"],

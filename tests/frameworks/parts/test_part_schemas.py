@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Any
 
 import pytest
 
@@ -280,4 +281,7 @@ SOURCES = {
     ],
 )
 def test_attribute_is_derived_from_stored_ones_that_fit(body, problems):
-    assert list(derived_problems("made", parse_body("data_source", body), SOURCES)) == problems
+    made: Any = parse_body("data_source", body)
+    sources: Any = SOURCES
+
+    assert list(derived_problems("made", made, sources)) == problems

@@ -33,6 +33,7 @@ def figures_of(run: AssignmentRun) -> Figures:
     """
     definition = definition_of(run.framework_version)
     names = _Names(run, definition)
+    new = {} if run.is_initial else _new(run, names)
     moves = {key: list(_moves_of(run, names, key)) for key in definition.dimensions}
     before = _distribution(names)
     return {
@@ -41,7 +42,7 @@ def figures_of(run: AssignmentRun) -> Figures:
         "segments": {
             f"{key}/{segment}": row
             for key in definition.dimensions
-            for segment, row in _segments(definition, key, before.get(key, {}), moves[key])
+            for segment, row in _segments(definition, key, before.get(key, {}), moves[key], new.get(key, {}))
         },
         "matrix": {key: _matrix(moves[key]) for key in definition.dimensions},
         "moving": _moving(run),
@@ -93,16 +94,42 @@ def _distribution(names: _Names) -> dict[str, dict[str, Cell]]:
     return found
 
 
+_NEW = """
+SELECT m.dimension_id, m.to_segment_id, count(*), COALESCE(sum(a.arr), 0)
+FROM accounts_runmove m JOIN accounts_account a ON a.id = m.account_id
+    LEFT JOIN accounts_assignment x ON x.account_id = m.account_id AND x.dimension_id = m.dimension_id
+WHERE m.run_id = %s AND m.from_segment_id IS NULL AND x.account_id IS NULL GROUP BY 1, 2
+"""
+
+
+def _new(run: AssignmentRun, names: _Names) -> dict[str, dict[str, Cell]]:
+    """By dimension and segment, accounts that have no assignment yet: they come from nowhere, not from Unassigned."""
+    found: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for dimension, segment, accounts, arr in _rows(_NEW, run.pk):
+        if dimension in names.dimensions:
+            found[names.dimensions[dimension]][names.segments[segment]] = (accounts, arr)
+    return found
+
+
 def _segments(
-    definition: Definition, dimension: str, before: Mapping[str, Cell], moves: list[tuple[str, str, Cell]]
+    definition: Definition,
+    dimension: str,
+    before: Mapping[str, Cell],
+    moves: list[tuple[str, str, Cell]],
+    new: Mapping[str, Cell],
 ) -> Iterator[tuple[str, Figures]]:
+    arrived = _sum(cell for segment, cell in new.items() if segment)
     retired = [segment for segment in before if segment not in definition.segment_keys[dimension] and segment]
     for segment in (*definition.dimensions[dimension].segments, *retired, ""):
         entering = _sum(cell for was, now, cell in moves if now == segment)
         # Of a first assignment everybody comes from nowhere, and nobody leaves Unassigned.
         leaving = _sum(cell for was, now, cell in moves if was == segment and before)
+        if not segment and before:
+            leaving = (leaving[0] - arrived[0], leaving[1] - arrived[1])
+            entering = _sum(iter([entering, new.get("", (0, Decimal(0)))]))
         was = before.get(segment, (0, Decimal(0)))
-        after = (was[0] + entering[0] - leaving[0], was[1] + entering[1] - leaving[1])
+        # What people changed since the run looked is in `was` alone: no figure may fall below nothing by it.
+        after = (max(was[0] + entering[0] - leaving[0], 0), max(was[1] + entering[1] - leaving[1], Decimal(0)))
         told = {"before": was, "entering": entering, "leaving": leaving}
         yield segment, _cell(after) | {name: _cell(cell) for name, cell in told.items()}
 

@@ -13,7 +13,7 @@ from frameworks.errors import ConflictError
 from frameworks.models import Framework, FrameworkVersion, Segment, VersionImpact
 from frameworks.services.drafting import save_part, start_draft
 from governance.services.activation import request_activation
-from tests.accounts.activating import AT, activate, next_version, push_through, signed_version, work_off
+from tests.accounts.activating import AT, account, activate, next_version, push_through, signed_version, work_off
 from tests.accounts.test_runs import segments_of, spread
 from tests.frameworks.making import person
 
@@ -169,3 +169,18 @@ def test_submitted_version_is_studied_for_its_signers() -> None:
     assert (study.framework_version, study.requested_by) == (version, None)
     assert work_off(study).state == "studied"
     assert VersionImpact.objects.get().version == version
+
+
+def test_account_that_has_no_assignment_yet_comes_from_nowhere_and_not_from_unassigned() -> None:
+    spread()
+    activate(signed_version())
+    version = lower_strategic()
+    account("Newcomer", arr=Decimal("900000.00"))
+
+    figures = studied(version)
+
+    unassigned = figures["segments"]["customer_tier/"]
+    assert (unassigned["accounts"], unassigned["leaving"]["accounts"], unassigned["before"]["accounts"]) == (0, 0, 0)
+    assert figures["segments"]["customer_tier/strategic"]["accounts"] == 4
+    tier = [row for key, row in figures["segments"].items() if key.startswith("customer_tier/")]
+    assert sum(row["accounts"] for row in tier) == 9

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 APPS := manage.py segmentation_site frameworks accounts governance
-COMPILE := $(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --universal
+COMPILE := $(BIN)/uv pip compile -q --generate-hashes --no-strip-extras --no-header --no-emit-index-url --python-version 3.11 --universal
 
 .PHONY: help run reset test lint types migrations openapi openapi-check lock lock-check bench bench-engines faults chromium install install-dev
 .DELETE_ON_ERROR:

@@ -99,7 +99,7 @@ def flagsmith(cutline: int) -> Decide:
         def test(facts: dict[str, Any]) -> bool:
             identity = {"identifier": "account", "traits": facts}
             context: Any = {"environment": {"key": "bench", "name": "bench"}, "identity": identity}
-            return is_context_in_segment(context, segment)
+            return bool(is_context_in_segment(context, segment))
 
         return test
 

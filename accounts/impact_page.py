@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from accounts.models import AssignmentRun
+from accounts.run_page import shade
 from frameworks.definition import definition_of
 from frameworks.impact import TOLERANCE
 from frameworks.models import FrameworkVersion, User, VersionImpact
@@ -129,7 +130,8 @@ class ImpactPage:
             return f"You confirm where {self.figures['accounts']:,} accounts get their first segment."
         moving = self.figures["moving"]
         amount = money_short(moving["arr"], self.currency)
-        words = f"You confirm that {moving['accounts']:,} accounts with {amount} move"
+        one = moving["accounts"] == 1
+        words = f"You confirm that {moving['accounts']:,} account{'' if one else 's'} with {amount} move{'s' if one else ''}"
         leaving = len(self.leaving_top)
         return f"{words}, {leaving} of them out of {self.label(self._order[0])}." if leaving else f"{words}."
 
@@ -189,7 +191,7 @@ class ImpactPage:
         for now in self._order:
             stays = now == was
             value = Decimal(before[self.shown]) - left if stays else _figure(moves.get(now), self.shown)
-            cells.append(Cell(value or None, "" if stays else _weight(value, moving), stays))
+            cells.append(Cell(value or None, "" if stays else shade(value or 0, moving), stays))
         return Row(self.label(was), self.rank(was), cells, before["accounts"], Decimal(before["arr"]))
 
     @property
@@ -288,11 +290,3 @@ def _figure(cell: Mapping[str, Any] | None, name: str) -> Decimal | None:
 def _growth(row: Mapping[str, Any]) -> Decimal:
     before = Decimal(row["before"]["accounts"])
     return abs(Decimal(row["accounts"]) - before) / before
-
-
-def _weight(value: Decimal | None, moving: Decimal) -> str:
-    """The shade of a cell: the more of what moves, the darker."""
-    if not value or not moving:
-        return ""
-    share = value / moving
-    return "q3" if share >= Decimal("0.4") else "q2" if share >= Decimal("0.15") else "q1"

@@ -214,7 +214,7 @@ class RunPage:
         ends = [segments[key].key if key in segments else "" for key in (was, now)]
         has_rows = self.run.state in (State.APPLYING, State.APPLIED) or bool(was)
         url = moved_url(self.run, dimension.key, *ends) if count and has_rows and not stays else ""
-        return Cell(count, url, "" if stays else _weight(count, moved), stays)
+        return Cell(count, url, "" if stays else shade(count, moved), stays)
 
     @property
     def moves_title(self) -> str:
@@ -243,11 +243,11 @@ def _list_url(dimension: str, wanted: str) -> str:
     return f"{reverse('accounts:account_list')}?in-{dimension}={wanted}"
 
 
-def _weight(count: int, moved: int) -> str:
+def shade(part: int | Decimal, moved: int | Decimal) -> str:
     """The shade of a cell: the more of what moved, the darker."""
-    if not count or not moved:
+    if not part or not moved:
         return ""
-    share = count / moved
+    share = part / moved
     return "q3" if share >= 0.4 else "q2" if share >= 0.15 else "q1"
 
 

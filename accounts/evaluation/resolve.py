@@ -36,7 +36,6 @@ from accounts.evaluation.facts import FactsRead
 from accounts.models import Account
 from frameworks.criteria.base import Of
 from frameworks.criteria.expressions import Infix, ValueWhere
-from frameworks.criteria.resolver import BasisOf
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
 from frameworks.criteria.types import AttributeType, Grain
 from frameworks.definition import Definition
@@ -172,9 +171,7 @@ class AccountResolver:
 
     # --- other dimensions
 
-    def segment(self, dimension: str, basis_of: BasisOf = "effective") -> Expression:
-        if basis_of == "computed":
-            raise NotImplementedError("The computed segment of another dimension cannot be read yet.")
+    def segment(self, dimension: str) -> Expression:
         return _stage_column(self.segment_columns[dimension], TextField())
 
 

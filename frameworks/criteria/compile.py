@@ -85,14 +85,13 @@ from frameworks.criteria.expressions import (
 )
 from frameworks.criteria.expressions import local_day as day_in_zone
 from frameworks.criteria.expressions import start_of_day as midnight_in_zone
-from frameworks.criteria.resolver import BasisOf, Resolver
+from frameworks.criteria.resolver import Resolver
 from frameworks.criteria.text_keys import matching_key
 from frameworks.criteria.types import AttributeType, Grain, Scalar, parse_literal
 from frameworks.criteria.uses import metrics_used
 from frameworks.criteria.values import NUMBER, Values, amount_of, field_of, no_value
 
 __all__ = [
-    "BasisOf",
     "Resolver",
     "attributes_used",
     "compile_node",
@@ -118,14 +117,12 @@ def compile_node(
     as_of: Expression,
     zone: ZoneInfo,
     start_month: int,
-    basis_of: BasisOf = "effective",
 ) -> Expression:
     """The verdict on `node` as one boolean expression: true, false, or NULL for unknown.
 
     `as_of` is a timestamptz expression; days begin and end in `zone`; the fiscal year begins in `start_month`.
-    `basis_of` says which segment of other dimensions the rule's `segment` leaves read.
     """
-    return _compiler(resolver, as_of, zone, start_month, basis_of).node(node)
+    return _compiler(resolver, as_of, zone, start_month).node(node)
 
 
 def compile_walk(
@@ -135,19 +132,18 @@ def compile_walk(
     as_of: Expression,
     zone: ZoneInfo,
     start_month: int,
-    basis_of: BasisOf = "effective",
 ) -> list[Expression]:
     """The verdict on every node, in the order of `walk`, for explanations.
 
     A node inside `sustained` is judged at the newest closed period: its verdict is one of several that count.
     """
-    compiler = _compiler(resolver, as_of, zone, start_month, basis_of)
+    compiler = _compiler(resolver, as_of, zone, start_month)
     return list(_each(node, compiler))
 
 
-def _compiler(resolver: Resolver, as_of: Expression, zone: ZoneInfo, start_month: int, basis_of: BasisOf) -> _Compiler:
+def _compiler(resolver: Resolver, as_of: Expression, zone: ZoneInfo, start_month: int) -> _Compiler:
     values = Values(resolver, day_in_zone(as_of, zone), zone)
-    return _Compiler(values, start_month, basis_of)
+    return _Compiler(values, start_month)
 
 
 def _each(node: Node, compiler: _Compiler) -> Iterator[Expression]:
@@ -158,13 +154,12 @@ def _each(node: Node, compiler: _Compiler) -> Iterator[Expression]:
 
 
 class _Compiler:
-    def __init__(self, values: Values, start_month: int, basis_of: BasisOf) -> None:
+    def __init__(self, values: Values, start_month: int) -> None:
         self.values = values
         self.resolver = values.resolver
         self.zone = values.zone
         self.today = values.today
         self.start_month = start_month
-        self.basis_of = basis_of
 
     def at_period(self, grain: Grain, back: int) -> _Compiler:
         """The same compiler with every value as it was at the end of a closed period, 1 being the newest."""
@@ -175,7 +170,7 @@ class _Compiler:
         return self._in_history(lambda key: no_value())
 
     def _in_history(self, history: Callable[[str], Expression]) -> _Compiler:
-        return _Compiler(Values(self.resolver, self.today, self.zone, history), self.start_month, self.basis_of)
+        return _Compiler(Values(self.resolver, self.today, self.zone, history), self.start_month)
 
     def node(self, node: Node) -> Expression:
         verdict: Expression = self.verdict(node)
@@ -337,12 +332,12 @@ class _Compiler:
     @verdict.register
     def _(self, node: SegmentTest) -> Expression:
         keys = [Value(key, output_field=TextField()) for key in node.segments]
-        member = In(self.resolver.segment(node.dimension, self.basis_of), keys)
+        member = In(self.resolver.segment(node.dimension), keys)
         return member if node.any_of is not None else Negation(member)
 
     @verdict.register
     def _(self, node: Unassigned) -> Expression:
-        return IsNull(self.resolver.segment(node.dimension, self.basis_of), True)
+        return IsNull(self.resolver.segment(node.dimension), True)
 
     # --- values and literals
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 from django.db.models import Expression
 
 from frameworks.criteria.base import Of
 from frameworks.criteria.types import Grain
-
-BasisOf = Literal["effective", "computed"]
 
 
 class Resolver(Protocol):
@@ -62,6 +60,6 @@ class Resolver(Protocol):
         """Whether the account has a live entry on the list; true or false, never NULL."""
         ...
 
-    def segment(self, dimension: str, basis_of: BasisOf = "effective") -> Expression:
-        """The segment key of another dimension as this evaluation sees it, NULL when Unassigned."""
+    def segment(self, dimension: str) -> Expression:
+        """The segment key of another dimension that the rule reads, effective or computed; NULL when Unassigned."""
         ...

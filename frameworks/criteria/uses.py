@@ -69,20 +69,6 @@ def _metrics_of(node: Node) -> Iterator[tuple[str, Grain]]:
         yield from ((stored.key, node.type.derived.grain) for stored in node.type.derived.inputs)
 
 
-def deepest_period(node: Node) -> int:
-    """How many closed periods back the rule looks; 0 without history."""
-    return max((_depth_of(each) for each in history_nodes(node)), default=0)
-
-
-def _depth_of(node: Node) -> int:
-    if isinstance(node, Sustained):
-        return node.periods + (node.missing_period == "skip")
-    if isinstance(node, Change):
-        return node.periods + 1
-    derived = node.type.derived if isinstance(node, AttributeLeaf) else None
-    return (derived.periods or 0) + 1 if derived else 0
-
-
 def lists_used(node: Node) -> frozenset[str]:
     """Keys of the account lists any leaf looks at."""
     return frozenset(each.list for each in walk(node) if isinstance(each, ListTest))

@@ -51,7 +51,7 @@ def test_computing_shows_progress_then_figures_and_exports_the_movers(
 
     assert client.get(page_of(version, "impact_progress"))["HX-Refresh"] == "true"
     said = text(client, f"{page_of(version)}?dimension=customer_tier&figures=arr")
-    assert "You confirm that 1 accounts with $300K move." in said
+    assert "You confirm that 1 account with $300K moves." in said
     assert "Company 5" in said
     assert "Enterprise → Strategic" in said
     rows = b"".join(client.get(page_of(version, "impact_export")).streaming_content).decode().splitlines()  # type: ignore[attr-defined]

@@ -32,7 +32,6 @@ from frameworks.criteria.compile import compile_node
 from frameworks.criteria.english import DimensionLabels
 from frameworks.criteria.flips import next_flips
 from frameworks.criteria.parsing import Problem, parse_criteria
-from frameworks.criteria.resolver import BasisOf
 from frameworks.criteria.text_keys import matching_key
 from frameworks.criteria.types import NUMERIC, AttributeType, Derived, DerivedKind, Grain
 
@@ -163,8 +162,8 @@ class Columns:
         sql = f"(%s = ANY(account.{_of(of)}lists))"
         return RawSQL(sql, (list_key,), output_field=BooleanField())  # noqa: S611
 
-    def segment(self, dimension: str, basis_of: BasisOf = "effective") -> Expression:
-        return _column(f"account.{dimension}_{basis_of}", TextField())
+    def segment(self, dimension: str) -> Expression:
+        return _column(f"account.{dimension}_effective", TextField())
 
 
 def _of(of: Of) -> str:

@@ -130,8 +130,9 @@ class ImpactPage:
             return f"You confirm where {self.figures['accounts']:,} accounts get their first segment."
         moving = self.figures["moving"]
         amount = money_short(moving["arr"], self.currency)
-        one = moving["accounts"] == 1
-        words = f"You confirm that {moving['accounts']:,} account{'' if one else 's'} with {amount} move{'s' if one else ''}"
+        count = moving["accounts"]
+        words = f"{count:,} accounts with {amount} move" if count != 1 else f"1 account with {amount} moves"
+        words = f"You confirm that {words}"
         leaving = len(self.leaving_top)
         return f"{words}, {leaving} of them out of {self.label(self._order[0])}." if leaving else f"{words}."
 

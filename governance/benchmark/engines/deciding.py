@@ -1,6 +1,7 @@
-"""One way each to decide an account: a function from its fields to the segment keys by dimension.
+"""Rule engines: a function from an account's fields to the segment keys by dimension, and no more than that.
 
 Each `prepare` translates the rules once, into what the engine calls its fastest form, and returns the function.
+`python_loop` and `polars_columns` are scripts that say as little, to see what reasons cost.
 """
 
 import json
@@ -8,7 +9,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from governance.benchmark.engines.rules import Condition, dimensions
+from governance.benchmark.engines.rules import ALONE, FALLBACKS, Condition, dimensions
 
 Decide = Callable[[dict[str, Any]], dict[str, str | None]]
 Test = Callable[[dict[str, Any]], bool]
@@ -17,30 +18,36 @@ _PYTHON = {"ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operat
 
 
 def _decided(tests: Mapping[str, list[tuple[str, Test]]]) -> Decide:
-    """The first test that is true; in Industry the only one, or none."""
+    """The first test that is true, else the fallback; in Industry the only one, or none."""
 
     def decide(facts: dict[str, Any]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
         for dimension, rules in tests.items():
-            if dimension == "industry":
+            if dimension == ALONE:
                 true = [segment for segment, test in rules if test(facts)]
                 found[dimension] = true[0] if len(true) == 1 else None
             else:
-                found[dimension] = next((segment for segment, test in rules if test(facts)), None)
+                found[dimension] = next((segment for segment, test in rules if test(facts)), FALLBACKS.get(dimension))
             facts[dimension] = found[dimension]
         return found
 
     return decide
 
 
-# --- a loop in Python, as one would write it over model instances
+def _translated(cutline: int, test_of: Callable[[Condition], Test]) -> Decide:
+    return _decided(
+        {
+            key: [(rule.partition("/")[0], test_of(condition)) for rule, condition in rules]
+            for key, rules in dimensions(cutline).items()
+        }
+    )
+
+
+# --- a loop in Python
 
 
 def python_loop(cutline: int) -> Decide:
-    """Plain Python functions; the reader hands over Django model instances' values."""
-    return _decided(
-        {key: [(segment, _python(rule)) for segment, rule in rules] for key, rules in dimensions(cutline).items()}
-    )
+    return _translated(cutline, _python)
 
 
 def _python(condition: Condition) -> Test:
@@ -64,14 +71,11 @@ def _python(condition: Condition) -> Test:
 def json_logic(cutline: int) -> Decide:
     from json_logic import jsonLogic
 
-    rules = {
-        key: [(segment, _as_json_logic(rule)) for segment, rule in found] for key, found in dimensions(cutline).items()
-    }
-
-    def test_of(rule: Any) -> Test:
+    def test_of(condition: Condition) -> Test:
+        rule = _as_json_logic(condition)
         return lambda facts: bool(jsonLogic(rule, facts))
 
-    return _decided({key: [(segment, test_of(rule)) for segment, rule in found] for key, found in rules.items()})
+    return _translated(cutline, test_of)
 
 
 _JSON_LOGIC = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "eq": "==", "in": "in", "true": "=="}
@@ -103,9 +107,7 @@ def flagsmith(cutline: int) -> Decide:
 
         return test
 
-    return _decided(
-        {key: [(segment, test_of(rule)) for segment, rule in found] for key, found in dimensions(cutline).items()}
-    )
+    return _translated(cutline, test_of)
 
 
 _FLAGSMITH = {
@@ -141,9 +143,10 @@ def zen(cutline: int) -> Decide:
 
     expressions = []
     for key, rules in dimensions(cutline).items():
-        tests = [(segment, _as_zen(rule)) for segment, rule in rules]
-        text = " : ".join(f"{test} ? '{segment}'" for segment, test in tests) + " : null"
-        if key == "industry":
+        tests = [(rule.partition("/")[0], _as_zen(condition)) for rule, condition in rules]
+        last = f"'{FALLBACKS[key]}'" if key in FALLBACKS else "null"
+        text = " : ".join(f"{test} ? '{segment}'" for segment, test in tests) + f" : {last}"
+        if key == ALONE:
             count = " + ".join(f"({test} ? 1 : 0)" for _, test in tests)
             text = f"({count}) != 1 ? null : {text}"
         # An expression reads what those before it have said.
@@ -192,11 +195,11 @@ def polars_columns(cutline: int) -> Callable[[Any], Any]:
 
     def place(frame: Any) -> Any:
         for key, rules in dimensions(cutline).items():
-            tests = [(segment, expression(rule)) for segment, rule in rules]
-            column = pl.lit(None, dtype=pl.String)
+            tests = [(rule.partition("/")[0], expression(condition)) for rule, condition in rules]
+            column = pl.lit(FALLBACKS.get(key), dtype=pl.String)
             for segment, test in reversed(tests):
                 column = pl.when(test).then(pl.lit(segment)).otherwise(column)
-            if key == "industry":
+            if key == ALONE:
                 count = pl.sum_horizontal([test.cast(pl.Int8) for _, test in tests])
                 column = pl.when(count == 1).then(column)
             frame = frame.with_columns(column.alias(key))

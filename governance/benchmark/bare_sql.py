@@ -204,7 +204,20 @@ def assignment_sql(*, in_chunks: bool) -> str:
 
     In chunks it takes the parameters `first` and `end`: account ids from first to below end.
     """
+    return _changed_sql(in_chunks=in_chunks) + _WRITTEN
 
+
+def moving_sql(*, in_chunks: bool) -> str:
+    """One statement that evaluates and keeps in the table `moving` whose segment would be another one."""
+    return (
+        "INSERT INTO moving (account_id, dimension_id, was_effective, effective_id, reason) "
+        + _changed_sql(in_chunks=in_chunks)
+        + " SELECT account_id, dimension_id, was_effective, effective_id, reason FROM changed"
+        " WHERE is_new OR was_effective IS DISTINCT FROM effective_id"
+    )
+
+
+def _changed_sql(*, in_chunks: bool) -> str:
     def within(column: str) -> str:
         return f"{column} >= %(first)s AND {column} < %(end)s" if in_chunks else "true"
 
@@ -224,7 +237,6 @@ def assignment_sql(*, in_chunks: bool) -> str:
         _EVALUATED.replace("{accounts}", within("a.id"))
         + f"differing AS MATERIALIZED (SELECT outcome.*, {stored} FROM outcome{joins}"
         + f" WHERE {' OR '.join(differs.values())}), changed AS MATERIALIZED ({rows})"
-        + _WRITTEN
     )
 
 

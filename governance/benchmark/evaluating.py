@@ -57,7 +57,7 @@ class Evaluating:
         """A re-evaluation of every account: seconds of the whole run, and until the last chunk was written."""
         began = timezone.now()
         run = runs.plan_run(version=version, kind=AssignmentRun.Kind.REEVALUATION, actor=None, at=AS_OF)
-        _work_off(run, workers)
+        work_off(run, workers)
         ended = timezone.now()
         last = max(finished for finished in run.chunks.values_list("finished_at", flat=True) if finished)
         return (ended - began).total_seconds(), (last - began).total_seconds()
@@ -68,7 +68,7 @@ class Evaluating:
         return evaluating + seconds_of(_count_by_hand), evaluating
 
     def _evaluate_by_hand(self, version: FrameworkVersion, *, in_chunks: bool) -> None:
-        statement, parameters = bare_sql.assignment_sql(in_chunks=in_chunks), self._parameters(version)
+        statement, parameters = bare_sql.assignment_sql(in_chunks=in_chunks), self.parameters(version)
         if not in_chunks:
             _run(statement, parameters)
             return
@@ -79,7 +79,7 @@ class Evaluating:
             _run(statement, {**parameters, "first": first, "end": first + CHUNK_ACCOUNTS})
         _run("RESET jit")
 
-    def _parameters(self, version: FrameworkVersion) -> dict[str, Any]:
+    def parameters(self, version: FrameworkVersion) -> dict[str, Any]:
         return {
             **dict(Dimension.objects.values_list("key", "pk")),
             **dict(Segment.objects.values_list("key", "pk")),
@@ -152,14 +152,14 @@ class Evaluating:
 
     def _activate_moved(self) -> None:
         """The way a person's change takes: pass 1 over everything, then only the movers; without gates and guard."""
-        with _without_gates():
+        with without_gates():
             run = runs.plan_run(version=self.moved, kind=AssignmentRun.Kind.ACTIVATION, actor=None, at=AS_OF)
-            _work_off(run, 1)
+            work_off(run, 1)
             run.refresh_from_db()
             with transaction.atomic():
                 make_active(self.moved)
                 runs.start_applying(run=run, at=AS_OF)
-            _work_off(run, 1)
+            work_off(run, 1)
 
     def edits(self) -> None:
         """One account changes: from the first statement of the change to the assignment that follows it."""
@@ -175,7 +175,7 @@ class Evaluating:
             self.report.add(f"{name}_p95_ms", percentile(milliseconds, 0.95))
 
     def _edit_by_hand(self, pk: int) -> None:
-        parameters = {**self._parameters(self.moved), "first": pk, "end": pk + 1}
+        parameters = {**self.parameters(self.moved), "first": pk, "end": pk + 1}
         with transaction.atomic():
             _run("UPDATE accounts_account SET arr = 1200 WHERE id = %(first)s", parameters)
             _run(bare_sql.assignment_sql(in_chunks=True), parameters)
@@ -203,7 +203,7 @@ def _count_by_hand() -> None:
     _run(bare_sql.DISTRIBUTION, {"as_of": AS_OF, "dimensions": dimensions})
 
 
-def _work_off(run: AssignmentRun, workers: int) -> None:
+def work_off(run: AssignmentRun, workers: int) -> None:
     with ThreadPoolExecutor(max_workers=workers) as pool:
         for done in [pool.submit(_work, run.pk) for _ in range(workers)]:
             done.result()
@@ -218,7 +218,7 @@ def _work(run_id: int) -> None:
 
 
 @contextmanager
-def _without_gates() -> Iterator[None]:
+def without_gates() -> Iterator[None]:
     """Nobody signed the bench's versions: governance does not hear of their runs."""
     run_evaluated.disconnect(dispatch_uid="governance.go_on_with_run")
     try:

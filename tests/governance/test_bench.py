@@ -11,7 +11,7 @@ from accounts.models import Account
 from governance.benchmark.own_schema import own_schema
 from governance.benchmark.report import Report, growth_exponent, percentile
 
-COMPARED = ("first_assignment", "reevaluation", "reevaluation_evaluating", "moved_cutline")
+COMPARED = ("first_assignment", "reevaluation", "reevaluation_evaluating", "impact", "moved_cutline")
 
 
 def schemas() -> set[str]:

@@ -12,6 +12,7 @@ from django.db import connection
 from governance.benchmark.evaluating import Evaluating
 from governance.benchmark.framework import make_versions
 from governance.benchmark.history import measure_history
+from governance.benchmark.impact import measure_impact
 from governance.benchmark.importing import measure_import
 from governance.benchmark.own_schema import migrate_own_schema, own_schema
 from governance.benchmark.population import AS_OF, override_some, populate
@@ -102,6 +103,7 @@ def measure(report: Report, count: int, *, with_scaling: bool) -> None:
         evaluating.first_assignment,
         evaluating.reevaluation,
         evaluating.two_workers,
+        partial(measure_impact, evaluating),
         partial(measure_history, evaluating, watching, with_more=count <= REPEATED_UP_TO),
         evaluating.moved_cutline,
         evaluating.edits,

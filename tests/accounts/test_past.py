@@ -117,7 +117,7 @@ def test_facts_leave_out_what_was_recorded_later(moved: Account) -> None:
 
 def test_facts_of_the_parent_are_those_of_the_moment_too(moved: Account) -> None:
     parent = account("Orrin", arr=Decimal("5.00"))
-    Account.objects.filter(pk=moved.pk).update(ultimate_parent=parent, updated_at=AT)
+    Account.objects.filter(pk=moved.pk).update(ultimate_parent=parent, updated_at=LATER + timedelta(seconds=30))
     Account.objects.filter(pk=parent.pk).update(arr="6.00", updated_at=LATER + timedelta(minutes=5))
 
     assert Decimal(facts_at(moved.pk, LATER + timedelta(minutes=1))["parent"]["arr"]) == Decimal("5.00")

@@ -9,8 +9,10 @@ from accounts.account_page import BANNER, SIDE
 from accounts.models import Account
 from accounts.services.overrides import overrides_in_force
 from frameworks import panels
+from frameworks.models import FrameworkVersion
 from governance.models import OverrideRequest
 from governance.services.eligibility import awaited_roles, computed_segment, request_refusals
+from governance.services.evidence import READ as READ_EVIDENCE
 from governance.visitor import visitor
 
 
@@ -40,7 +42,16 @@ def account_requests(request: HttpRequest, subject: object) -> SafeString | str:
     return render_to_string("governance/_account_requests.html", context, request)
 
 
+def version_evidence(request: HttpRequest, subject: object) -> SafeString | str:
+    """Above a version's history, for those who may read the audit log: its evidence, to take along."""
+    if not isinstance(subject, FrameworkVersion) or not visitor(request).has_perm(READ_EVIDENCE):
+        return ""
+    is_draft = subject.state == FrameworkVersion.State.DRAFT
+    return render_to_string("governance/_version_evidence.html", {"version": subject, "is_draft": is_draft}, request)
+
+
 def register() -> None:
     """Called once from `ready()`."""
     panels.register(BANNER, override_banner)
     panels.register(SIDE, account_requests)
+    panels.register(panels.VERSION_HISTORY, version_evidence)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.views import activation, audit, guide, inbox, requests, reviews
+from governance.views import activation, audit, evidence, guide, inbox, requests, reviews
 
 app_name = "governance"
 
@@ -22,6 +22,7 @@ urlpatterns = [
         activation.activate_in_emergency,
         name="activate_in_emergency",
     ),
+    path("frameworks/<slug:slug>/v<int:number>/evidence/", evidence.evidence_export, name="evidence_export"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from frameworks.attested import attested_digest
 from frameworks.coverage import manifest_of
 from frameworks.errors import ConflictError, NotAllowedError, StaleSignoffError
 from frameworks.governed import governed
@@ -43,6 +44,7 @@ def recertify(
                 _rows(version, chosen, SignoffWriter(version, signer, authentication, authenticated_at, at))
             )
             act.after = {"decisions": [f"{row.decision} {row.code} {row.part_key}".strip() for row in rows]}
+            act.after["signoffs"] = attested_digest(rows)
     return rows
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from frameworks.attested import attested_digest
 from frameworks.coverage import Manifest
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
 from frameworks.governed import governed
@@ -77,6 +78,7 @@ def sign(
                 writer.rows(new, labels_of([standing.requirement for standing, _ in new], standings.manifest))
             )
             act.after = {"decisions": [f"{row.decision} {row.code} {row.part_key}".strip() for row in rows]}
+            act.after["signoffs"] = attested_digest(rows)
             if on_behalf_of:
                 act.after["on_behalf_of"] = on_behalf_of.name
             _settle(standings, actor=signer, at=at)
@@ -110,7 +112,8 @@ def withdraw_signoff(
             writer = SignoffWriter(version, signer, authentication, authenticated_at, at)
             row = writer.withdrawal(standing, given, reason.strip())
             row.save(force_insert=True)
-            act.before, act.after = {"decision": given.decision}, {"requirement": str(requirement)}
+            act.before = {"decision": given.decision}
+            act.after = {"requirement": str(requirement), "signoffs": attested_digest([row])}
             _settle(standings, actor=signer, at=at)
     return row
 

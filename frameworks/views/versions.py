@@ -170,7 +170,8 @@ def version_data_sources(request: HttpRequest, slug: str, number: int) -> HttpRe
 @require_GET
 def version_history(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
-    return render_tab(request, page, "version_history", events=_events(page.version))
+    along = panels.rendered(panels.VERSION_HISTORY, request, page.version)
+    return render_tab(request, page, "version_history", events=_events(page.version), along=along)
 
 
 def _events(version: FrameworkVersion) -> list[dict[str, Any]]:

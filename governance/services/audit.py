@@ -32,9 +32,9 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def entry_hash(entry: AuditEntry) -> str:
-    """SHA-256 (hex) over every field of the entry but the hash itself."""
-    content = {
+def entry_content(entry: AuditEntry) -> dict[str, Any]:
+    """Every field of the entry but the hash itself, JSON-ready: what the hash covers."""
+    return {
         "seq": str(entry.seq),
         "at": instant(entry.at),
         "actor": str(entry.actor_id or ""),
@@ -50,7 +50,11 @@ def entry_hash(entry: AuditEntry) -> str:
         "request_id": entry.request_id,
         "prev_hash": entry.prev_hash,
     }
-    return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
+
+def entry_hash(entry: AuditEntry) -> str:
+    """SHA-256 (hex) over `entry_content` in canonical JSON."""
+    return hashlib.sha256(rfc8785.dumps(entry_content(entry))).hexdigest()
 
 
 def append_entry(*, act: Act) -> AuditEntry:

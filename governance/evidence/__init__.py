@@ -1,0 +1,1 @@
+"""The evidence of a version: everything that shows who agreed to what, checkable without this program."""

@@ -1,0 +1,78 @@
+"""What people read of an evidence bundle: a short guide, and one page to print. Neither needs the network."""
+
+from collections.abc import Iterable, Iterator
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+
+from frameworks.models import Requirement, Signoff
+from governance.evidence.content import Evidence
+
+_PAGE = "governance/evidence/"
+
+
+def readme(evidence: Evidence) -> str:
+    """How to read the bundle and how to check it."""
+    return render_to_string(f"{_PAGE}readme.txt", _context(evidence))
+
+
+def manifest_page(evidence: Evidence) -> Iterator[bytes]:
+    """Everything that was agreed and by whom, as one page; its long tables row by row."""
+    context = _context(evidence) | {
+        "impact": evidence.impacts.last(),
+        "dissent": [each for each in evidence.signoffs if each.decision in ("reject", "withdraw")],
+    }
+    yield render_to_string(f"{_PAGE}manifest_head.html", context).encode()
+    yield from _table("Parts", ("Kind", "Key", "SHA-256 of its body"), _part_rows(evidence))
+    yield from _table("Requirements", ("Requirement", "About", "Signed by", "Needed"), _requirement_rows(evidence))
+    yield from _table(
+        "Sign-offs", ("Who", "Decision", "Statement, as shown", "Proof", "Covers"), _signoff_rows(evidence)
+    )
+    yield b"</main></body></html>\n"
+
+
+def _context(evidence: Evidence) -> dict[str, object]:
+    return {
+        "version": evidence.version,
+        "framework": evidence.framework,
+        "manifest_digest": evidence.version.manifest_digest or evidence.manifest_digest,
+        "part_count": len(evidence.digests),
+        "signoff_count": len(evidence.signoffs),
+    }
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:
+    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    yield f"<h2>{title}</h2><table><thead><tr>{heads}</tr></thead><tbody>\n".encode()
+    for row in rows:
+        cells = "".join(format_html("<td>{}</td>", cell) for cell in row)
+        yield f"<tr>{cells}</tr>\n".encode()
+    yield b"</tbody></table>\n"
+
+
+def _part_rows(evidence: Evidence) -> Iterator[tuple[object, ...]]:
+    for (kind, key), digest in evidence.digests.items():
+        yield kind, key, digest
+
+
+def _requirement_rows(evidence: Evidence) -> Iterator[tuple[object, ...]]:
+    version = evidence.version
+    asked = Requirement.objects.filter(version=version, round=version.round).order_by("position", "pk")
+    for each in asked.iterator(chunk_size=500):
+        about = f"{each.part_kind} {each.part_key}" if each.part_key else ", ".join([*each.kinds, *each.keys])
+        yield each.label, about, each.pool_label, each.minimum
+
+
+def _signoff_rows(evidence: Evidence) -> Iterator[tuple[object, ...]]:
+    for each in evidence.signoffs:
+        yield (
+            f"{each.signed_by}, {each.role}",
+            _decision(each),
+            f"{each.statement} {each.reason}".strip(),
+            f"{each.authentication}, {each.signed_at:%Y-%m-%d %H:%M:%S} UTC",
+            each.covered_digest,
+        )
+
+
+def _decision(signoff: Signoff) -> str:
+    return f"{signoff.get_decision_display()} (v{signoff.version.number}, round {signoff.round})"

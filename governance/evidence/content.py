@@ -41,6 +41,7 @@ from governance.services.audit import entry_content, instant
 FORMAT = "cutline-evidence/1"
 VERIFIER = Path(__file__).with_name("verify.py")
 EXPORTED = "evidence.exported"
+SIGNING = ("version.signed", "signoff.withdrawn", "version.recertified")
 CHUNK = 500
 PartId = tuple[str, str]
 Chunks = Iterator[bytes]
@@ -132,16 +133,27 @@ class Evidence:
 
     @cached_property
     def signoffs(self) -> list[Signoff]:
-        """All given on this version, and of earlier versions each signer's newest on what this one asks."""
+        """All given on this version, and the whole acts in which earlier versions got what may count here."""
+        carried = self._carried
+        versions, moments = {version for version, _ in carried}, {at for _, at in carried}
+        acts = Q(version_id__in=versions, signed_at__in=moments)
+        rows = Signoff.objects.filter(Q(version=self.version) | acts).order_by("pk")
+        return [
+            each
+            for each in rows.select_related("version", "requirement")
+            if each.version_id == self.version.pk or (each.version_id, each.signed_at) in carried
+        ]
+
+    @cached_property
+    def _carried(self) -> set[tuple[int, datetime]]:
+        """Version and moment of each signer's newest decision on what this version asks, given on an earlier one."""
         asked = Requirement.objects.filter(version=self.version, round=self.version.round)
-        codes = set(asked.values_list("code", flat=True))
-        newest = decisions_up_to(self.version).filter(code__in=codes)
+        newest = decisions_up_to(self.version).filter(code__in=set(asked.values_list("code", flat=True)))
         if self.version.rollback_of_id:
             newest = newest.filter(covered_digest__in=asked.values("covered_digest"))
         about = ("code", "part_kind", "part_key", "principal_id")
-        carried = [row[0] for row in newest.order_by(*about, "-pk").distinct(*about).values_list("pk", *about)]
-        rows = Signoff.objects.filter(Q(version=self.version) | Q(pk__in=carried)).order_by("pk")
-        return list(rows.select_related("version", "requirement"))
+        found = newest.order_by(*about, "-pk").distinct(*about).values_list("version_id", "signed_at", *about)
+        return {(row[0], row[1]) for row in found if row[0] != self.version.pk}
 
     @cached_property
     def wordings(self) -> dict[tuple[int, int], tuple[str, dict[PartId, str] | None]]:
@@ -276,6 +288,14 @@ class Evidence:
         for kind, found in concerned.items():
             ids = [str(each[0] if isinstance(each, tuple) else each) for each in found]
             wanted |= Q(object_type=kind, object_id__in=ids)
+        earlier = {each.version for each in self.signoffs if each.version_id != self.version.pk}
+        moments = {each.signed_at for each in self.signoffs if each.version_id != self.version.pk}
+        wanted |= Q(
+            object_type="frameworks.frameworkversion",
+            object_id__in=[str(version.uuid) for version in earlier],
+            action__in=SIGNING,
+            at__in=moments,
+        )
         return AuditEntry.objects.filter(wanted, seq__lte=self.head.seq).exclude(action=EXPORTED).order_by("seq")
 
     def _hashes(self) -> Chunks:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import rfc8785
+
 from frameworks.models import Contribution, FrameworkVersion
 from frameworks.services.activation import flip_active_version
 from frameworks.services.discussion import add_comment
@@ -26,7 +28,7 @@ FIGURES = {"segments": {"tier/enterprise": {"accounts": 12, "arr": "2400000.50"}
 
 
 def make_history() -> Company:
-    """v1 is signed and in force; v2 was refused once, reworded, submitted again with its impact, and signed."""
+    """v0 is signed and in force; v1 was refused once, reworded, submitted again with its impact, and signed."""
     company = Company()
     policy = company.body("policy", "signoff")
     impact = requirement("impact", kinds=["policy"], include_impact=True, pool={"role": "finance"})
@@ -119,8 +121,6 @@ def rows(files: dict[str, bytes], name: str) -> list[Any]:
 
 def with_rows(files: dict[str, bytes], name: str, change: Callable[[list[Any]], Any]) -> dict[str, bytes]:
     """The files with the rows of one changed in place, canonical again."""
-    import rfc8785
-
     found = rows(files, name)
     change(found)
     return {**files, name: b"".join(rfc8785.dumps(row) + b"\n" for row in found)}

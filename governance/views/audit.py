@@ -13,12 +13,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from frameworks.errors import NotAllowedError
+from frameworks.models import FrameworkVersion
 from governance.forms import AuditFilter, start_of
 from governance.models import AuditEntry, AuditHead
 from governance.services.audit import UnreadableAnchorError, instant, read_anchors, verify_chain
 from governance.visitor import visitor
 
 PER_PAGE = 50
+EVIDENCE_SHOWN = 6
 COLUMNS = (
     *("seq", "at", "actor_name", "actor_kind", "action", "object_type", "object_id", "object_label"),
     *("reason", "request_id", "prev_hash", "hash"),
@@ -49,8 +51,15 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         "query": kept.urlencode(),
         "length": AuditHead.objects.get(pk=1).seq,
         "anchor": _last_anchor(),
+        "versions": _versions_with_evidence(),
     }
     return render(request, "governance/audit_log.html", context)
+
+
+def _versions_with_evidence() -> QuerySet[FrameworkVersion]:
+    """The newest versions whose evidence can be taken along; older ones have it on their history."""
+    found = FrameworkVersion.objects.exclude(state=FrameworkVersion.State.DRAFT)
+    return found.select_related("framework__active_version").order_by("-submitted_at", "-pk")[:EVIDENCE_SHOWN]
 
 
 def _actions() -> list[str]:

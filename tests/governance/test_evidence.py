@@ -1,19 +1,29 @@
-"""The evidence of a version proves itself without us, and tells when anybody touched it."""
+"""The evidence of a version proves itself without us, and is handed to those who may have it."""
 
+import gc
 import hashlib
+import io
+import json
+import tracemalloc
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
-from governance.models import AuditEntry
-from tests.frameworks.making import Company, person
-from tests.governance.evidence_cases import (
-    bundle_of,
-    files_of,
-    make_history,
-    verified,
-)
+from frameworks.content import checked_all
+from frameworks.models import Contribution
+from frameworks.services.delegation import delegate_signing
+from frameworks.services.drafting import create_framework, write_contents
+from frameworks.services.signing import sign, withdraw_signoff
+from frameworks.standing import requirements_standing
+from governance.evidence.bundle import write_bundle
+from governance.evidence.content import VERIFIER
+from governance.models import AuditEntry, AuditHead
+from tests.frameworks.large import large_bodies
+from tests.frameworks.making import AT, Company, person
+from tests.governance.evidence_cases import DAY, bundle_of, files_of, make_history, rows, verified
 
 _made: list[bytes] = []
 """The bundle of one history serves all tests that only look at it."""
@@ -110,3 +120,183 @@ def test_link_alone_exports_nothing(db):
 
     assert response.status_code == 405
     assert AuditEntry.objects.count() == before
+
+
+def test_two_bundles_differ_in_when_they_were_made_alone(db):
+    version = make_history().version
+
+    one, other = files_of(bundle_of(version, AT + 7 * DAY)), files_of(bundle_of(version, AT + 9 * DAY))
+
+    assert list(one) == list(other)
+    assert {name for name in one if one[name] != other[name]} == {"export.json", "SHA256SUMS"}
+    assert json.loads(other["export.json"])["exported_at"] == "2026-11-30T10:00:00.000000Z"
+
+
+def test_same_content_is_the_same_zip(db):
+    version = make_history().version
+    head = AuditHead.objects.get()
+    made = []
+    for _ in range(2):
+        out = io.BytesIO()
+        write_bundle(version, out, by="Cutline", at=AT)
+        made.append(out.getvalue())
+
+    assert made[0] == made[1]
+    assert AuditHead.objects.get().seq == head.seq
+
+
+def test_bundle_says_what_was_signed_as_it_was_shown(files):
+    given = [row for row in rows(files, "signoffs.jsonl") if (row["version"], row["round"]) == (1, 2)]
+    arr = next(row for row in given if row["part_key"] == "arr" and row["printed_name"] == "Priya")
+
+    assert arr["statement"] == "I agree with the definition of ARR in version 1 of Customer segmentation."
+    assert (arr["authentication"], arr["signed_at"]) == ("password", "2026-11-27T10:00:00.000000Z")
+    assert {row["code"] for row in given} == {"terms", "impact"}
+    (told,) = json.loads(files["dissent.json"])["signoffs"]
+    assert (told["by"], told["reason"]) == ("Marcus", "Services are missing.")
+    assert [row["text"] for row in rows(files, "comments.jsonl")] == ["Café: “€ 12”, as said."]
+    assert [row["key"] for row in rows(files, "diff.jsonl")] == ["arr"]
+    assert "Services are missing." in files["manifest.html"].decode()
+
+
+def test_page_to_print_escapes_what_people_wrote(db):
+    company = make_history()
+    asked = company.requirement("terms", "arr")
+    withdraw_signoff(
+        requirement=asked,
+        signer=company.marcus,
+        reason="<script>alert(1)</script>",
+        authentication="password",
+        authenticated_at=AT + 6 * DAY,
+        at=AT + 6 * DAY,
+    )
+
+    page = files_of(bundle_of(company.version))["manifest.html"].decode()
+
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_delegate_and_withdrawal_prove_themselves(db, tmp_path):
+    company = make_history()
+    delegate_signing(
+        delegate=company.tomas,
+        valid_from=AT + 6 * DAY,
+        valid_until=AT + 9 * DAY,
+        reason="On leave until Monday.",
+        actor=company.priya,
+        at=AT + 6 * DAY,
+    )
+    moment = AT + 6 * DAY + DAY / 2
+    asked = company.requirement("terms", "arr")
+    withdraw_signoff(
+        requirement=asked,
+        signer=company.priya,
+        reason="Read it again.",
+        authentication="password",
+        authenticated_at=moment,
+        at=moment,
+    )
+    standing = next(each for each in requirements_standing(company.version, moment) if each.requirement == asked)
+    sign(
+        version=company.version,
+        decisions=[(asked.pk, standing.digest, "approve", "")],
+        signer=company.tomas,
+        on_behalf_of=company.priya,
+        authentication="password",
+        authenticated_at=moment,
+        at=moment,
+    )
+    place = tmp_path / "bundle.zip"
+    place.write_bytes(bundle_of(company.version))
+
+    status, said = verified(place)
+
+    assert status == 0, said
+    acts = [row["action"] for row in rows(files_of(place.read_bytes()), "audit/entries.jsonl")]
+    assert {"delegation.given", "signoff.withdrawn"} <= {*acts}
+
+
+def test_audit_page_offers_submitted_versions(db):
+    company = make_history()
+    browser_of_reader = browser(person("iris", "auditor"))
+
+    page = browser_of_reader.get("/audit/").content.decode()
+
+    assert page.count("/evidence/") == 2
+    assert f'action="{address(company)}"' in page
+
+
+def test_history_offers_the_bundle_to_readers_only(db):
+    company = make_history()
+    path = address(company).replace("evidence", "history")
+
+    offered = {
+        role: f'action="{address(company)}"' in browser(person(role, role)).get(path).content.decode()
+        for role in ("auditor", "csm")
+    }
+
+    assert offered == {"auditor": True, "csm": False}
+
+
+def test_command_writes_the_bundle_as_the_system(db, tmp_path):
+    version, out = make_history().version, StringIO()
+    place = tmp_path / "v1.zip"
+
+    call_command("evidence", version.framework.slug, "1", "--out", str(place), stdout=out)
+
+    entry = AuditEntry.objects.get(action="evidence.exported")
+    assert verified(place)[0] == 0
+    assert (entry.actor_kind, entry.after["bundle"] in out.getvalue()) == ("system", True)
+    assert [each.name for each in tmp_path.iterdir()] == ["v1.zip"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["main", "7"], "no version 7"),
+        (["other", "0"], "no version 0"),
+        (["main", "0"], "still being written"),
+        ([], "Name"),
+    ],
+)
+def test_command_says_what_it_cannot_write(db, tmp_path, arguments, words):
+    Company()
+
+    with pytest.raises(CommandError, match=words):
+        call_command("evidence", *arguments, *(["--out", str(tmp_path / "x.zip")] if arguments else []))
+
+    assert list(tmp_path.iterdir()) == []
+    assert not AuditEntry.objects.filter(action="evidence.exported").exists()
+
+
+def test_command_says_what_the_verifier_looks_like(db):
+    out = StringIO()
+
+    call_command("evidence", "--verifier", stdout=out)
+
+    assert out.getvalue() == f"{hashlib.sha256(VERIFIER.read_bytes()).hexdigest()}  verify.py\n"
+
+
+def large_version(parts: int, author: Any) -> Any:
+    version = create_framework(name=f"Of {parts}", slug=f"of-{parts}", template=None, actor=author, at=AT)
+    contents = checked_all(large_bodies(parts))
+    write_contents(version=version, contents=contents, actor=author, at=AT, source=Contribution.Source.COMMAND)
+    return version
+
+
+def test_large_version_is_written_in_bounded_memory(db, tmp_path):
+    """Five times the parts take a small part of five times the memory: bodies are never together in it."""
+    author, peaks = person("ravi", "revops"), []
+    for parts in (400, 2000):
+        version = large_version(parts, author)
+        gc.collect()
+        with (tmp_path / f"{parts}.zip").open("wb") as out:
+            tracemalloc.start()
+            write_bundle(version, out, by="Cutline", at=AT)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+    status, said = verified(tmp_path / "2000.zip")
+    assert status == 0, said
+    assert peaks[1] < 2.5 * peaks[0] + 4_000_000, peaks

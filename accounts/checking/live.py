@@ -44,31 +44,56 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Moments:
+    """How many values there are, their sum and the sum of their squares: all that a test of two means needs."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+    @property
+    def variance(self) -> float:
+        left = self.squares - self.count * self.mean**2
+        return max(left, 0.0) / (self.count - 1) if self.count > 1 else 0.0
+
+    def plus(self, other: Moments) -> Moments:
+        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+
+@dataclass(frozen=True)
 class SegmentFigures:
-    """One segment's accounts, those that churned, and over those with ARR the sums of ln(1 + ARR) and its square."""
+    """One segment's accounts, those that churned, and what is known of their outcomes.
+
+    `arr` are the moments of ln(1 + ARR). `retention` those of ln(1 + r), where r is an account's ARR at the end of
+    its newest closed period over that a year before; `opening` and `closing` are the sums that NRR is made of.
+    `win_rate` are the moments of the newest closed value of that metric.
+    """
 
     accounts: int = 0
     churned: int = 0
-    with_arr: int = 0
-    arr_sum: float = 0.0
-    arr_squares: float = 0.0
+    arr: Moments = Moments()
+    retention: Moments = Moments()
+    opening: float = 0.0
+    closing: float = 0.0
+    win_rate: Moments = Moments()
 
     @property
-    def mean_arr(self) -> float:
-        return self.arr_sum / self.with_arr if self.with_arr else 0.0
-
-    @property
-    def variance_arr(self) -> float:
-        left = self.arr_squares - self.with_arr * self.mean_arr**2
-        return max(left, 0.0) / (self.with_arr - 1) if self.with_arr > 1 else 0.0
+    def nrr(self) -> float:
+        return self.closing / self.opening if self.opening else 0.0
 
     def plus(self, other: SegmentFigures) -> SegmentFigures:
         return SegmentFigures(
             self.accounts + other.accounts,
             self.churned + other.churned,
-            self.with_arr + other.with_arr,
-            self.arr_sum + other.arr_sum,
-            self.arr_squares + other.arr_squares,
+            self.arr.plus(other.arr),
+            self.retention.plus(other.retention),
+            self.opening + other.opening,
+            self.closing + other.closing,
+            self.win_rate.plus(other.win_rate),
         )
 
 
@@ -163,13 +188,43 @@ def _counted(cursor: Any, query: str, plan: FrameworkPlan, given: Mapping[str, A
     return live
 
 
-_FIGURES = """
-{query}
-SELECT CASE {which} END, CASE {segment} END, CASE {reason} END, count(*), count(*) FILTER (WHERE a.stage = 'churned'),
-    count(a.arr), coalesce(sum(ln(1 + a.arr)), 0)::float8, coalesce(sum(ln(1 + a.arr) * ln(1 + a.arr)), 0)::float8
-FROM (SELECT id, {columns} FROM evaluated AS "accounts_account" WHERE NOT is_excluded) e
-JOIN accounts_account a ON a.id = e.id
-GROUP BY GROUPING SETS ({sets})
+# The same quarter, month or year one year earlier ends on the last day of the same month.
+_YEAR_BEFORE = "(date_trunc('month', {s}.ends[1]) - interval '11 months' - interval '1 day')::date"
+_GRAINS = {"q": "fiscal_quarter", "m": "month", "y": "fiscal_year"}
+_JOINS = " ".join(
+    f"LEFT JOIN accounts_metricseries {name}{grain} ON {name}{grain}.metric = '{metric}'"
+    f" AND {name}{grain}.grain = '{of}' AND {name}{grain}.account_id = a.id"
+    f" AND {name}{grain}.ends[1] > %(as_of)s::date - 366"
+    for name, metric in (("arr_", "arr"), ("win_", "win_rate"))
+    for grain, of in _GRAINS.items()
+)
+_OPENING = ", ".join(
+    f"CASE WHEN arr_{grain}.account_id IS NOT NULL THEN"
+    f" coalesce(arr_{grain}.values[array_position(arr_{grain}.ends, {_YEAR_BEFORE.format(s='arr_' + grain)})], 0) END"
+    for grain in _GRAINS
+)
+_CLOSING = ", ".join(f"arr_{grain}.values[1]" for grain in _GRAINS)
+_WON = ", ".join(f"win_{grain}.values[1]" for grain in _GRAINS)
+# An account is read by its finest useful grain: quarters before months before years, for both ends of its year.
+# A year that began without ARR says nothing of retention.
+_FIGURES = f"""
+{{query}}
+SELECT CASE {{which}} END, CASE {{segment}} END, CASE {{reason}} END,
+    count(*), count(*) FILTER (WHERE stage = 'churned'),
+    count(arr), coalesce(sum(ln(1 + arr)), 0)::float8, coalesce(sum(ln(1 + arr) * ln(1 + arr)), 0)::float8,
+    count(r), coalesce(sum(ln(1 + r)), 0)::float8, coalesce(sum(ln(1 + r) * ln(1 + r)), 0)::float8,
+    coalesce(sum(opening) FILTER (WHERE r IS NOT NULL), 0)::float8,
+    coalesce(sum(closing) FILTER (WHERE r IS NOT NULL), 0)::float8,
+    count(won), coalesce(sum(won), 0)::float8, coalesce(sum(won * won), 0)::float8
+FROM (
+    SELECT k.*, CASE WHEN opening > 0 AND closing >= 0 THEN closing / opening END AS r FROM (
+        SELECT e.*, a.stage, a.arr, coalesce({_OPENING}) AS opening, coalesce({_CLOSING}) AS closing,
+            coalesce({_WON}) AS won
+        FROM (SELECT id, {{columns}} FROM evaluated AS "accounts_account" WHERE NOT is_excluded) e
+        JOIN accounts_account a ON a.id = e.id {_JOINS}
+    ) k
+) known
+GROUP BY GROUPING SETS ({{sets}})
 """
 
 
@@ -204,5 +259,8 @@ def _add(live: Live, d: DimensionPlan, segment_id: int | None, reason: str, numb
 
 
 def _figures(numbers: Sequence[Any]) -> SegmentFigures:
-    accounts, churned, known, amount, squares = numbers
-    return SegmentFigures(accounts, churned, known, float(amount), float(squares))
+    accounts, churned, *rest = numbers
+    opening, closing = rest[6:8]
+    return SegmentFigures(
+        accounts, churned, Moments(*rest[:3]), Moments(*rest[3:6]), opening, closing, Moments(*rest[8:11])
+    )

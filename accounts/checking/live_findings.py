@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
-from math import sqrt
+from math import asin, exp, inf, sqrt
 from typing import Any
 
-from accounts.checking.live import Answer, Live, SegmentFigures
+from accounts.checking.live import Answer, Live, Moments, SegmentFigures
 from accounts.models import Reason
 from frameworks.checks.findings import Finding
 from frameworks.checks.static import readers
@@ -147,15 +147,35 @@ def _ranges(definition: Definition, answers: Mapping[Question, Answer]) -> Itera
 # --- segments that behave alike
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One outcome of two segments: whether it differs, how much (`effect`), and of how many accounts it is known.
+
+    `effect` is Cohen's h for churn and Cohen's d for the others, on the scale that is tested.
+    """
+
+    outcome: str
+    differs: bool
+    effect: float
+    shown: tuple[str, str]
+    known: tuple[int, int]
+
+    @property
+    def words(self) -> str:
+        sign = "h" if self.outcome == "churn" else "d"
+        one, other = self.known
+        return f"{self.outcome} ({' and '.join(self.shown)}, {sign} = {self.effect:.2f}, n = {one:,} and {other:,})"
+
+
 def _alike(definition: Definition, live: Live) -> Iterator[Finding]:
-    """Pairs of segments that no stored outcome tells apart; one finding per dimension."""
+    """Pairs of segments that no known outcome tells apart; one finding per dimension."""
     for key, body in definition.dimensions.items():
         labels = definition.labels[key].segments
         pairs = []
         for one, other in combinations(definition.segments[key], 2):
-            tested = compared(live.figures[key].get(one), live.figures[key].get(other))
-            if tested and not any(tested.values()):
-                pairs.append((one, other, " and ".join(tested)))
+            tested = comparisons(live.figures[key].get(one), live.figures[key].get(other))
+            if tested and not any(each.differs for each in tested):
+                pairs.append((one, other, ", ".join(each.words for each in tested)))
         if pairs:
             said = "; ".join(f"{labels[one]} and {labels[other]} do not differ in {what}" for one, other, what in pairs)
             text = f"{body.label}: {said}."
@@ -163,23 +183,58 @@ def _alike(definition: Definition, live: Live) -> Iterator[Finding]:
             yield Finding("not_distinct", "warning", text, "dimension", key, items)
 
 
-def compared(one: SegmentFigures | None, other: SegmentFigures | None) -> dict[str, bool]:
-    """Whether two segments differ, by outcome; an outcome of which too few are known is left out.
+def comparisons(one: SegmentFigures | None, other: SegmentFigures | None) -> list[Comparison]:
+    """How two segments differ, by outcome; an outcome of which too few are known is left out.
 
-    Churn by a two-proportion z test where anybody churned, ARR by Welch's test on its logarithm.
+    Churn by a two-proportion z test where anybody churned; ARR and NRR by Welch's test on their logarithms (NRR on
+    each account's own ratio); win rate by Welch's test. Each is compared with the critical value of 5 %, two-sided:
+    from SEEN_AT_LEAST values on, Welch's t is normal enough, and no p-value is computed.
     """
-    found: dict[str, bool] = {}
     if not one or not other or min(one.accounts, other.accounts) < SEEN_AT_LEAST:
-        return found
-    if one.churned or other.churned:
-        pooled = (one.churned + other.churned) / (one.accounts + other.accounts)
-        error = sqrt(pooled * (1 - pooled) * (1 / one.accounts + 1 / other.accounts))
-        distance = abs(one.churned / one.accounts - other.churned / other.accounts)
-        found["churn"] = distance > _SIGNIFICANT * error
-    if min(one.with_arr, other.with_arr) >= SEEN_AT_LEAST:
-        error = sqrt(one.variance_arr / one.with_arr + other.variance_arr / other.with_arr)
-        found["ARR"] = abs(one.mean_arr - other.mean_arr) > _SIGNIFICANT * error
-    return found
+        return []
+    found = [
+        _churn(one, other),
+        _means("ARR", one.arr, other.arr, (f"{_typical(one.arr)}", f"{_typical(other.arr)}")),
+        _means("NRR", one.retention, other.retention, (f"{one.nrr:.0%}", f"{other.nrr:.0%}")),
+        _means(
+            "win rate", one.win_rate, other.win_rate, (f"{one.win_rate.mean:.1f} %", f"{other.win_rate.mean:.1f} %")
+        ),
+    ]
+    return [each for each in found if each]
+
+
+def _typical(arr: Moments) -> str:
+    """The geometric mean, which is what logarithms are about."""
+    return f"typically {exp(arr.mean) - 1:,.0f}"
+
+
+def _churn(one: SegmentFigures, other: SegmentFigures) -> Comparison | None:
+    if not one.churned and not other.churned:
+        return None
+    shares = one.churned / one.accounts, other.churned / other.accounts
+    pooled = (one.churned + other.churned) / (one.accounts + other.accounts)
+    error = sqrt(pooled * (1 - pooled) * (1 / one.accounts + 1 / other.accounts))
+    angles = [2 * asin(sqrt(share)) for share in shares]
+    return Comparison(
+        "churn",
+        abs(shares[0] - shares[1]) > _SIGNIFICANT * error,
+        abs(angles[0] - angles[1]),
+        (f"{shares[0]:.1%}", f"{shares[1]:.1%}"),
+        (one.accounts, other.accounts),
+    )
+
+
+def _means(outcome: str, one: Moments, other: Moments, shown: tuple[str, str]) -> Comparison | None:
+    if min(one.count, other.count) < SEEN_AT_LEAST:
+        return None
+    error = sqrt(one.variance / one.count + other.variance / other.count)
+    within = (one.count - 1) * one.variance + (other.count - 1) * other.variance
+    spread = sqrt(within / (one.count + other.count - 2))
+    distance = abs(one.mean - other.mean)
+    # Floats of equal values differ in their last digits; that is no difference.
+    differs = distance > max(_SIGNIFICANT * error, 1e-9)
+    effect = distance / spread if spread > 1e-9 else (inf if differs else 0.0)
+    return Comparison(outcome, differs, effect, shown, (one.count, other.count))
 
 
 def _share(part: int, whole: int) -> str:

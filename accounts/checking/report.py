@@ -112,6 +112,10 @@ def _notes(live: Live) -> Iterator[str]:
     if not live.accounts:
         yield "There are no accounts: sizes, coverage, ranges and outcomes were not tested."
         return
-    yield "Win rate is not stored, so segments were compared by churn and ARR only."
-    if not any(figures.churned for by_segment in live.figures.values() for figures in by_segment.values()):
+    figures = [each for by_segment in live.figures.values() for each in by_segment.values()]
+    if not any(each.retention.count for each in figures):
+        yield "No account has ARR for closed periods a year apart: segments were not compared by NRR."
+    if not any(each.win_rate.count for each in figures):
+        yield "No account has closed periods of a metric win_rate: segments were not compared by win rate."
+    if not any(each.churned for each in figures):
         yield "No account has churned: churn tells no segments apart yet."

@@ -119,7 +119,7 @@ def ask_live(definition: Definition, questions: Sequence[Mapping[str, Any]], *, 
     """Answer the questions (root nodes over the definition's attributes and dimensions) and count segments."""
     if not Account.objects.filter(LISTED).exists():
         return Live()
-    plan = compile_definition(_with_questions(definition, questions))
+    plan = compile_definition(with_questions(definition, questions))
     # By the rule's key: the plan may have ordered the made-up dimensions otherwise than they were numbered.
     columns = {
         candidate.key.partition("/")[2]: f"c{d.index}_{place}"
@@ -149,7 +149,7 @@ def _names(pks: set[int]) -> Any:
     return Account.objects.filter(pk__in=pks).values_list("pk", "uuid", "name")
 
 
-def _with_questions(definition: Definition, questions: Sequence[Mapping[str, Any]]) -> Definition:
+def with_questions(definition: Definition, questions: Sequence[Mapping[str, Any]]) -> Definition:
     bodies: dict[tuple[str, str], Mapping[str, Any]] = dict(definition.bodies)
     for start in range(0, len(questions), _RULES_PER_SEGMENT):
         key = f"{QUESTIONS}_{start}"

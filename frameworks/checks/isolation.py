@@ -110,6 +110,10 @@ class IsolatedDimension:
             bodies |= {("segment", f"{key}/{short}"): body for short, body in stub["segments"].items()}
         return Definition(bodies)
 
+    def parent_attribute(self, key: str) -> str:
+        """The framework's attribute that a made-up one is the ultimate parent's value of; empty for any other."""
+        return self._parents.get(key, "")
+
     # --- rewriting
 
     def _segment(self, segment: Segment) -> dict[str, Any]:

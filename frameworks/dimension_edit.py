@@ -14,7 +14,7 @@ from typing import Any
 from frameworks.content import Content, checked
 from frameworks.criteria.english import DimensionLabels, sentence
 from frameworks.criteria.parsing import CriteriaError
-from frameworks.criteria.text import CriteriaTextError, parse_text, print_text
+from frameworks.criteria.text import CriteriaTextError, parse_text, print_text, scope_warnings
 from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Bodies, Definition
 from frameworks.errors import InvalidError
@@ -89,11 +89,15 @@ class EditRefusedError(InvalidError):
 
 @dataclass(frozen=True)
 class RuleSaid:
-    """A rule that can be read: its canonical document, its text form and its sentence."""
+    """A rule that can be read: its canonical document, its text form and its sentence.
+
+    `unclear` says where the typed text can be read in two ways; `text` has the parentheses it was taken with.
+    """
 
     criteria: Body
     text: str
     sentence: str
+    unclear: tuple[str, ...] = ()
 
 
 @dataclass
@@ -244,6 +248,7 @@ class _Judge:
             criteria.document(),
             print_text(criteria.root),
             sentence(criteria.root, self.definition.attributes, self.labels),
+            tuple(dict.fromkeys(warning.message for warning in scope_warnings(text))) if text is not None else (),
         )
         self.found.rules.setdefault(part.key.partition("/")[2], {})[place] = said
         return said.criteria

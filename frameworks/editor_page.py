@@ -203,7 +203,8 @@ def _rule_before(before: Judgement | None, short: str, place: str) -> RuleSaid |
 
 def _said(said: RuleSaid, before: RuleSaid | None) -> dict[str, Any]:
     pieces = diff_pieces(before.sentence, said.sentence) if before else [["", said.sentence]]
-    return {"criteria": said.criteria, "text": said.text, "sentence": said.sentence, "pieces": pieces}
+    told = {"criteria": said.criteria, "text": said.text, "sentence": said.sentence, "pieces": pieces}
+    return told | ({"unclear": list(said.unclear)} if said.unclear else {})
 
 
 _MARKED = re.compile(r"<(del|ins)>(.*?)</\1>", re.S)

@@ -1,6 +1,6 @@
 """Frameworks as code: a version as a file, what a file would change, and a draft made of it; never more than that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,9 +10,10 @@ from django.db import transaction
 
 from frameworks.content import Content, storage_problems
 from frameworks.coverage import manifest_of
-from frameworks.definition import bodies_of
+from frameworks.criteria.text import print_text, scope_warnings
+from frameworks.definition import Bodies, Definition, bodies_of
 from frameworks.errors import ConflictError, InvalidError
-from frameworks.exchange.format import PartId
+from frameworks.exchange.format import PartId, criteria_places
 from frameworks.exchange.reading import FileError, FrameworkFile, read_contents, read_file
 from frameworks.exchange.writing import write_framework
 from frameworks.governed import governed
@@ -53,6 +54,11 @@ class FilePlan:
         """The typed differences from `base`, in reading order."""
         return diff_parts(bodies_of(self.base) if self.base else {}, self.bodies)
 
+    @cached_property
+    def unclear(self) -> list[tuple[str, str, list[str]]]:
+        """Rules whose text can be read in two ways: where (segment and place), how it was taken, and why."""
+        return list(_unclear(self.file.bodies, self.bodies))
+
     @property
     def digest(self) -> str:
         """The manifest digest that a version with this content has."""
@@ -65,6 +71,17 @@ class FilePlan:
         if active is None or self.base is None or active.pk in (self.base.pk, self.base.base_version_id):
             return None
         return active
+
+
+def _unclear(written: Mapping[PartId, Any], read: Bodies) -> Iterator[tuple[str, str, list[str]]]:
+    definition = Definition(read)
+    for (kind, key), body in written.items():
+        documents = dict(criteria_places(read[kind, key])) if kind == "segment" else {}
+        for path, text in criteria_places(body) if documents else ():
+            if isinstance(text, str) and (warnings := scope_warnings(text)):
+                root = definition.criteria_of(key.partition("/")[0], documents[path]).root
+                where = f"{key}, {'/'.join(str(step) for step in path)}"
+                yield where, print_text(root), list(dict.fromkeys(warning.message for warning in warnings))
 
 
 def plan_file(text: str) -> FilePlan:

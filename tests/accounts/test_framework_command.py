@@ -263,3 +263,14 @@ def test_file_that_cannot_be_read_is_named(tmp_path, content):
 
     with pytest.raises(CommandError, match=r"x\.yaml"):
         run("plan", path)
+
+
+def test_plan_warns_of_text_with_two_readings_and_says_how_it_took_it(file):
+    edit(file, "arr >= 100000", "employee_count >= 2000 or arr >= 500000")
+
+    said, end = run("plan", file)
+
+    assert end == 2
+    assert "warning [scope_ambiguous] tier/enterprise, rules/0/criteria: Write parentheses around" in said
+    assert "It was taken as: " in said
+    assert "(" in said.partition("It was taken as: ")[2].splitlines()[0]

@@ -296,3 +296,29 @@ def test_get_never_saves_and_others_are_refused(company: Company, client: Client
     assert post(client, "save", sent(company, smb=with_threshold("1"))).status_code == 403
     assert trace(company) == before
     assert company.version.state == FrameworkVersion.State.DRAFT
+
+
+def test_typed_text_with_two_readings_is_taken_and_said_to_be_unclear(company: Company, client: Client) -> None:
+    edit = sent(company)
+    edit["texts"] = {"enterprise": {"rules/0": "employee_count >= 2000 or arr >= 500000 and employee_count >= 10"}}
+    client.force_login(company.ravi)
+    address = reverse("frameworks:dimension_check", args=["main", 0, "tier"])
+
+    said = client.post(address, json.dumps(edit), content_type="application/json").json()
+
+    rule = said["rules"]["enterprise"]["rules/0"]
+    assert said["problems"] == []
+    assert rule["unclear"] == ['Write parentheses around "and": nobody can see how far it reaches.']
+    assert rule["text"] == "employee_count >= 2000 or (arr >= 500000 and employee_count >= 10)"
+    assert "unclear" not in said["rules"]["smb"]["rules/0"]
+
+
+def test_typed_text_with_parentheses_is_clear(company: Company, client: Client) -> None:
+    edit = sent(company)
+    edit["texts"] = {"enterprise": {"rules/0": "employee_count >= 2000 or (arr >= 500000 and employee_count >= 10)"}}
+    client.force_login(company.ravi)
+    address = reverse("frameworks:dimension_check", args=["main", 0, "tier"])
+
+    said = client.post(address, json.dumps(edit), content_type="application/json").json()
+
+    assert "unclear" not in said["rules"]["enterprise"]["rules/0"]

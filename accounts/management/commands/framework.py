@@ -74,6 +74,7 @@ class Command(BaseCommand):
             return
         self._introduce(plan)
         self._say_changes(plan.changes)
+        self._say_unclear(plan)
         self._say_findings(Definition(plan.bodies))
         self._say_impact(Definition(plan.bodies), plan.framework)
         sys.exit(DIFFERENT)
@@ -121,6 +122,12 @@ class Command(BaseCommand):
             self.stdout.write(f"  {_SIGNS[change.change]} {change.label} [{change.level}]")
             for field in change.fields:
                 self.stdout.write(f"      {field.text}")
+
+    def _say_unclear(self, plan: exchange.FilePlan) -> None:
+        """Text that two readers may take differently, and how it was taken."""
+        for where, taken, why in plan.unclear:
+            self.stdout.write(f"\nwarning [scope_ambiguous] {where}: {' '.join(why)}")
+            self.stdout.write(f"  It was taken as: {taken}")
 
     def _say_findings(self, definition: Definition) -> None:
         """Of the parts alone; the cell test and what needs accounts run on the draft."""

@@ -1,15 +1,20 @@
 """The published tier tables, taken literally: the cell test names every overlap and gap that is in them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
 
-from accounts.checking.cell_findings import cell_findings
+from accounts.checking.cell_findings import Region, cell_findings
 from accounts.checking.cells import CellTest, row_of, run_cell_test
 from accounts.evaluation.hypothetical import evaluate_rows
 from accounts.evaluation.stages import compile_definition
+from accounts.models import Reason
 from frameworks.checks.findings import Finding
+from frameworks.checks.regions import Cell
+from frameworks.criteria.text import parse_text, print_text, scope_warnings
 from frameworks.definition import Definition
 from tests.frameworks.tier_tables import tables
 from tests.frameworks.tier_tables.tables import Bodies
@@ -129,3 +134,63 @@ def test_lifecycle_bands_overlap_by_nature_and_leave_day_366_open() -> None:
     assert "Contract end in more than 120 days" in hole.text
     assert "Expansion opportunity is no" in hole.text
     assert dict(hole.cell)["Customer since"].endswith("(366 days ago)")
+
+
+TABLES = {name: table for name, table in vars(tables).items() if name.isupper() and isinstance(table, dict)}
+ALL = [name for name, table in TABLES.items() if ("meta", "meta") in table]
+
+
+def cells_in(regions: Iterable[Region]) -> set[Cell]:
+    return {cell for region in regions for cell in product(*region.box)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_named_regions_are_every_gap_and_every_overlap_and_nothing_else(name: str) -> None:
+    """Cell by cell, against what the engine says of each."""
+    test = cells_of(TABLES[name])
+    regions = {each.finding.code: each.regions for each in cell_findings(test)}
+
+    left_out = {result.cell for result in test.results if result.reason == Reason.NO_MATCH}
+    contested = {result.cell for result in test.results if len(result.true_segments) > 1}
+
+    assert cells_in(regions.get("gap", ())) == left_out
+    assert cells_in(regions.get("overlap", ())) == contested
+
+
+def test_source_a_names_each_gap() -> None:
+    assert found(tables.SOURCE_A)["gap"].items == (
+        "(employee_count under 200 or employee_count over 5,000)"
+        ", and arr from $25,000 up to but not including $500,000",
+        "(employee_count exactly 0 or employee_count over 200), and arr under $25,000",
+        "(employee_count under 1,000 or employee_count over 5,000), and arr over $100,000"
+        " up to but not including $500,000",
+        "(employee_count under 200 or employee_count over 1,000)"
+        ", and arr from $25,000 up to but not including $100,000",
+        "employee_count under 1,000, and fortune_2000 is no, and arr over $100,000",
+        "employee_count exactly 0, and fortune_2000 is no",
+        "employee_count under 5,000, and fortune_2000 is no, and arr over $500,000",
+    )
+
+
+def test_source_c_names_each_gap() -> None:
+    assert found(tables.SOURCE_C)["gap"].items == (
+        "employee_count under 2,000, and arr over $120,000",
+        "(employee_count under 200 or employee_count over 10,000)"
+        ", and arr from $25,000 up to but not including $500,000",
+        "employee_count of 200 or more, and arr under $25,000",
+        "employee_count under 10,000, and arr over $500,000",
+        "(employee_count under 200 or employee_count over 2,000)"
+        ", and arr from $25,000 up to but not including $120,000",
+    )
+
+
+def test_unbracketed_text_is_read_one_way_and_said_to_be_ambiguous() -> None:
+    definition = Definition(tables.UNBRACKETED_OR_LAST)
+    (candidate,) = definition.candidates("tier")
+
+    read = parse_text(tables.UNBRACKETED_TEXT, previous=None, attributes=definition.attributes, dimensions={})
+
+    assert print_text(read.root) == print_text(candidate.criteria.root)
+    assert [each.message for each in scope_warnings(tables.UNBRACKETED_TEXT)] == [
+        'Write parentheses around "and": nobody can see how far it reaches.'
+    ]

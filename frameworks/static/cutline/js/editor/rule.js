@@ -72,7 +72,7 @@ function ruleBox(segment) {
     ? el('div', { class: 'rb-t' }, el('label', { class: 'form-label', for: 'rule-text' }, 'Rule as text'), el('textarea', { class: 'form-control code', id: 'rule-text', rows: '6', spellcheck: 'false', 'data-k': 'rule-text', readOnly: !page.mayEdit, value: text ?? said?.text ?? '', 'aria-describedby': 'rule-text-e', oninput: (event) => {
       const typed = event.target.value;
       store.change((state) => { state.texts[segment.key] = { ...state.texts[segment.key], [place]: typed }; }, { merge: `text ${segment.key} ${place}` });
-    } }), el('p', { class: 'f-err xs', id: 'rule-text-e', 'data-text-error': true, hidden: true }), el('p', { class: 'form-hint' }, 'For example: arr >= 100000 USD and employee_count in [200, 1000)'))
+    } }), el('p', { class: 'f-err xs', id: 'rule-text-e', 'data-text-error': true, hidden: true }), el('p', { class: 'form-hint', 'data-text-unclear': true, role: 'status', hidden: true }), el('p', { class: 'form-hint' }, 'For example: arr >= 100000 USD and employee_count in [200, 1000)'))
     : document_ && document_.root ? builder.draw(document_) : el('p', { class: 'sm' }, 'This rule cannot be drawn. Edit it as text.');
   return el('div', { class: 'rb' }, el('div', { class: 'grp' }, body), el('p', { class: 'say', id: 'ed-say', 'aria-live': 'polite' }));
 }
@@ -151,6 +151,12 @@ export function showProblems() {
     byId('rule-text').classList.toggle('is-invalid', inRule.length > 0);
     byId('rule-text').setAttribute('aria-invalid', String(inRule.length > 0));
     left = [];
+  }
+  const unclear = box.querySelector('[data-text-unclear]');
+  if (unclear) {
+    const said = view.said.rules?.[segment?.key]?.[view.place];
+    unclear.hidden = !said?.unclear;
+    unclear.textContent = said?.unclear ? `${said.unclear.join(' ')} It is taken as: ${said.text}` : '';
   }
   box.querySelectorAll('[data-part-field]').forEach((field) => {
     const found = here.filter((problem) => problem.pointer === `/${field.dataset.partField}`);

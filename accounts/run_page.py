@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts.account_list import UNASSIGNED, moved_url
 from accounts.models import AssignmentRun, Reason, RunChunk
+from accounts.run_comparison import RunComparison, comparison_of
 from accounts.services.runs import progress_of
 from accounts.tables import duration_words
 from frameworks.models import Dimension, Segment, User
@@ -223,6 +224,11 @@ class RunPage:
         return "What would move" if self.run.state in AssignmentRun.LIVE else "What would have moved"
 
     # --- afterwards
+
+    @cached_property
+    def comparison(self) -> RunComparison | None:
+        """An activation beside what was signed; None for other runs and where nothing was previewed."""
+        return comparison_of(self.run, self._dimensions)
 
     @cached_property
     def distribution(self) -> list[tuple[str, list[Placed], int]]:

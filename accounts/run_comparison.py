@@ -6,6 +6,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.impact import NAMED
 from accounts.models import AssignmentRun
 from frameworks.models import Dimension, Segment, Signoff, VersionImpact
@@ -78,7 +80,7 @@ class RunComparison:
         return self._impacts.filter(pk__lt=self.actual.pk).last()
 
     @property
-    def _impacts(self) -> Any:
+    def _impacts(self) -> QuerySet[VersionImpact]:
         return VersionImpact.objects.filter(version=self.run.framework_version_id).order_by("pk")
 
     @cached_property

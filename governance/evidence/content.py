@@ -312,7 +312,7 @@ class Evidence:
 
 def export_row(head: AuditHead, *, by: str, at: datetime) -> bytes:
     """The one file that differs between two exports: when, for whom, and where the chain ended."""
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "exported_at": instant(at),
         "exported_by": by,

@@ -9,6 +9,7 @@ from frameworks.models import Requirement, Signoff
 from governance.evidence.content import Evidence
 
 _PAGE = "governance/evidence/"
+_TABLES = "<!-- tables -->"
 
 
 def readme(evidence: Evidence) -> str:
@@ -22,13 +23,14 @@ def manifest_page(evidence: Evidence) -> Iterator[bytes]:
         "impact": evidence.impacts.last(),
         "dissent": [each for each in evidence.signoffs if each.decision in ("reject", "withdraw")],
     }
-    yield render_to_string(f"{_PAGE}manifest_head.html", context).encode()
+    head, _, tail = render_to_string(f"{_PAGE}manifest.html", context).partition(_TABLES)
+    yield head.encode()
     yield from _table("Parts", ("Kind", "Key", "SHA-256 of its body"), _part_rows(evidence))
     yield from _table("Requirements", ("Requirement", "About", "Signed by", "Needed"), _requirement_rows(evidence))
     yield from _table(
         "Sign-offs", ("Who", "Decision", "Statement, as shown", "Proof", "Covers"), _signoff_rows(evidence)
     )
-    yield b"</main></body></html>\n"
+    yield tail.encode()
 
 
 def _context(evidence: Evidence) -> dict[str, object]:

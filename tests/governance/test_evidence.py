@@ -77,7 +77,7 @@ def test_page_hands_the_bundle_to_who_reads_the_audit_log(db, role, tmp_path):
     company = make_history()
     reader = person("iris", role)
 
-    response = browser(reader).post(address(company))
+    response: Any = browser(reader).post(address(company))
 
     (tmp_path / "bundle.zip").write_bytes(b"".join(response.streaming_content))
     assert (response.status_code, response["Content-Type"]) == (200, "application/zip")

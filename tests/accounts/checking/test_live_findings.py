@@ -135,8 +135,7 @@ def test_retention_is_read_from_closed_periods_a_year_apart() -> None:
     customers(40, arr=Decimal(50))
     customers(40, arr=Decimal(5_000))
     for account in Account.objects.order_by("pk"):
-        low = account.arr == 50
-        newest = 40 + account.pk % 3 if low else 130 + account.pk % 3
+        newest = 40 + account.pk % 3 if account.arr == 50 else 130 + account.pk % 3
         series(account, "arr", QUARTERS, [newest, 90, 95, 99, 100])
         series(account, "win_rate", QUARTERS[:1], [30 + account.pk % 2], "fiscal_year")
     asked = ask_live(Definition(clean()), [], as_of=AT)

@@ -43,6 +43,7 @@ class GapKind(StrEnum):
     MISSING = "missing"
     UNDER_LIMIT = "under_limit"
     STALE = "stale"
+    UNASSIGNED = "unassigned"
     NO_SOURCE = "no_source"
     NO_COUNTERPART = "no_counterpart"
     COUNTERPART_GONE = "counterpart_gone"
@@ -54,6 +55,7 @@ KIND_LABELS: Mapping[GapKind, str] = {
     GapKind.MISSING: "Attribute is not there",
     GapKind.UNDER_LIMIT: "Too few accounts have it",
     GapKind.STALE: "Too old",
+    GapKind.UNASSIGNED: "Leaves accounts Unassigned",
     GapKind.NO_SOURCE: "No data source",
     GapKind.NO_COUNTERPART: "No counterpart",
     GapKind.COUNTERPART_GONE: "Counterpart is gone",
@@ -163,6 +165,8 @@ def _data_gaps(inventory: Inventory, lacking: Mapping[str, int], version: Framew
             yield _under(inventory, row, accounts)
         elif row.is_stale:
             yield _stale(inventory, row, accounts)
+        elif accounts:
+            yield _leaves_unassigned(inventory, row, accounts)
         if not row.has_source:
             yield _no_source(inventory, row, version)
 
@@ -223,6 +227,17 @@ def _stale(inventory: Inventory, row: InventoryRow, accounts: int) -> Gap:
         f"Refresh it from {row.system}{f' ({row.refresh})' if row.refresh else ''}." if row.system else "Refresh it."
     )
     return _gap_of(inventory, row, GapKind.STALE, text, action, accounts=accounts)
+
+
+def _leaves_unassigned(inventory: Inventory, row: InventoryRow, accounts: int) -> Gap:
+    """Enough accounts have it for the limit; those that do not are in no segment."""
+    noun = "account is" if accounts == 1 else "accounts are"
+    text = (
+        f"{row.label} is known for {percent(row.usable_share)} of {row.total:,} accounts, and {accounts:,} {noun}"
+        " Unassigned without it."
+    )
+    action = f"Ask {row.system or 'its source'} for those accounts first."
+    return _gap_of(inventory, row, GapKind.UNASSIGNED, text, action, accounts=accounts)
 
 
 def _no_source(inventory: Inventory, row: InventoryRow, version: FrameworkVersion | None) -> Gap:

@@ -40,21 +40,28 @@ class DutyForm(forms.Form):
             field.queryset = editors()
 
 
+class OpenQuestion(forms.CharField):
+    """Asked for, so nobody calls it optional; and may be left for later, so that half a form can be saved."""
+
+    def validate(self, value: Any) -> None:
+        """Blank is an answer that is still missing."""
+
+
 class SectionsForm(forms.Form):
     """The form's own answers. `version` is the intake's when the page was opened."""
 
-    crm = forms.CharField(label="CRM", required=False, max_length=200)
-    cs_platform = forms.CharField(label="CS platform", required=False, max_length=200)
-    consumers = forms.CharField(
+    use_required_attribute = False
+
+    crm = OpenQuestion(label="CRM", max_length=200)
+    cs_platform = OpenQuestion(label="CS platform", max_length=200)
+    consumers = OpenQuestion(
         label="Who consumes segments",
-        required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Teams, people, systems: who looks at them, and where.",
     )
-    enrichment_tools = forms.CharField(
+    enrichment_tools = OpenQuestion(
         label="Enrichment tools",
-        required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Which, and for what. Write “none” when there is none.",
@@ -123,7 +130,7 @@ class ScopeForm(forms.Form):
 
     uses = forms.MultipleChoiceField(
         label="What segments will be used for",
-        required=False,
+        error_messages={"required": "Say what segments will be used for."},
         choices=IntakeScope.Use.choices,
         widget=forms.CheckboxSelectMultiple,
     )

@@ -41,6 +41,22 @@ def scope_rows(scope: IntakeScope) -> list[tuple[str, str]]:
     return [(row["name"], _role(row["role"])) for row in scope.participants]
 
 
+def scope_changes(before: IntakeScope, scope: IntakeScope) -> list[str]:
+    """What the newer scope says otherwise, but for the words of the note, which are compared where they are shown."""
+    was = {row["person"]: (row["name"], _role(row["role"])) for row in before.participants}
+    now = {row["person"]: (row["name"], _role(row["role"])) for row in scope.participants}
+    joined = [f"{name} takes part, as {role}" for person, (name, role) in now.items() if person not in was]
+    left = [f"{name} ({role}) takes part no more" for person, (name, role) in was.items() if person not in now]
+    moved = [
+        f"{name}: {was[person][1]} → {role}"
+        for person, (name, role) in now.items()
+        if person in was and was[person][1] != role
+    ]
+    more = [f"Also for: {use}" for use in scope.use_labels if use not in before.use_labels]
+    less = [f"No longer for: {use}" for use in before.use_labels if use not in scope.use_labels]
+    return [*more, *less, *joined, *left, *moved]
+
+
 def _role(value: str) -> str:
     return str(Role(value).label) if value in Role.values else value
 
@@ -178,7 +194,7 @@ class IntakePage:
             return []
         events: list[dict[str, Any]] = [{"title": f"{intake.opened_by} opened it", "text": "", "at": intake.opened_at}]
         for scope in reversed(standing.scopes):
-            said = f"{len(scope.participants)} people, {', '.join(scope.use_labels).lower()}"
+            said = f"{len(scope.participants)} people, {', '.join(scope.use_labels)}"
             events.append({"title": f"{scope.written_by} wrote who and what for", "text": said, "at": scope.written_at})
             if signoff := getattr(scope, "signoff", None):
                 verb = "signed it" if signoff.decision == signoff.Decision.APPROVE else "did not sign it"

@@ -17,7 +17,7 @@ from governance.views import (
 
 app_name = "governance"
 
-_intake = "frameworks/<slug:slug>/intake/"
+_intake = "intake/<slug:slug>/"
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -51,8 +51,8 @@ urlpatterns = [
     path(f"{_intake}questions/<uuid:uuid>/remove/", intake_rows.question_remove, name="question_remove"),
     path(f"{_intake}questions/<uuid:uuid>/link/", intake_rows.answer_link, name="answer_link"),
     path(f"{_intake}questions/<uuid:uuid>/unlink/", intake_rows.answer_unlink, name="answer_unlink"),
-    path("frameworks/<slug:slug>/gap-analysis/", gap_analysis.gap_analysis, name="gap_analysis"),
-    path("frameworks/<slug:slug>/gap-analysis.csv", gap_analysis.gap_analysis_csv, name="gap_analysis_csv"),
+    path(f"{_intake}gap-analysis/", gap_analysis.gap_analysis, name="gap_analysis"),
+    path(f"{_intake}gap-analysis.csv", gap_analysis.gap_analysis_csv, name="gap_analysis_csv"),
     path("fields/", gap_analysis.field_inventory, name="field_inventory"),
     path("fields.csv", gap_analysis.field_inventory_csv, name="field_inventory_csv"),
     path("audit/", audit.audit_log, name="audit_log"),

@@ -48,7 +48,7 @@ def _to_sign(standing: IntakeStanding) -> Waiting:
     scope, intake = standing.scopes[0], standing.intake
     return Waiting(
         title=f"Sign who takes part in {intake.framework.name} and what segments are for",
-        detail=f"{len(scope.participants)} people; {', '.join(scope.use_labels).lower()}. The intake waits for it.",
+        detail=f"{len(scope.participants)} people; {', '.join(scope.use_labels)}. The intake waits for it.",
         url=reverse("governance:intake_sign", args=[intake.framework.slug]),
         asked_by=scope.written_by.name,
         since=scope.written_at,

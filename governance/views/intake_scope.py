@@ -13,7 +13,7 @@ from frameworks.authentication import proof, ways_to_prove
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.views.signing import not_proven
 from governance.intake_forms import ROLES, DecideScopeForm, ScopeForm, participants_of, people_rows
-from governance.intake_page import scope_rows
+from governance.intake_page import scope_changes, scope_rows
 from governance.intake_standing import IntakeStanding, ScopeState
 from governance.models import IntakeForm, IntakeScope
 from governance.services.intake import may_edit_intake
@@ -149,6 +149,7 @@ def _sign_page(
 ) -> HttpResponse:
     standing = _standing(intake)
     scope = standing.scope or shown
+    before = standing.last_signed if standing.last_signed != scope else None
     context: dict[str, Any] = {
         "intake": intake,
         "framework": intake.framework,
@@ -157,8 +158,8 @@ def _sign_page(
         "signoff": standing.signoff,
         "refusals": scope_refusals(standing, visitor(request)),
         "statement": statement_of(scope),
-        "before": standing.last_signed if standing.last_signed != scope else None,
-        "before_rows": scope_rows(standing.last_signed) if standing.last_signed else [],
+        "before": before,
+        "changes": scope_changes(before, scope) if before else [],
         "ways": ways_to_prove(request, timezone.now()),
         "next": request.get_full_path(),
         "problems": problems or [],

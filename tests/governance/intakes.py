@@ -6,12 +6,22 @@ from typing import Any
 
 from frameworks.models import Framework, User
 from frameworks.roles import Role
-from governance.models import IntakeForm, IntakeScope, IntakeScopeSignoff
+from governance.intake_standing import IntakeStanding
+from governance.models import (
+    AuditEntry,
+    BusinessQuestion,
+    CurrentField,
+    IntakeForm,
+    IntakeScope,
+    IntakeScopeSignoff,
+    QuestionAnswer,
+)
 from governance.services.intake import open_intake, save_intake
 from governance.services.intake_rows import save_field, save_question
 from governance.services.intake_scope import decide_scope, write_scope
 from tests.governance.makers import AT, make_person
 
+ACTS = (AuditEntry, IntakeForm, IntakeScope, IntakeScopeSignoff, CurrentField, BusinessQuestion, QuestionAnswer)
 DUE = date(2026, 12, 5)
 FIELD = {
     "type": "field",
@@ -88,3 +98,18 @@ def filled(framework: Framework, people: SimpleNamespace) -> IntakeForm:
     save_field(intake=intake, values=FIELD, actor=people.ravi, at=AT)
     save_question(intake=intake, values={"text": "Who needs a dedicated CSM?"}, actor=people.ravi, at=AT)
     return fresh(intake)
+
+
+def rows() -> list[Any]:
+    """Everything an act could have written."""
+    return [(kind.__name__, kind.objects.count()) for kind in ACTS] + list(
+        IntakeForm.objects.values_list("version", "owner", "due_on", "crm", "closed_at")
+    )
+
+
+def standing(intake: IntakeForm) -> IntakeStanding:
+    return IntakeStanding(fresh(intake), AT.date())
+
+
+def actions() -> list[str]:
+    return list(AuditEntry.objects.order_by("seq").values_list("action", flat=True))

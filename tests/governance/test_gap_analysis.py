@@ -238,6 +238,20 @@ def test_gap_counts_the_accounts_that_are_unassigned_for_it(model, draft, people
     assert (analysis.unassigned, seats.accounts, seats.priority) == (1, 1, Priority.HIGH)
 
 
+def test_attribute_that_most_accounts_have_is_a_gap_while_it_leaves_some_unassigned(model, draft, people):
+    for place in range(5):
+        account = make_account(model, people.leah, f"Account {place}")
+        Account.objects.filter(pk=account.pk).update(employee_count=1 if place else None, attributes={"seats": 1})
+        if not place:
+            nowhere = {"effective": None, "computed": None, "reason": Reason.MISSING_DATA}
+            Assignment.objects.filter(account=account).update(**nowhere, missing=["employee_count"])
+
+    gap = gaps(model, draft)[0]
+
+    assert (gap.kind, gap.subject, gap.accounts, gap.priority) == (GapKind.UNASSIGNED, "Employees", 1, Priority.HIGH)
+    assert gap.text == "Employees is known for 80\u00a0% of 5 accounts, and 1 account is Unassigned without it."
+
+
 def test_attribute_without_a_part_or_a_source_is_a_gap(model, draft, people):
     for name in ("One", "Two"):
         known(name, arr=Decimal(1), employee_count=1, attributes={"seats": 1})

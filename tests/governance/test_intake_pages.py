@@ -239,6 +239,23 @@ def test_page_to_sign_tells_others_why_not(sign_in, people, framework):
     assert not IntakeScopeSignoff.objects.exists()
 
 
+def test_page_to_sign_again_says_what_changed_since(sign_in, people, framework):
+    intake = fillable(framework, people)
+    again = [(people.priya.uuid, "stakeholder"), (people.leah.uuid, "csm")]
+    written(intake, people, participants=again, uses=["reporting", "playbooks"])
+
+    answer = sign_in(people.priya).get(url("intake_sign"))
+
+    assert answer.context["changes"] == [
+        "Also for: Playbook triggers",
+        "No longer for: Business reviews (QBRs)",
+        "Leah Kim takes part, as CSM / AE",
+        "Ravi Patel (RevOps) takes part no more",
+        "Priya Raman: Executive → Stakeholder",
+    ]
+    assert "Since Priya Raman signed" in text_of(answer)
+
+
 def test_no_without_a_reason_is_422(sign_in, people, framework):
     scope = written(opened(framework, people), people)
     decision = {"decision": "reject", "digest": scope.digest, "password": PASSWORD}

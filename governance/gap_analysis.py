@@ -171,12 +171,20 @@ def _data_gaps(inventory: Inventory, lacking: Mapping[str, int], version: Framew
             yield _no_source(inventory, row, version)
 
 
-def _gap_of(inventory: Inventory, row: InventoryRow, kind: GapKind, text: str, action: str, **more: object) -> Gap:
+def _gap_of(
+    inventory: Inventory,
+    row: InventoryRow,
+    kind: GapKind,
+    text: str,
+    action: str,
+    *,
+    accounts: int = 0,
+    url: str | None = None,
+) -> Gap:
+    """Of an attribute; without a `url` of its own it leads to the accounts that lack a value."""
     labels = inventory.labels
     segments = tuple(labels.get(key, key) for key in row.readers)
     decides = tuple(labels.get(key, key) for key in row.decides)
-    accounts = more.pop("accounts", 0)
-    given = {"accounts": accounts, "url": row.lacking_url, **more}
     return Gap(
         kind=kind,
         subject=row.label,
@@ -187,7 +195,8 @@ def _gap_of(inventory: Inventory, row: InventoryRow, kind: GapKind, text: str, a
         segments=segments,
         dimensions=tuple(dict.fromkeys(label.partition(" / ")[0] for label in segments)),
         decides=decides,
-        **given,  # type: ignore[arg-type]
+        accounts=accounts,
+        url=row.lacking_url if url is None else url,
     )
 
 

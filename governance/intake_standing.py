@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from governance.models import BusinessQuestion, CurrentField, IntakeForm, IntakeScope, IntakeScopeSignoff
 
@@ -170,8 +169,3 @@ def writers_of(scopes: Sequence[IntakeScope]) -> set[int]:
             break
         found.add(scope.written_by_id)
     return found
-
-
-def names_of(scope: IntakeScope) -> list[dict[str, Any]]:
-    """The participants as they were written."""
-    return list(scope.participants)

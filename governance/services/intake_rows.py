@@ -45,7 +45,7 @@ def save_field(
     refuse_unless_editor(actor)
     with transaction.atomic():
         locked = lock_fillable(intake)
-        row = _row(CurrentField, locked, field, expected_version)
+        row: CurrentField = _row(CurrentField, locked, field, expected_version)
         wanted = _field_values(values, locked, row)
         before = {name: getattr(row, name) for name in wanted} if field else {}
         if before == wanted:
@@ -107,7 +107,7 @@ def save_question(
         raise InvalidError(problems)
     with transaction.atomic():
         locked = lock_fillable(intake)
-        row = _row(BusinessQuestion, locked, question, expected_version)
+        row: BusinessQuestion = _row(BusinessQuestion, locked, question, expected_version)
         before = {name: getattr(row, name) for name in wanted} if question else {}
         if before == wanted:
             return row

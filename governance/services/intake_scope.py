@@ -4,7 +4,7 @@ A scope is never changed: another wording is another scope, and has to be signed
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -241,7 +241,3 @@ def eligible_signers(standing: IntakeStanding) -> list[User]:
 
 def is_awaited(standing: IntakeStanding) -> bool:
     return standing.intake.is_open and standing.scope_state == ScopeState.AWAITED
-
-
-def labels_of(roles: Iterable[str]) -> list[str]:
-    return [Role(role).label if role in Role.values else role for role in roles]

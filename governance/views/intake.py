@@ -32,9 +32,10 @@ def newest_intake(request: HttpRequest, framework: Framework, wanted: str = "") 
     rows = IntakeForm.objects.visible_to(visitor(request)).with_content().filter(framework=framework)
     if wanted:
         try:
-            return get_object_or_404(rows, uuid=UUID(wanted))
+            named: IntakeForm = get_object_or_404(rows, uuid=UUID(wanted))
         except ValueError:
             raise Http404("No intake is called so.") from None
+        return named
     found: IntakeForm | None = rows.order_by("-opened_at", "-pk").first()
     return found
 
@@ -111,7 +112,7 @@ def intake_open(request: HttpRequest, slug: str) -> HttpResponse:
 def intake_reassign(request: HttpRequest, slug: str) -> HttpResponse:
     intake, form = open_intake_of(request, slug), DutyForm(request.POST)
     if not form.is_valid() or form.cleaned_data["version"] is None:
-        problems = [error for errors in form.errors.values() for error in errors]
+        problems = [str(error) for errors in form.errors.values() for error in errors]
         return show_intake(request, slug, problems=problems or ["The form was incomplete."], status=422)
     wanted = {name: form.cleaned_data[name] for name in ("owner", "due_on")}
     version, actor = form.cleaned_data["version"], visitor(request)

@@ -65,7 +65,7 @@ def _initial(scope: IntakeScope | None) -> ScopeForm:
 
 def _chosen(request: HttpRequest) -> dict[str, str]:
     """The roles as they were posted, by the person's uuid."""
-    return {name.removeprefix("role-"): role for name, role in request.POST.items() if name.startswith("role-")}
+    return {name.removeprefix("role-"): str(role) for name, role in request.POST.items() if name.startswith("role-")}
 
 
 def _refused(

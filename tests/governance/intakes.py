@@ -48,7 +48,13 @@ def make_people() -> SimpleNamespace:
 
 
 def opened(framework: Framework, people: SimpleNamespace, **changes: Any) -> IntakeForm:
-    wanted = {"framework": framework, "owner": people.ravi, "due_on": DUE, "actor": people.ravi, "at": AT}
+    wanted: dict[str, Any] = {
+        "framework": framework,
+        "owner": people.ravi,
+        "due_on": DUE,
+        "actor": people.ravi,
+        "at": AT,
+    }
     return open_intake(**(wanted | changes))
 
 
@@ -66,7 +72,7 @@ def written(intake: IntakeForm, people: SimpleNamespace, **changes: Any) -> Inta
 
 
 def signed(scope: IntakeScope, signer: User, decision: str = "approve", **changes: Any) -> IntakeScopeSignoff:
-    wanted = {
+    wanted: dict[str, Any] = {
         "scope": scope,
         "decision": decision,
         "expected_digest": scope.digest,

@@ -12,6 +12,7 @@ from django.http import QueryDict
 
 from accounts.account_list import UNASSIGNED, UNASSIGNED_REASONS, ListedDimension, Moved, in_standing, moved_from
 from accounts.models import Account, AccountIdentifier, AssignmentRun
+from accounts.quality import lacking, stored_attribute
 from frameworks.criteria.text_keys import matching_key
 from frameworks.models import User
 from frameworks.roles import Role
@@ -28,6 +29,7 @@ class AccountFilter(django_filters.FilterSet):
     )
     csm = django_filters.ChoiceFilter(method="of_csm", label="CSM", empty_label="Anyone")
     stage = django_filters.ChoiceFilter(choices=Account.Stage.choices, label="Stage", empty_label="Any")
+    lacks = django_filters.CharFilter(method="without_value", max_length=63, widget=HiddenInput)
     run = django_filters.UUIDFilter(method="moved_by", widget=HiddenInput)
 
     def __init__(
@@ -108,6 +110,10 @@ class AccountFilter(django_filters.FilterSet):
         if value == NO_CSM:
             return accounts.filter(csm__isnull=True)
         return accounts.filter(csm__uuid=value)
+
+    def without_value(self, accounts: QuerySet[Account], name: str, value: str) -> QuerySet[Account]:
+        attribute = stored_attribute(value)
+        return lacking(accounts, attribute) if attribute else accounts.none()
 
     def moved_by(self, accounts: QuerySet[Account], name: str, value: Any) -> QuerySet[Account]:
         moved = self.moved

@@ -39,6 +39,8 @@ def register() -> None:
             order=90,
             key="l",
         ),
+        nav.NavEntry(nav.FRAMEWORK, "Intake", "clipboard-list", "governance:intake_list", order=5, key="n"),
+        nav.NavEntry(nav.OPERATE, "Fields", "columns-3", "governance:field_inventory", order=25, key="f"),
         nav.NavEntry(nav.FOOT, "Help", "help-circle", "governance:help", order=10),
     )
 

@@ -8,6 +8,8 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     ),
     "decide_override": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
     "decide_transition": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
+    "edit_intake": frozenset({Role.REVOPS, Role.ARCHITECT}),
+    "sign_intake_scope": frozenset({Role.EXECUTIVE}),
     "manage_tokens": frozenset({Role.REVOPS}),
     "view_audit": frozenset({Role.EXECUTIVE, Role.REVOPS, Role.AUDITOR}),
 }

@@ -64,3 +64,25 @@ class TransitionReviewQuerySet(models.QuerySet[Any]):
         return self.select_related(
             *("account__csm", "account__ae", "dimension__framework"), *("from_segment", "to_segment", "decided_by")
         )
+
+
+class IntakeQuerySet(models.QuerySet[Any]):
+    def open(self) -> Self:
+        return self.filter(closed_at__isnull=True)
+
+    def overdue(self, on: date) -> Self:
+        """Open after the day they were due; an intake without anything missing may be among them."""
+        return self.open().filter(due_on__lt=on)
+
+    def visible_to(self, user: "User") -> Self:
+        """Everyone who is logged in reads intakes; nobody else does."""
+        return self if user.is_active else self.none()
+
+    def with_content(self) -> Self:
+        """Everything that completeness and pages read, in a fixed number of queries."""
+        return self.select_related("framework__active_version", "owner", "opened_by", "closed_by").prefetch_related(
+            "current_fields",
+            "questions__answers",
+            "scopes__written_by",
+            "scopes__signoff",
+        )

@@ -20,6 +20,7 @@ from frameworks.services.review import submit_version
 from frameworks.services.signing import Answer, sign
 from frameworks.services.waiving import waive_findings
 from frameworks.standing import requirements_standing
+from governance.demonstration.intake import take_in
 from governance.models import OverrideRequest
 from governance.services.activation import request_activation
 from governance.services.requests import decide_override, request_override
@@ -50,6 +51,8 @@ def tell(*, until: str, people: People, at: datetime, say: Say) -> None:
         import_years(["2019", "2020"], people, at, say)
     if reached >= STAGES.index("draft"):
         version = draft_framework(people, at, say)
+        take_in(version, people, at)
+        say("Took in the business questions: Priya signed who takes part and what for; one question has no answer yet.")
         if reached >= STAGES.index("active"):
             bring_into_force(version, people, at, say)
     if until == "full":

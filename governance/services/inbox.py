@@ -19,6 +19,7 @@ from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
 from governance.services.eligibility import approvals_of, awaited_roles
+from governance.services.intake_waiting import intakes_waiting_for
 from governance.services.move_policies import told_dimensions
 
 State = FrameworkVersion.State
@@ -31,6 +32,7 @@ KINDS = {
     "move": "Moves",
     "version": "Versions",
     "run": "Runs",
+    "intake": "Intake",
 }
 MOST = 200
 """Rows of one kind that the inbox shows; the lists behind it show all."""
@@ -80,6 +82,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_told_moves(user, at),
         *_versions(user, at),
         *_held_runs(user),
+        *_intakes(user, at),
     ]
     return sorted(items, key=lambda item: item.since)
 
@@ -264,6 +267,11 @@ def _held_runs(user: User) -> Iterator[Item]:
             asked_by="the change guard",
             since=run.evaluated_at or run.created_at,
         )
+
+
+def _intakes(user: User, at: datetime) -> Iterator[Item]:
+    for each in intakes_waiting_for(user, at):
+        yield Item(kind="intake", icon="clipboard-list", **vars(each))
 
 
 def waits_of(user: User) -> list[Wait]:

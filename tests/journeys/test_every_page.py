@@ -41,6 +41,15 @@ PAGES = {
             for tab in ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
         ),
         f"{VERSION}dimensions/customer_tier/edit/",
+        "/intake/",
+        "/intake/customer-segmentation/",
+        "/intake/customer-segmentation/scope/",
+        "/intake/customer-segmentation/sign/",
+        "/intake/customer-segmentation/fields/new/",
+        "/intake/customer-segmentation/questions/{question}/",
+        "/intake/customer-segmentation/gap-analysis/",
+        "/fields/",
+        "/fields/?show=used&sort=-share",
         "/audit/",
         "/help/",
     ],
@@ -53,6 +62,7 @@ SUBJECTS = {
     "overridden": "SELECT a.uuid FROM accounts_account a JOIN accounts_override o ON o.account_id = a.id LIMIT 1",
     "run": "SELECT uuid FROM accounts_assignmentrun ORDER BY id DESC LIMIT 1",
     "import": "SELECT uuid FROM accounts_import ORDER BY id DESC LIMIT 1",
+    "question": "SELECT uuid FROM governance_businessquestion ORDER BY id LIMIT 1",
     "request": "SELECT uuid FROM governance_overriderequest ORDER BY id DESC LIMIT 1",
 }
 

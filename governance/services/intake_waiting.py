@@ -1,0 +1,69 @@
+"""Whom an intake waits for: its owner until it is complete, RevOps after its day, an executive for the scope."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils import timezone
+
+from frameworks.models import User
+from frameworks.roles import Role, roles_of
+from governance.intake_standing import IntakeStanding
+from governance.models import IntakeForm
+from governance.services.intake_scope import is_awaited, scope_refusals
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One intake and one person: what waits, since when, where it is done."""
+
+    title: str
+    detail: str
+    url: str
+    asked_by: str
+    since: datetime
+
+
+def intakes_waiting_for(user: User, at: datetime) -> Iterator[Waiting]:
+    """A fixed number of queries, and none beyond the first where no intake is open."""
+    rows = list(IntakeForm.objects.visible_to(user).open().with_content().order_by("opened_at", "pk"))
+    if not rows:
+        return
+    roles, today = roles_of(user), timezone.localdate(at)
+    for standing in (IntakeStanding(intake, today) for intake in rows):
+        if Role.EXECUTIVE in roles and is_awaited(standing) and not scope_refusals(standing, user):
+            yield _to_sign(standing)
+        if _is_chased(standing, user, roles):
+            yield _to_fill(standing)
+
+
+def _is_chased(standing: IntakeStanding, user: User, roles: list[Role]) -> bool:
+    if standing.is_complete:
+        return False
+    return standing.intake.owner_id == user.pk or (standing.is_overdue and Role.REVOPS in roles)
+
+
+def _to_sign(standing: IntakeStanding) -> Waiting:
+    scope, intake = standing.scopes[0], standing.intake
+    return Waiting(
+        title=f"Sign who takes part in {intake.framework.name} and what segments are for",
+        detail=f"{len(scope.participants)} people; {', '.join(scope.use_labels)}. The intake waits for it.",
+        url=reverse("governance:intake_sign", args=[intake.framework.slug]),
+        asked_by=scope.written_by.name,
+        since=scope.written_at,
+    )
+
+
+def _to_fill(standing: IntakeStanding) -> Waiting:
+    intake = standing.intake
+    word = "Overdue since" if standing.is_overdue else "Due on"
+    why_not = f" {standing.why_not_fillable}" if standing.why_not_fillable else ""
+    due = f"{word} {intake.due_on:%d %b %Y}, {intake.owner} is responsible."
+    return Waiting(
+        title=f"Intake of {intake.framework.name}: {standing.percent} % complete",
+        detail=f"{due} Missing: {standing.missing_words}.{why_not}",
+        url=reverse("governance:intake_detail", args=[intake.framework.slug]),
+        asked_by=intake.opened_by.name,
+        since=intake.opened_at,
+    )

@@ -9,5 +9,6 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "decide_override": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
     "decide_transition": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
     "manage_tokens": frozenset({Role.REVOPS}),
+    "run_meetings": frozenset({Role.REVOPS, Role.ARCHITECT}),
     "view_audit": frozenset({Role.EXECUTIVE, Role.REVOPS, Role.AUDITOR}),
 }

@@ -1,16 +1,34 @@
 from governance.models.audit import AuditEntry, AuditHead
 from governance.models.integration import ApiToken, Heartbeat, IdempotencyKey, Scope
+from governance.models.meetings import (
+    AgendaItem,
+    Attendance,
+    Homework,
+    Meeting,
+    MeetingDecision,
+    MeetingPart,
+    MeetingRemark,
+    PartResolver,
+)
 from governance.models.requests import Decision, OverrideRequest
 from governance.models.reviews import TransitionReview
 
 __all__ = [
+    "AgendaItem",
     "ApiToken",
+    "Attendance",
     "AuditEntry",
     "AuditHead",
     "Decision",
     "Heartbeat",
+    "Homework",
     "IdempotencyKey",
+    "Meeting",
+    "MeetingDecision",
+    "MeetingPart",
+    "MeetingRemark",
     "OverrideRequest",
+    "PartResolver",
     "Scope",
     "TransitionReview",
 ]

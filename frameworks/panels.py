@@ -15,6 +15,8 @@ VERSION_IMPACT = "version.impact"
 """On the version page and above the sign-off form: what the version would change. Subject: FrameworkVersion."""
 VERSION_SIDE = "version.side"
 """In the version page's right column, under the requirements. Subject: FrameworkVersion."""
+FRAMEWORK_BODY = "framework.body"
+"""On the framework page, under its versions. Subject: Framework."""
 
 _providers: dict[str, list[Provider]] = {}
 

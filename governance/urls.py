@@ -1,10 +1,26 @@
 """Addresses of governance's pages."""
 
-from django.urls import path
+from django.urls import include, path
 
-from governance.views import activation, audit, guide, inbox, requests, reviews
+from governance.views import activation, audit, guide, inbox, meetings, preparation, requests, reviews
 
 app_name = "governance"
+
+meeting_patterns = [
+    path("", meetings.meeting_list, name="meeting_list"),
+    path("new/", meetings.meeting_new, name="meeting_new"),
+    path("<int:number>/", meetings.meeting_detail, name="meeting_detail"),
+    path("<int:number>/edit/", meetings.meeting_edit, name="meeting_edit"),
+    path("<int:number>/changes/", meetings.meeting_changes, name="meeting_changes"),
+    path("<int:number>/close/", meetings.meeting_close, name="meeting_close"),
+    path("<int:number>/cancel/", meetings.meeting_cancel, name="meeting_cancel"),
+    path("<int:number>/decide/", meetings.decision_add, name="decision_add"),
+    path("<int:number>/homework/", meetings.homework_add, name="homework_add"),
+    path("<int:number>/homework/<uuid:uuid>/<slug:to>/", meetings.homework_settle, name="homework_settle"),
+    path("<int:number>/comment/", meetings.remark_add, name="remark_add"),
+    path("<int:number>/pack/", preparation.meeting_pack, name="meeting_pack"),
+    path("<int:number>/pack/<slug:table>.csv", preparation.pack_csv, name="pack_csv"),
+]
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -22,6 +38,11 @@ urlpatterns = [
         activation.activate_in_emergency,
         name="activate_in_emergency",
     ),
+    path("meetings/", meetings.meetings_home, name="meetings"),
+    path("frameworks/<slug:slug>/meetings/", include(meeting_patterns)),
+    path("frameworks/<slug:slug>/assumed/", preparation.assumed_list, name="assumed_list"),
+    path("frameworks/<slug:slug>/assumed/assign/", preparation.resolver_assign, name="resolver_assign"),
+    path("frameworks/<slug:slug>/v<int:number>/checklist/", preparation.version_checklist, name="version_checklist"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),

@@ -19,6 +19,7 @@ from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
 from governance.services.eligibility import approvals_of, awaited_roles
+from governance.services.meeting_inbox import meeting_items
 from governance.services.move_policies import told_dimensions
 
 State = FrameworkVersion.State
@@ -26,6 +27,7 @@ State = FrameworkVersion.State
 KINDS = {
     "signoff": "Sign-offs",
     "mention": "Mentions",
+    "homework": "Homework",
     "decision": "Decisions",
     "review": "Reviews",
     "move": "Moves",
@@ -75,6 +77,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_signoffs(user, at),
         *_recertifications(user, at),
         *_mentions(user),
+        *(Item(kind="homework", **each) for each in meeting_items(user, at)),
         *_decisions(user),
         *_reviews(user),
         *_told_moves(user, at),

@@ -17,6 +17,7 @@ from tests.journeys.site import Site
 pytestmark = pytest.mark.browser
 
 VERSION = "/frameworks/customer-segmentation/v1/"
+MEETINGS = "/frameworks/customer-segmentation/meetings/"
 TABS = ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
 PAGES = {
     "ravi": [
@@ -41,6 +42,11 @@ PAGES = {
             for tab in ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
         ),
         f"{VERSION}dimensions/customer_tier/edit/",
+        f"{VERSION}checklist/",
+        MEETINGS,
+        f"{MEETINGS}new/",
+        *(f"{MEETINGS}{place}/" for place in ("1", "1/changes", "2", "2/edit", "2/pack")),
+        "/frameworks/customer-segmentation/assumed/",
         "/audit/",
         "/help/",
     ],

@@ -168,7 +168,7 @@ def _definitions(facts: Facts) -> Line:
     else:
         missing = {person.name for own in standings.values() for each in own for person in each.missing}
         noes = {given.printed_name for own in standings.values() for each in own for given in each.rejections}
-        after = _who(noes, "said No") or _who(missing, "to sign") or f"Nobody is asked about {_few(left)}."
+        after = _refused(facts, noes) or _who(missing, "to sign") or f"Nobody is asked about {_few(left)}."
     is_met = bool(labels) and not left
     figure = f"{len(aligned)} of {len(labels)} terms aligned"
     return _line(
@@ -290,7 +290,7 @@ def _understanding(facts: Facts) -> Line:
     done = len(facts.participants) - len(left)
     figure = f"{done} of {len(facts.participants)} participants signed or came to the final meeting"
     figure += f"; {len(noes)} No open" if noes else ""
-    after = _who(noes, "said No") or _who(left, "to sign, or to come to the final meeting") or "Nobody is asked yet."
+    after = _refused(facts, noes) or _who(left, "to sign, or to come to the final meeting") or "Nobody is asked yet."
     is_met = bool(facts.participants) and not left and not noes
     return Line(
         "understanding",
@@ -343,6 +343,11 @@ def _few(labels: Sequence[str]) -> str:
 def _who(names: Iterable[str], what: str) -> str:
     found = sorted(names)
     return f"{_few(found)} {what}." if found else ""
+
+
+def _refused(facts: Facts, names: Iterable[str]) -> str:
+    found = sorted(names)
+    return f"{_few(found)} said No; {facts.version.author.name} settles it with them." if found else ""
 
 
 def _counted(count: int, noun: str) -> str:

@@ -19,8 +19,8 @@ from governance.rounds import Moves, Round, State, moves_between, state_of, stat
 from governance.services.homework import may_settle
 from governance.services.meetings import may_remark
 
-MOST_NAMED = 60
-"""Parts of one kind of move that a page names; beyond, their number stands there."""
+SHOWN, MOST_NAMED = 6, 200
+"""Parts of one kind of move that a page shows at once, and those it folds away; beyond, their number stands there."""
 WORDS = (
     ("confirmed", "ASSUMED → CONFIRMED", "ok"),
     ("replaced", "Replaced", "a"),
@@ -38,6 +38,18 @@ class MoveRow:
     tone: str
     count: int
     parts: Sequence[tuple[str, str]]
+
+    @property
+    def first(self) -> Sequence[tuple[str, str]]:
+        return self.parts[:SHOWN]
+
+    @property
+    def rest(self) -> Sequence[tuple[str, str]]:
+        return self.parts[SHOWN:]
+
+    @property
+    def rest_count(self) -> int:
+        return self.count - len(self.first)
 
 
 def move_rows(round_: Round, names: Document) -> list[MoveRow]:

@@ -124,7 +124,8 @@ class Pack:
                         continue
                     for each in thresholds(root):
                         attribute = self.definition.attributes[each.attribute]
-                        if attribute.data_type in NUMERIC and not is_growth(attribute):
+                        # A share of nothing is nothing: no account is near a threshold of 0.
+                        if attribute.data_type in NUMERIC and not is_growth(attribute) and Decimal(str(each.value)):
                             yield each.attribute, Decimal(str(each.value)), segment.label
 
     @cached_property

@@ -8,6 +8,8 @@ app_name = "governance"
 
 meeting_patterns = [
     path("", meetings.meeting_list, name="meeting_list"),
+    path("assumed/", preparation.assumed_list, name="assumed_list"),
+    path("assumed/assign/", preparation.resolver_assign, name="resolver_assign"),
     path("new/", meetings.meeting_new, name="meeting_new"),
     path("<int:number>/", meetings.meeting_detail, name="meeting_detail"),
     path("<int:number>/edit/", meetings.meeting_edit, name="meeting_edit"),
@@ -39,9 +41,7 @@ urlpatterns = [
         name="activate_in_emergency",
     ),
     path("meetings/", meetings.meetings_home, name="meetings"),
-    path("frameworks/<slug:slug>/meetings/", include(meeting_patterns)),
-    path("frameworks/<slug:slug>/assumed/", preparation.assumed_list, name="assumed_list"),
-    path("frameworks/<slug:slug>/assumed/assign/", preparation.resolver_assign, name="resolver_assign"),
+    path("meetings/<slug:slug>/", include(meeting_patterns)),
     path("frameworks/<slug:slug>/v<int:number>/checklist/", preparation.version_checklist, name="version_checklist"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),

@@ -61,8 +61,8 @@ def test_open_no_names_who_said_it_and_holds_two_lines(company):
 
     definitions = line(company, "definitions")
     assert (definitions.is_met, definitions.figure) == (False, "0 of 2 terms aligned")
-    assert definitions.next == "Marcus said No."
-    assert line(company, "understanding").next == "Marcus said No."
+    assert definitions.next == "Marcus said No; Ravi settles it with them."
+    assert line(company, "understanding").next == "Marcus said No; Ravi settles it with them."
 
 
 def test_missing_signature_names_who_is_missing(company):

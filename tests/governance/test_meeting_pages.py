@@ -270,7 +270,7 @@ def test_first_meeting_has_nothing_to_compare_with(company):
 def test_meetings_of_a_framework_that_is_not_there_are_404(company):
     client = as_(company, "ravi")
 
-    for address in ("/frameworks/none/meetings/", "/frameworks/main/meetings/9/", "/frameworks/none/assumed/"):
+    for address in ("/meetings/none/", "/meetings/main/9/", "/meetings/none/assumed/"):
         assert client.get(address).status_code == 404
 
 

@@ -17,7 +17,7 @@ from tests.journeys.site import Site
 pytestmark = pytest.mark.browser
 
 VERSION = "/frameworks/customer-segmentation/v1/"
-MEETINGS = "/frameworks/customer-segmentation/meetings/"
+MEETINGS = "/meetings/customer-segmentation/"
 TABS = ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
 PAGES = {
     "ravi": [
@@ -46,7 +46,7 @@ PAGES = {
         MEETINGS,
         f"{MEETINGS}new/",
         *(f"{MEETINGS}{place}/" for place in ("1", "1/changes", "2", "2/edit", "2/pack")),
-        "/frameworks/customer-segmentation/assumed/",
+        f"{MEETINGS}assumed/",
         "/audit/",
         "/help/",
     ],

@@ -17,6 +17,8 @@ VERSION_SIDE = "version.side"
 """In the version page's right column, under the requirements. Subject: FrameworkVersion."""
 VERSION_HISTORY = "version.history"
 """Above the version's history: what can be taken along of it. Subject: FrameworkVersion."""
+FRAMEWORK_BODY = "framework.body"
+"""On the framework page, under its versions. Subject: Framework."""
 
 _providers: dict[str, list[Provider]] = {}
 

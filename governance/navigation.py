@@ -30,6 +30,7 @@ def register() -> None:
             on_phone=True,
             count=open_requests,
         ),
+        nav.NavEntry(nav.FRAMEWORK, "Meetings", "users-group", "governance:meetings", order=60, key="m"),
         nav.NavEntry(
             nav.OPERATE,
             "Audit",

@@ -9,8 +9,13 @@ from accounts.account_page import BANNER, SIDE
 from accounts.models import Account
 from accounts.services.overrides import overrides_in_force
 from frameworks import panels
-from frameworks.models import FrameworkVersion
-from governance.models import OverrideRequest
+from frameworks.criteria.parsing import CriteriaError
+from frameworks.models import Framework, FrameworkVersion
+from frameworks.parts import PartError
+from frameworks.version_page import LARGE
+from governance.checklist import checklist_of
+from governance.models import Meeting, OverrideRequest
+from governance.rounds import rounds_of
 from governance.services.eligibility import awaited_roles, computed_segment, request_refusals
 from governance.services.evidence import READ as READ_EVIDENCE
 from governance.visitor import visitor
@@ -50,8 +55,40 @@ def version_evidence(request: HttpRequest, subject: object) -> SafeString | str:
     return render_to_string("governance/_version_evidence.html", {"version": subject, "is_draft": is_draft}, request)
 
 
+def framework_progress(request: HttpRequest, subject: object) -> SafeString | str:
+    """Under a framework's versions: ASSUMED → CONFIRMED by meeting, and the next meeting."""
+    if not isinstance(subject, Framework):
+        return ""
+    context = {
+        "framework": subject,
+        "rounds": rounds_of(subject),
+        "next": Meeting.objects.filter(framework=subject).planned().order_by("starts_at", "pk").first(),
+        "may_run": visitor(request).has_perm("governance.run_meetings"),
+    }
+    return render_to_string("governance/_meetings_panel.html", context, request)
+
+
+def version_checklist(request: HttpRequest, subject: object) -> SafeString | str:
+    """Beside a version under way or in force: what of the strategic sign-off is open.
+
+    A version of thousands of parts is read on the checklist's own page only.
+    """
+    state = FrameworkVersion.State
+    if not isinstance(subject, FrameworkVersion) or subject.state in (state.REJECTED, state.WITHDRAWN):
+        return ""
+    if subject.superseded_at or subject.parts.count() > LARGE:
+        return ""
+    try:
+        checklist = checklist_of(subject, timezone.now())
+    except (PartError, CriteriaError):
+        return ""
+    return render_to_string("governance/_checklist_panel.html", {"checklist": checklist, "version": subject}, request)
+
+
 def register() -> None:
     """Called once from `ready()`."""
+    panels.register(panels.FRAMEWORK_BODY, framework_progress)
+    panels.register(panels.VERSION_SIDE, version_checklist)
     panels.register(BANNER, override_banner)
     panels.register(SIDE, account_requests)
     panels.register(panels.VERSION_HISTORY, version_evidence)

@@ -11,5 +11,6 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "edit_intake": frozenset({Role.REVOPS, Role.ARCHITECT}),
     "sign_intake_scope": frozenset({Role.EXECUTIVE}),
     "manage_tokens": frozenset({Role.REVOPS}),
+    "run_meetings": frozenset({Role.REVOPS, Role.ARCHITECT}),
     "view_audit": frozenset({Role.EXECUTIVE, Role.REVOPS, Role.AUDITOR}),
 }

@@ -1,6 +1,6 @@
 """Addresses of governance's pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from governance.views import (
     activation,
@@ -12,6 +12,8 @@ from governance.views import (
     intake,
     intake_rows,
     intake_scope,
+    meetings,
+    preparation,
     requests,
     reviews,
 )
@@ -19,6 +21,24 @@ from governance.views import (
 app_name = "governance"
 
 _intake = "intake/<slug:slug>/"
+
+meeting_patterns = [
+    path("", meetings.meeting_list, name="meeting_list"),
+    path("assumed/", preparation.assumed_list, name="assumed_list"),
+    path("assumed/assign/", preparation.resolver_assign, name="resolver_assign"),
+    path("new/", meetings.meeting_new, name="meeting_new"),
+    path("<int:number>/", meetings.meeting_detail, name="meeting_detail"),
+    path("<int:number>/edit/", meetings.meeting_edit, name="meeting_edit"),
+    path("<int:number>/changes/", meetings.meeting_changes, name="meeting_changes"),
+    path("<int:number>/close/", meetings.meeting_close, name="meeting_close"),
+    path("<int:number>/cancel/", meetings.meeting_cancel, name="meeting_cancel"),
+    path("<int:number>/decide/", meetings.decision_add, name="decision_add"),
+    path("<int:number>/homework/", meetings.homework_add, name="homework_add"),
+    path("<int:number>/homework/<uuid:uuid>/<slug:to>/", meetings.homework_settle, name="homework_settle"),
+    path("<int:number>/comment/", meetings.remark_add, name="remark_add"),
+    path("<int:number>/pack/", preparation.meeting_pack, name="meeting_pack"),
+    path("<int:number>/pack/<slug:table>.csv", preparation.pack_csv, name="pack_csv"),
+]
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -57,6 +77,9 @@ urlpatterns = [
     path(f"{_intake}gap-analysis.csv", gap_analysis.gap_analysis_csv, name="gap_analysis_csv"),
     path("fields/", gap_analysis.field_inventory, name="field_inventory"),
     path("fields.csv", gap_analysis.field_inventory_csv, name="field_inventory_csv"),
+    path("meetings/", meetings.meetings_home, name="meetings"),
+    path("meetings/<slug:slug>/", include(meeting_patterns)),
+    path("frameworks/<slug:slug>/v<int:number>/checklist/", preparation.version_checklist, name="version_checklist"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),

@@ -172,6 +172,21 @@ def counts_between(
     return dict(_fetch(query, _parameters(partial, as_of)))
 
 
+def figures_between(
+    partial: PartialPlan, attribute: str, edges: Sequence[float], *, as_of: datetime
+) -> Mapping[int, tuple[int, Decimal]]:
+    """Accounts and their ARR (0 where missing) by the number of edges at or below their value."""
+    value, arr = numeric(partial, attribute), _arr(partial)
+    place = f"width_bucket(v, {partial.writer.parameters.add(list(edges))}::float8[])"
+    query = (
+        f"SELECT {place}, count(*), COALESCE(sum(a), 0)"
+        f" FROM (SELECT {value} AS v, {arr} AS a FROM {_rows(partial, value, arr)}) AS seen"
+        " WHERE v IS NOT NULL GROUP BY 1"
+    )
+    rows = _fetch(query, _parameters(partial, as_of))
+    return {place: (accounts, total) for place, accounts, total in rows}
+
+
 def counts_by_value(
     partial: PartialPlan, attribute: str, *, most: int, as_of: datetime
 ) -> tuple[list[tuple[str, int]], int, int]:

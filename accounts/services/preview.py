@@ -142,6 +142,17 @@ def find_stretches(
     ]
 
 
+def figures_between(
+    *, version: FrameworkVersion, bodies: Bodies, attribute: str, edges: Sequence[float], at: datetime
+) -> list[Figure]:
+    """Accounts with a value below the first edge, between each edge and the next, and from the last one on.
+
+    `edges` are ascending and distinct; an account on an edge counts above it.
+    """
+    found = preview.figures_between(_compiled(version, bodies, None), attribute, edges, as_of=at)
+    return [Figure(*found.get(place, (0, Decimal(0)))) for place in range(len(edges) + 1)]
+
+
 def draw_histogram(*, version: FrameworkVersion, bodies: Bodies, attribute: str, at: datetime) -> Histogram:
     """Bars on an axis of equal or of logarithmic steps, or the commonest values of a text, choice or boolean."""
     partial = _compiled(version, bodies, None)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from frameworks import panels
 from frameworks.errors import InvalidError, NotAllowedError
 from frameworks.exchange.templates import Template, list_templates
 from frameworks.forms import FrameworkForm
@@ -63,6 +64,7 @@ def framework_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "may_edit": _may_edit(request),
         "may_draft": _may_edit(request) and _may_be_drafted(versions, framework),
         "working": next((version for version in versions if version.state in _OPEN), None),
+        "body": panels.rendered(panels.FRAMEWORK_BODY, request, framework),
     }
     return render(request, "frameworks/framework_detail.html", context)
 

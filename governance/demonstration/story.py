@@ -21,6 +21,7 @@ from frameworks.services.signing import Answer, sign
 from frameworks.services.waiving import waive_findings
 from frameworks.standing import requirements_standing
 from governance.demonstration.intake import take_in
+from governance.demonstration.meetings import hold_kickoff, plan_refinement
 from governance.models import OverrideRequest
 from governance.services.activation import request_activation
 from governance.services.requests import decide_override, request_override
@@ -53,12 +54,16 @@ def tell(*, until: str, people: People, at: datetime, say: Say) -> None:
         version = draft_framework(people, at, say)
         take_in(version, people, at)
         say("Took in the business questions: Priya signed who takes part and what for; one question has no answer yet.")
+        hold_kickoff(version.framework, people, at)
+        say("Held the kickoff about it: everything was ASSUMED.")
         if reached >= STAGES.index("active"):
             bring_into_force(version, people, at, say)
     if until == "full":
         import_years(["2021"], people, at, say)
         ask_for_overrides(people, at, say)
         draft_next_version(people, at, say)
+        plan_refinement(Framework.objects.get(slug=SLUG), people, at)
+        say("A refinement meeting is planned for next week; its pack is ready.")
 
 
 def import_years(years: list[str], people: People, at: datetime, say: Say) -> None:

@@ -20,6 +20,7 @@ from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
 from governance.services.eligibility import approvals_of, awaited_roles
 from governance.services.intake_waiting import intakes_waiting_for
+from governance.services.meeting_inbox import meeting_items
 from governance.services.move_policies import told_dimensions
 
 State = FrameworkVersion.State
@@ -27,6 +28,7 @@ State = FrameworkVersion.State
 KINDS = {
     "signoff": "Sign-offs",
     "mention": "Mentions",
+    "homework": "Homework",
     "decision": "Decisions",
     "review": "Reviews",
     "move": "Moves",
@@ -77,6 +79,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_signoffs(user, at),
         *_recertifications(user, at),
         *_mentions(user),
+        *(Item(kind="homework", **each) for each in meeting_items(user, at)),
         *_decisions(user),
         *_reviews(user),
         *_told_moves(user, at),

@@ -97,7 +97,7 @@ def test_inbox_takes_as_many_queries_for_three_as_for_one(
 ):
     browser = sign_in(people.dana)
     browser.get("/")
-    with django_assert_max_num_queries(30) as one:
+    with django_assert_max_num_queries(40) as one:
         browser.get("/")
     for name in ("Second", "Third"):
         ask(make_account(model, people.leah, name), model, people.leah)

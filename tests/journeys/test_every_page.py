@@ -17,6 +17,7 @@ from tests.journeys.site import Site
 pytestmark = pytest.mark.browser
 
 VERSION = "/frameworks/customer-segmentation/v1/"
+MEETINGS = "/meetings/customer-segmentation/"
 TABS = ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
 PAGES = {
     "ravi": [
@@ -50,6 +51,11 @@ PAGES = {
         "/intake/customer-segmentation/gap-analysis/",
         "/fields/",
         "/fields/?show=used&sort=-share",
+        f"{VERSION}checklist/",
+        MEETINGS,
+        f"{MEETINGS}new/",
+        *(f"{MEETINGS}{place}/" for place in ("1", "1/changes", "2", "2/edit", "2/pack")),
+        f"{MEETINGS}assumed/",
         "/audit/",
         "/help/",
     ],

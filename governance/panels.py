@@ -9,8 +9,10 @@ from accounts.account_page import BANNER, SIDE
 from accounts.models import Account
 from accounts.services.overrides import overrides_in_force
 from frameworks import panels
-from governance.models import OverrideRequest
+from frameworks.models import FrameworkVersion
+from governance.models import Invitation, OverrideRequest
 from governance.services.eligibility import awaited_roles, computed_segment, request_refusals
+from governance.services.invitations import may_invite
 from governance.visitor import visitor
 
 
@@ -40,7 +42,17 @@ def account_requests(request: HttpRequest, subject: object) -> SafeString | str:
     return render_to_string("governance/_account_requests.html", context, request)
 
 
+def version_links(request: HttpRequest, subject: object) -> SafeString | str:
+    """Under a version's requirements, for who may invite: how many links are out, and the way to them."""
+    if not isinstance(subject, FrameworkVersion) or not may_invite(visitor(request), subject):
+        return ""
+    sent = Invitation.objects.filter(version=subject)
+    context = {"version": subject, "open": sent.filter(used_at=None, revoked_at=None).count(), "sent": sent.count()}
+    return render_to_string("governance/_version_links.html", context, request)
+
+
 def register() -> None:
     """Called once from `ready()`."""
     panels.register(BANNER, override_banner)
     panels.register(SIDE, account_requests)
+    panels.register(panels.VERSION_SIDE, version_links)

@@ -9,5 +9,7 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "decide_override": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
     "decide_transition": frozenset({Role.CS_OPS, Role.DEAL_DESK}),
     "manage_tokens": frozenset({Role.REVOPS}),
+    # Beside them, the author of a version invites people to it.
+    "invite_reader": frozenset({Role.REVOPS}),
     "view_audit": frozenset({Role.EXECUTIVE, Role.REVOPS, Role.AUDITOR}),
 }

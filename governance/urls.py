@@ -2,12 +2,24 @@
 
 from django.urls import path
 
-from governance.views import activation, audit, guide, inbox, requests, reviews
+from governance.views import activation, audit, guide, inbox, invitations, notices, reading, requests, reviews
 
 app_name = "governance"
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
+    path("notifications/", notices.notification_list, name="notification_list"),
+    path("notifications/read/", notices.notification_read_all, name="notification_read_all"),
+    path("notifications/settings/", notices.notification_settings, name="notification_settings"),
+    path("notifications/<uuid:uuid>/read/", notices.notification_read, name="notification_read"),
+    path("invited/<slug:secret>/", reading.invited, name="invited"),
+    path("reading/", reading.overview, name="reading"),
+    path("reading/definitions/", reading.definitions, name="reading_definitions"),
+    path("reading/changes/", reading.changes, name="reading_changes"),
+    path("reading/impact/", reading.impact, name="reading_impact"),
+    path("reading/end/", reading.end, name="reading_end"),
+    path("frameworks/<slug:slug>/v<int:number>/invitations/", invitations.invitation_list, name="invitation_list"),
+    path("invitations/<uuid:uuid>/revoke/", invitations.invitation_revoke, name="invitation_revoke"),
     path("requests/", requests.request_list, name="request_list"),
     path("requests/<uuid:uuid>/", requests.request_detail, name="request_detail"),
     path("requests/<uuid:uuid>/decide/", requests.request_decide, name="request_decide"),

@@ -1,5 +1,7 @@
 from governance.models.audit import AuditEntry, AuditHead
 from governance.models.integration import ApiToken, Heartbeat, IdempotencyKey, Scope
+from governance.models.invitations import Invitation
+from governance.models.notices import Mute, Notification
 from governance.models.requests import Decision, OverrideRequest
 from governance.models.reviews import TransitionReview
 
@@ -10,6 +12,9 @@ __all__ = [
     "Decision",
     "Heartbeat",
     "IdempotencyKey",
+    "Invitation",
+    "Mute",
+    "Notification",
     "OverrideRequest",
     "Scope",
     "TransitionReview",

@@ -173,15 +173,15 @@ RETURNED = {
 """Acts that end a review, and how they are told."""
 
 
-def tell_return(version: FrameworkVersion, action: str, reason: str, actor: User | None, at: datetime) -> None:
+def tell_return(version: FrameworkVersion, action: str, reason: str, by: User | None, at: datetime) -> None:
     """Author and signers hear that a review ended without approval; whoever ended it knows."""
-    people = {version.author_id, *asked_to_sign(version)} - {actor.pk if actor else 0}
-    by = f"{actor.name}: " if actor else ""
+    people = {version.author_id, *asked_to_sign(version)} - {by.pk if by else 0}
+    name = f"{by.name}: " if by else ""
     news = News(
         kind=Kind.VERSION,
         occurrence=f"{action}:{version.uuid}:{version.round}:{at.isoformat()}",
         subject=f"{version} of {version.framework.name} {RETURNED[action]}",
-        text=f"{by}{reason}",
+        text=f"{name}{reason}",
         url=version_url(version),
     )
     notify([(person, news) for person in people], at=at)

@@ -51,9 +51,10 @@ def raise_alarm(*, run: Any, **kwargs: Any) -> None:
 
 def connect() -> None:
     """Called once from `ready()`."""
+    # What people are told is written first: the audit chain's head stays locked from its entry to the commit.
+    governed_action.connect(tell_people, dispatch_uid="governance.tell_people")
     governed_action.connect(record_act, dispatch_uid="governance.record_act")
     governed_action.connect(study_submitted, dispatch_uid="governance.study_submitted")
-    governed_action.connect(tell_people, dispatch_uid="governance.tell_people")
     version_activated.connect(tell_activation, dispatch_uid="governance.tell_activation")
     run_evaluated.connect(go_on_with_run, dispatch_uid="governance.go_on_with_run")
     run_finished.connect(raise_alarm, dispatch_uid="governance.raise_alarm")

@@ -67,13 +67,12 @@ def _close_expired(version: FrameworkVersion, person: User, actor: User, at: dat
 
 def _owe_mail(invitation: Invitation, at: datetime) -> None:
     version = invitation.version
-    note = f" “{invitation.note}”" if invitation.note else ""
     occurrence = f"invitation:{invitation.uuid}"
     news = News(
         kind=Notification.Kind.INVITATION,
         occurrence=occurrence,
         subject=f"{invitation.invited_by.name} invites you to read {version} of {version.framework.name}",
-        text=f"You can read it without a log-in, by the link that was mailed to you.{note}",
+        text=f"“{invitation.note}”" if invitation.note else "",
         url=version_url(version),
     )
     notify([(invitation.person_id, news)], at=at)

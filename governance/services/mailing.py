@@ -118,7 +118,8 @@ def _postpone(rows: Sequence[Notification], error: Exception, at: datetime) -> N
 
 def pause_after(attempts: int) -> timedelta:
     """1, 2, 4, … minutes, at most six hours."""
-    return min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+    doubled: int = 2 ** max(attempts - 1, 0)
+    return min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
 
 
 def _words(error: Exception) -> str:

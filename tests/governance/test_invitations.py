@@ -304,7 +304,7 @@ def test_session_that_was_planted_is_left_behind(company: Company, path: str) ->
     session = client.session
     session["planted"] = "x"
     session.save()
-    client.cookies["sessionid"] = session.session_key
+    client.cookies["sessionid"] = str(session.session_key)
     client.post(path)
 
     assert client.session.session_key != session.session_key
@@ -458,7 +458,7 @@ def test_forged_session_key_opens_nothing(company: Company, path: str) -> None:
     session = client.session
     session["reading"] = str(only().uuid)
     session.save()
-    client.cookies["sessionid"] = session.session_key
+    client.cookies["sessionid"] = str(session.session_key)
 
     assert client.get(reverse("governance:reading")).status_code == 410
 

@@ -41,6 +41,9 @@ PAGES = {
             for tab in ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
         ),
         f"{VERSION}dimensions/customer_tier/edit/",
+        f"{VERSION}invitations/",
+        "/notifications/",
+        "/notifications/settings/",
         "/audit/",
         "/help/",
     ],

@@ -193,6 +193,6 @@ def _mentions(user: User) -> int:
 register(
     NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="v", on_phone=True),
     NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:my_signing", order=40, key="s"),
-    NavEntry(FOOT, "Mentions", "bell", "frameworks:my_mentions", count=_mentions, order=5),
+    NavEntry(FOOT, "Mentions", "at", "frameworks:my_mentions", count=_mentions, order=5),
     NavEntry(FOOT, "Administration", "settings", "admin:index", order=20, staff_only=True),
 )

@@ -8,11 +8,16 @@ from django.urls import reverse
 
 from governance.models import Notification
 
+NAMED = 30
+"""So many are written out in one mail; the list of notifications has all."""
+
 
 def message_about(rows: Sequence[Notification], *, secret: str = "") -> tuple[str, str, str]:
     """Subject, text and HTML of one mail about these notifications of one person. `secret` opens an invitation."""
     context = {
-        "items": [{"row": row, "url": f"{settings.SITE_URL}{_place(row, secret)}"} for row in rows],
+        "items": [{"row": row, "url": f"{settings.SITE_URL}{_place(row, secret)}"} for row in rows[:NAMED]],
+        "more": max(len(rows) - NAMED, 0),
+        "list_url": settings.SITE_URL + reverse("governance:notification_list"),
         "person": rows[0].person,
         "is_invitation": rows[0].kind == Notification.Kind.INVITATION,
         "invitation": getattr(rows[0], "invitation", None),

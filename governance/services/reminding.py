@@ -70,27 +70,43 @@ def _delegates(at: datetime) -> dict[int, list[int]]:
 
 
 def _voided(version: FrameworkVersion, known: Standings) -> Iterator[Told]:
-    """Whose Yes covers another wording than today's, and is still needed: once a round, and once for its edits."""
-    lost: dict[int, list[RequirementStanding]] = {}
+    """Whose Yes no longer counts and is still needed.
+
+    Because the wording is another: once a round, and once for the edits after it. Because the figures moved, or it is
+    too old: each time.
+    """
+    edited: dict[int, list[RequirementStanding]] = {}
+    lapsed: dict[int, list[RequirementStanding]] = {}
     for standing in known.all():
-        for person, given in standing.newest.items():
-            is_stale = given.decision == Signoff.Decision.APPROVE and given.covered_digest != standing.digest
-            if is_stale and not standing.is_met:
-                lost.setdefault(person, []).append(standing)
-    labels = labels_of([each.requirement for own in lost.values() for each in own], known.manifest) if lost else {}
+        for person in standing.missing if not standing.is_met else ():
+            given = standing.newest.get(person.pk)
+            if given is None or given.decision != Signoff.Decision.APPROVE:
+                continue
+            if given.covered_digest != standing.digest:
+                edited.setdefault(person.pk, []).append(standing)
+            elif (given.version_id, given.round) == (version.pk, version.round):
+                lapsed.setdefault(person.pk, []).append(standing)
     phase = "edited" if version.state == State.DRAFT else "asked"
-    for person, own in lost.items():
-        names = [labels[each.requirement.pk] for each in own]
-        yield (
-            person,
-            News(
-                kind=Kind.VOID,
-                occurrence=f"void:{version.uuid}:{version.round}:{phase}",
-                subject=f"What you signed has changed in {version} of {version.framework.name}",
-                text=f"Your sign-off no longer counts for: {_some(names)}.",
-                url=version_url(version) if version.state == State.DRAFT else version_url(version, "signing"),
-            ),
-        )
+    for pk, own in edited.items():
+        subject = f"What you signed has changed in {version} of {version.framework.name}"
+        yield pk, _void(version, known, own, phase, subject)
+    for pk, own in lapsed.items():
+        newest = max(each.newest[pk].pk for each in own)
+        subject = f"You are asked again in {version} of {version.framework.name}: figures moved, or time went by"
+        yield pk, _void(version, known, own, f"lapsed:{newest}", subject)
+
+
+def _void(
+    version: FrameworkVersion, known: Standings, own: list[RequirementStanding], phase: str, subject: str
+) -> News:
+    labels = labels_of([each.requirement for each in own], known.manifest)
+    return News(
+        kind=Kind.VOID,
+        occurrence=f"void:{version.uuid}:{version.round}:{phase}",
+        subject=subject,
+        text=f"Your sign-off no longer counts for: {_some([labels[each.requirement.pk] for each in own])}.",
+        url=version_url(version) if version.state == State.DRAFT else version_url(version, "signing"),
+    )
 
 
 def _some(names: list[str]) -> str:

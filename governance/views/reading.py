@@ -30,7 +30,7 @@ from frameworks.version_page import VersionPage
 from governance.errors import GoneError
 from governance.models import Invitation
 from governance.services.invitations import READS_FOR, UNKNOWN, invitation_of, readable, use_invitation, why_gone
-from governance.services.telling import version_url
+from governance.services.telling import asked_to_sign, version_url
 
 KEY = "reading"
 """What the session keeps: the invitation's uuid. A session that is not signed in by it has no such key."""
@@ -110,14 +110,15 @@ def by_invitation(view: View) -> Callable[[HttpRequest], HttpResponse]:
 
 def _render(request: HttpRequest, invitation: Invitation, tab: str, **context: Any) -> HttpResponse:
     version = invitation.version
-    here = "frameworks:signing" if version.state == version.State.IN_REVIEW else "frameworks:version_detail"
-    sign_at = reverse(here, args=[version.framework.slug, version.number])
+    is_asked = version.state == version.State.IN_REVIEW and invitation.person_id in asked_to_sign(version)
+    page = version_url(version, "signing" if is_asked else "version_detail")
     common = {
         "invitation": invitation,
         "version": version,
         "framework": version.framework,
         "until": invitation.used_at + READS_FOR if invitation.used_at else None,
-        "log_in_url": f"{reverse('account_login')}?next={sign_at}",
+        "is_asked": is_asked,
+        "log_in_url": f"{reverse('account_login')}?next={page}",
         "tabs": [
             {"label": label, "url": reverse(f"governance:{name}"), "is_current": name == tab} for name, label in TABS
         ],

@@ -17,7 +17,9 @@ from frameworks.services.activation import flip_active_version
 from frameworks.services.delegation import delegate_signing
 from frameworks.services.discussion import add_comment
 from frameworks.services.drafting import start_draft
+from frameworks.services.impact import record_impact
 from frameworks.services.review import request_changes
+from frameworks.services.signing import sign
 from governance.health import check_mail
 from governance.models import Mute, Notification
 from governance.services.due_dates import due_words, is_escalated, signoff_due, stage_of
@@ -25,7 +27,7 @@ from governance.services.inbox import waiting_for
 from governance.services.mailing import ATTEMPTS, claim_mail, deliver_next, pause_after, retry_failed
 from governance.services.notifying import News, may_mute, notify, one_line, save_mutes
 from governance.services.reminding import watch_notices
-from tests.frameworks.making import AT, Company
+from tests.frameworks.making import AT, Company, requirement
 from tests.governance.makers import make_person
 
 Kind = Notification.Kind
@@ -51,6 +53,12 @@ def at(day: date) -> datetime:
 def told(person: User, kind: str = "") -> list[str]:
     rows = Notification.objects.filter(person=person).order_by("pk")
     return [row.subject for row in (rows.filter(kind=kind) if kind else rows)]
+
+
+def record_figures(company: Company, *, accounts: int) -> None:
+    """What the version would change, as a study would record it."""
+    figures = {"segments": {"tier/enterprise": {"accounts": accounts, "arr": "1000000.00"}}}
+    record_impact(version=company.version, figures=figures, as_of=AT, actor=None, at=AT)
 
 
 def deliver(moment: datetime) -> list[Any]:
@@ -242,6 +250,33 @@ def test_next_version_tells_whose_definition_it_changes(submitted: Company) -> N
     }
 
 
+def test_figures_that_moved_ask_whoever_signed_them_again(company: Company) -> None:
+    policy = company.body("policy", "signoff")
+    line = requirement("impact", kinds=["dimension"], pool={"role": "executive"}, include_impact=True)
+    company.save("policy", "signoff", {**policy, "requirements": [*policy["requirements"], line]})
+    company.submit()
+    record_figures(company, accounts=100)
+    newest = company.version.impacts.order_by("-pk").first()
+    sign(
+        version=company.version,
+        decisions=company.answers("priya"),
+        signer=company.priya,
+        authentication="password",
+        authenticated_at=AT,
+        at=AT,
+        impact_digest=newest.digest,
+    )
+    watch_notices(AT)
+    assert told(company.priya, Kind.VOID) == []
+
+    record_figures(company, accounts=150)
+    watch_notices(AT)
+    watch_notices(AT)
+
+    (subject,) = told(company.priya, Kind.VOID)
+    assert "figures moved" in subject
+
+
 def test_mention_is_told_with_its_place(submitted: Company) -> None:
     comment = add_comment(
         version=submitted.version,
@@ -330,6 +365,16 @@ def test_reminders_of_an_hour_are_one_mail(company: Company) -> None:
     notify([(company.leah.pk, News(Kind.OVERDUE, "o", "Overdue", "", "/"))], at=AT)
     assert deliver(AT + timedelta(minutes=30)) == []
     assert len(deliver(AT + timedelta(minutes=60))) == 1
+
+
+def test_long_digest_names_thirty_and_leads_to_the_rest(company: Company) -> None:
+    late = [(company.leah.pk, News(Kind.OVERDUE, f"r{number}", f"Late {number}", "", "/")) for number in range(33)]
+    notify(late, at=AT)
+
+    (message,) = deliver(AT)
+
+    assert message.body.count("Late ") == 30
+    assert "And 3 more" in message.body
 
 
 def test_reminders_of_others_do_not_wait_for_mine(company: Company) -> None:

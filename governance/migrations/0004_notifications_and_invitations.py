@@ -95,6 +95,46 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("in_app", True), ("read_at__isnull", True)),
+                        fields=["person"],
+                        name="notification_unread",
+                    ),
+                    models.Index(
+                        condition=models.Q(("mail_state", "pending")),
+                        fields=["mail_after"],
+                        name="notification_mail_owed",
+                    ),
+                    models.Index(fields=["person", "-id"], name="notification_of_person"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("person", "occurrence"), name="notification_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("mail_state", "pending"), _negated=True),
+                            ("mail_after__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="notification_mail_has_a_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("mail_state", "sent"), ("mailed_at__isnull", False)),
+                            models.Q(models.Q(("mail_state", "sent"), _negated=True), ("mailed_at__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="notification_mail_is_sent_or_not",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("in_app", True),
+                            models.Q(("kind__in", ["asked", "escalation"]), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="notification_shown_where_it_cannot_be_muted",
+                    ),
+                ],
                 "ordering": ["-pk"],
             },
         ),
@@ -153,6 +193,38 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("secret_hash", ""), _negated=True),
+                        fields=("secret_hash",),
+                        name="invitation_secret_unique",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at__isnull", True), ("used_at__isnull", True)),
+                        fields=("version", "person"),
+                        name="invitation_one_open",
+                        violation_error_message="This person has a link to this version already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("expires_at__gt", models.F("invited_at"))),
+                        name="invitation_ends_after_start",
+                        violation_error_message="A link ends after it was sent.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("used_at__isnull", True), models.Q(("secret_hash", ""), _negated=True), _connector="OR"
+                        ),
+                        name="invitation_used_had_a_secret",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("revoked_at__isnull", True), ("revoked_by__isnull", True)),
+                            models.Q(("revoked_at__isnull", False), ("revoked_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="invitation_revoked_by_somebody",
+                    ),
+                ],
                 "ordering": ["-pk"],
                 "permissions": [("invite_reader", "Can invite a person to read one version")],
             },
@@ -200,102 +272,6 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="notification",
-            index=models.Index(
-                condition=models.Q(("in_app", True), ("read_at__isnull", True)),
-                fields=["person"],
-                name="notification_unread",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="notification",
-            index=models.Index(
-                condition=models.Q(("mail_state", "pending")), fields=["mail_after"], name="notification_mail_owed"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="notification",
-            index=models.Index(fields=["person", "-id"], name="notification_of_person"),
-        ),
-        migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.UniqueConstraint(fields=("person", "occurrence"), name="notification_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("mail_state", "pending"), _negated=True), ("mail_after__isnull", False), _connector="OR"
-                ),
-                name="notification_mail_has_a_time",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("mail_state", "sent"), ("mailed_at__isnull", False)),
-                    models.Q(models.Q(("mail_state", "sent"), _negated=True), ("mailed_at__isnull", True)),
-                    _connector="OR",
-                ),
-                name="notification_mail_is_sent_or_not",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("in_app", True), models.Q(("kind__in", ["asked", "escalation"]), _negated=True), _connector="OR"
-                ),
-                name="notification_shown_where_it_cannot_be_muted",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("secret_hash", ""), _negated=True),
-                fields=("secret_hash",),
-                name="invitation_secret_unique",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("revoked_at__isnull", True), ("used_at__isnull", True)),
-                fields=("version", "person"),
-                name="invitation_one_open",
-                violation_error_message="This person has a link to this version already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("expires_at__gt", models.F("invited_at"))),
-                name="invitation_ends_after_start",
-                violation_error_message="A link ends after it was sent.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("used_at__isnull", True), models.Q(("secret_hash", ""), _negated=True), _connector="OR"
-                ),
-                name="invitation_used_had_a_secret",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("revoked_at__isnull", True), ("revoked_by__isnull", True)),
-                    models.Q(("revoked_at__isnull", False), ("revoked_by__isnull", False)),
-                    _connector="OR",
-                ),
-                name="invitation_revoked_by_somebody",
-            ),
         ),
         migrations.RunSQL(ONCE, NOT_ONCE),
         never_deleted("governance_invitation"),

@@ -446,6 +446,25 @@ def test_nobody_signs_by_a_link(company: Company, path: str) -> None:
     assert Signoff.objects.count() == 0
 
 
+def test_definitions_take_no_more_queries_for_five_than_for_two(
+    company: Company, path: str, django_assert_max_num_queries: Any
+) -> None:
+    client, page = reader(path), reverse("governance:reading_definitions")
+    with django_assert_max_num_queries(12) as two:
+        client.get(page)
+    count = len(two.captured_queries)
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
+    for key in ("churn", "renewal", "seat"):
+        company.save("term", key, {"label": key.title(), "wording": "Words.", "owner": "Finance"})
+    invite(company)
+    client = reader(link())
+
+    with django_assert_max_num_queries(count):
+        assert "Churn" in text(client.get(page))
+
+
 def test_page_of_a_link_is_refused_to_who_has_none(db: None) -> None:
     for name in READING:
         answer = Client().get(reverse(f"governance:{name}"))

@@ -2,11 +2,13 @@
 
 import threading
 from datetime import date, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -250,13 +252,68 @@ def test_next_version_tells_whose_definition_it_changes(submitted: Company) -> N
     }
 
 
+def test_what_is_signed_again_is_asked_reminded_and_escalated(company: Company) -> None:
+    policy = company.body("policy", "signoff")
+    line = requirement("quarter", kinds=["term"], pool={"role": "executive"}, recertify_days=92)
+    company.save("policy", "signoff", {**policy, "requirements": [*policy["requirements"], line]})
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    due_on = AT.date() + timedelta(days=92)
+
+    for days in (-15, -14, -13, -3, 0, 1, 2, 8):
+        watch_notices(AT + timedelta(days=92 + days))
+
+    again = "Sign Quarter of Customer segmentation again"
+    assert told(company.priya, Kind.ASKED) == [again]
+    day = f"{due_on.day} {due_on:%b %Y}"
+    assert told(company.priya, Kind.REMINDER) == [f"Due on {day}: {again}", f"Due today: {again}"]
+    assert told(company.priya, Kind.OVERDUE) == [f"Overdue since {day}: {again}"]
+    assert told(company.tomas, Kind.ESCALATION) == [f"Long overdue: {again}"]
+
+
+def test_draft_to_be_confirmed_waits_for_who_edits_drafts(company: Company) -> None:
+    (item,) = [each for each in waiting_for(company.tomas, AT) if each.kind == "confirmation"]
+
+    assert item.due_on == DUE
+    assert "ASSUMED" in item.title
+    assert [each for each in waiting_for(company.marcus, AT) if each.kind == "confirmation"] == []
+    company.confirm()
+    assert [each for each in waiting_for(company.tomas, AT) if each.kind == "confirmation"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_write_each_row_once() -> None:
+    company = Company()
+    company.submit()
+    failed: list[BaseException] = []
+
+    def sweep() -> None:
+        try:
+            watch_notices(AT)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=sweep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    assert told(company.marcus) == ["Sign v0 of Customer segmentation"]
+    assert watch_notices(AT) == 0
+
+
 def test_figures_that_moved_ask_whoever_signed_them_again(company: Company) -> None:
     policy = company.body("policy", "signoff")
     line = requirement("impact", kinds=["dimension"], pool={"role": "executive"}, include_impact=True)
     company.save("policy", "signoff", {**policy, "requirements": [*policy["requirements"], line]})
     company.submit()
     record_figures(company, accounts=100)
-    newest = company.version.impacts.order_by("-pk").first()
+    newest = company.version.impacts.latest("pk")
     sign(
         version=company.version,
         decisions=company.answers("priya"),
@@ -448,6 +505,18 @@ def test_mail_is_given_up_after_many_tries_and_owed_again_by_hand(company: Compa
     assert deliver(AT + timedelta(days=9)) == []
     assert retry_failed(at=AT) == 1
     assert len(deliver(AT)) == 1
+
+
+def test_command_sends_what_is_owed_and_owes_again_what_was_given_up(company: Company) -> None:
+    notify([(company.leah.pk, News(Kind.VERSION, "x", "X", "", "/"))], at=AT)
+    Notification.objects.update(mail_state="failed", mail_after=None, mail_attempts=ATTEMPTS, mail_error="Refused.")
+    said = StringIO()
+
+    call_command("mail", "retry", stdout=said)
+    call_command("mail", "send", stdout=said)
+
+    assert "1 mails are owed again." in said.getvalue()
+    assert [message.to for message in mail.outbox] == [[company.leah.email]]
 
 
 def test_pauses_grow_to_six_hours() -> None:

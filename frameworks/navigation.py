@@ -58,7 +58,16 @@ class NavItem:
     is_current: bool
 
 
+@dataclass(frozen=True)
+class Bell:
+    """The bell in the top bar: where it leads, and how many things the person has not read."""
+
+    url: str
+    count: int
+
+
 _entries: dict[str, NavEntry] = {}
+_bell: list[tuple[str, Callable[[User], int]]] = []
 
 
 def register(*entries: NavEntry) -> None:
@@ -67,6 +76,11 @@ def register(*entries: NavEntry) -> None:
         if entry.group not in GROUPS:
             raise ValueError(f"{entry.label}: no navigation group is called {entry.group!r}")
         _entries[entry.url_name] = entry
+
+
+def register_bell(url_name: str, unread: Callable[[User], int]) -> None:
+    """Put a bell into the top bar, from an app's `ready()`; `unread` is one cheap query."""
+    _bell[:] = [(url_name, unread)]
 
 
 def registered_entries() -> list[NavEntry]:
@@ -79,6 +93,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("cutline_theme", "")
     return {
         "nav": SimpleLazyObject(lambda: _groups_for(request)),
+        "nav_bell": SimpleLazyObject(lambda: _bell_for(request)),
         "nav_place": SimpleLazyObject(lambda: _framework_in_force(request)),
         "nav_emergencies": SimpleLazyObject(lambda: _emergencies(request)),
         "nav_role": SimpleLazyObject(lambda: _role_of(request)),
@@ -103,6 +118,14 @@ def _groups_for(request: HttpRequest) -> dict[str, list[NavItem]]:
     groups = {group or "main": [item for item in items if item.entry.group == group] for group in GROUPS}
     groups["phone"] = [item for item in items if item.entry.on_phone][:4]
     return groups
+
+
+def _bell_for(request: HttpRequest) -> Bell | None:
+    user = request.user
+    if not isinstance(user, User) or not _bell:
+        return None
+    url_name, unread = _bell[0]
+    return Bell(_url(url_name), unread(user))
 
 
 def _item(entry: NavEntry, url: str, user: User, current: str) -> NavItem:
@@ -170,6 +193,6 @@ def _mentions(user: User) -> int:
 register(
     NavEntry(FRAMEWORK, "Versions", "versions", "frameworks:framework_list", order=10, key="v", on_phone=True),
     NavEntry(FRAMEWORK, "Sign-off", "signature", "frameworks:my_signing", order=40, key="s"),
-    NavEntry(FOOT, "Mentions", "bell", "frameworks:my_mentions", count=_mentions, order=5),
+    NavEntry(FOOT, "Mentions", "at", "frameworks:my_mentions", count=_mentions, order=5),
     NavEntry(FOOT, "Administration", "settings", "admin:index", order=20, staff_only=True),
 )

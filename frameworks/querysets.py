@@ -111,10 +111,15 @@ def with_replies(threads: QuerySet[Comment]) -> QuerySet[Comment]:
 
 def mentions_waiting_for(user: User) -> QuerySet[Mention]:
     """Where this person was named and has neither noted it nor answered, in threads that are still open."""
+    return waiting_mentions().filter(person=user)
+
+
+def waiting_mentions() -> QuerySet[Mention]:
+    """Where anybody was named who has neither noted it nor answered, in threads that are still open."""
     is_open = Q(comment__thread__isnull=True, comment__resolved_at__isnull=True) | Q(
         comment__thread__isnull=False, comment__thread__resolved_at__isnull=True
     )
-    return Mention.objects.filter(is_open, person=user, noted_at__isnull=True).order_by("pk")
+    return Mention.objects.filter(is_open, noted_at__isnull=True).order_by("pk")
 
 
 def confirmations_of(version: FrameworkVersion, kind: str, key: str) -> list[Confirmation]:

@@ -19,7 +19,7 @@ from kombu.exceptions import KombuError
 
 from accounts.models import AssignmentRun, PendingEvaluation, RunChunk
 from frameworks.database_rules import tables_with_trigger
-from governance.models import Heartbeat
+from governance.models import Heartbeat, Notification
 
 OK, WARN, BAD = "ok", "warn", "bad"
 
@@ -27,6 +27,7 @@ TICK_LIMIT = timedelta(seconds=90)
 """Six ticks of beat: a worker in the middle of a long task still answers in time."""
 PENDING_LIMIT = timedelta(minutes=5)
 """The promise: whatever changed is assigned within five minutes, even if every message is lost."""
+MAIL_LIMIT = timedelta(minutes=15)
 TRANSACTION_LIMIT = timedelta(minutes=10)
 DISK_WARN, DISK_BAD = 0.10, 0.05
 
@@ -175,6 +176,21 @@ def check_transactions(at: datetime) -> Check:
     return Check("transactions", OK, "No transaction is open for long.")
 
 
+def check_mail(at: datetime) -> Check:
+    """Mail that is owed is a row: how long the oldest waits, and what the mail server last said."""
+    mails = Notification.objects.all()
+    failed = mails.filter(mail_state=Notification.MailState.FAILED).count()
+    last = mails.mail_failing().order_by("-mail_claimed_at").values_list("mail_error", flat=True).first()
+    if failed:
+        return Check("mail", BAD, f"{failed:,} mails were given up: {last} When it is mended: manage.py mail retry")
+    oldest = mails.mail_owed().aggregate(oldest=Min("mail_after"))["oldest"]
+    if oldest and at - oldest > MAIL_LIMIT:
+        return Check("mail", BAD, f"A mail is owed for {span(at - oldest)}: no worker sends it.")
+    if last:
+        return Check("mail", WARN, f"{mails.mail_failing().count():,} mails are tried again: {last}")
+    return Check("mail", OK, "Every mail that was due is sent.")
+
+
 def check_broker() -> Check:
     """Losing the broker costs minutes, not work; but it should be there."""
     try:
@@ -215,4 +231,5 @@ CHECKS: tuple[Callable[[datetime], Check], ...] = (
     check_runs,
     check_reconciliation,
     check_transactions,
+    check_mail,
 )

@@ -13,7 +13,7 @@ from django.utils import timezone
 from frameworks.changes import Changed, described
 from frameworks.comparison import Difference, PartId, between
 from frameworks.document import Document
-from frameworks.models import Framework, Part, User
+from frameworks.models import Framework, FrameworkVersion, Part, User
 from governance.models import Homework, Meeting
 from governance.rounds import Moves, Round, State, moves_between, state_of, states_left, working_version
 from governance.services.homework import may_settle

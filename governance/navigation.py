@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from frameworks import navigation as nav
 from frameworks.models import User
-from governance.models import OverrideRequest
+from governance.models import Notification, OverrideRequest
 
 
 def open_requests(user: User) -> int:
@@ -16,8 +16,14 @@ def open_requests(user: User) -> int:
     return OverrideRequest.objects.visible_to(user).open().count()
 
 
+def unread_notifications(user: User) -> int:
+    """How many notifications the person has not read."""
+    return Notification.objects.filter(person=user).unread().count()
+
+
 def register() -> None:
     """Called once from `ready()`."""
+    nav.register_bell("governance:notification_list", unread_notifications)
     nav.register(
         nav.NavEntry(nav.MAIN, "Inbox", "inbox", "governance:inbox", order=10, key="i", on_phone=True),
         nav.NavEntry(

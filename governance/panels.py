@@ -14,10 +14,11 @@ from frameworks.models import Framework, FrameworkVersion
 from frameworks.parts import PartError
 from frameworks.version_page import LARGE
 from governance.checklist import checklist_of
-from governance.models import Meeting, OverrideRequest
+from governance.models import Invitation, Meeting, OverrideRequest
 from governance.rounds import rounds_of
 from governance.services.eligibility import awaited_roles, computed_segment, request_refusals
 from governance.services.evidence import READ as READ_EVIDENCE
+from governance.services.invitations import may_invite
 from governance.visitor import visitor
 
 
@@ -85,6 +86,15 @@ def version_checklist(request: HttpRequest, subject: object) -> SafeString | str
     return render_to_string("governance/_checklist_panel.html", {"checklist": checklist, "version": subject}, request)
 
 
+def version_links(request: HttpRequest, subject: object) -> SafeString | str:
+    """Under a version's requirements, for who may invite: how many links are out, and the way to them."""
+    if not isinstance(subject, FrameworkVersion) or not may_invite(visitor(request), subject):
+        return ""
+    sent = Invitation.objects.filter(version=subject)
+    context = {"version": subject, "open": sent.filter(used_at=None, revoked_at=None).count(), "sent": sent.count()}
+    return render_to_string("governance/_version_links.html", context, request)
+
+
 def register() -> None:
     """Called once from `ready()`."""
     panels.register(panels.FRAMEWORK_BODY, framework_progress)
@@ -92,3 +102,4 @@ def register() -> None:
     panels.register(BANNER, override_banner)
     panels.register(SIDE, account_requests)
     panels.register(panels.VERSION_HISTORY, version_evidence)
+    panels.register(panels.VERSION_SIDE, version_links)

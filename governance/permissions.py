@@ -12,5 +12,7 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "sign_intake_scope": frozenset({Role.EXECUTIVE}),
     "manage_tokens": frozenset({Role.REVOPS}),
     "run_meetings": frozenset({Role.REVOPS, Role.ARCHITECT}),
+    # Beside them, the author of a version invites people to it.
+    "invite_reader": frozenset({Role.REVOPS}),
     "view_audit": frozenset({Role.EXECUTIVE, Role.REVOPS, Role.AUDITOR}),
 }

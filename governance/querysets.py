@@ -86,3 +86,23 @@ class IntakeQuerySet(models.QuerySet[Any]):
             "scopes__written_by",
             "scopes__signoff",
         )
+
+
+class NotificationQuerySet(models.QuerySet[Any]):
+    def shown_to(self, user: "User") -> Self:
+        """What this person's list holds, newest first."""
+        return self.filter(person=user, in_app=True).order_by("-pk")
+
+    def unread(self) -> Self:
+        return self.filter(in_app=True, read_at__isnull=True)
+
+    def mail_owed(self) -> Self:
+        return self.filter(mail_state="pending")
+
+    def mail_due(self, at: datetime) -> Self:
+        """Mails whose time has come, the longest owed first."""
+        return self.mail_owed().filter(mail_after__lte=at).order_by("mail_after", "pk")
+
+    def mail_failing(self) -> Self:
+        """Mails that were tried in vain: waiting for the next try, or given up."""
+        return self.filter(mail_state__in=["pending", "failed"], mail_attempts__gt=0).exclude(mail_error="")

@@ -1,6 +1,7 @@
 """Celery tasks of governance: signs of life, and what is looked after each hour and night."""
 
 import logging
+import time
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,12 @@ from celery.signals import before_task_publish
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from frameworks.doorbell import ring
 from governance.api.idempotency import delete_old_keys
 from governance.models import Heartbeat
 from governance.services.audit import anchor_chain
+from governance.services.mailing import deliver_next
+from governance.services.reminding import watch_notices
 from governance.services.requests import time_out_requests
 from governance.services.transition_reviews import watch_reviews
 from governance.services.versions import watch_versions
@@ -19,6 +23,7 @@ from governance.services.versions import watch_versions
 logger = logging.getLogger(__name__)
 
 TICK = "governance.tick"
+SLICE_SECONDS = 20
 
 
 @before_task_publish.connect(dispatch_uid="governance.stamp_tick")
@@ -79,3 +84,19 @@ def watch_reviews_task() -> None:
 def forget_old_answers_task() -> None:
     """Each night: answers kept for repeated requests, once their day is over."""
     delete_old_keys(at=timezone.now())
+
+
+@shared_task(name="governance.watch_notices")
+def watch_notices_task() -> None:
+    """Every two minutes, and when something was asked: write what people are to be told."""
+    watch_notices(timezone.now())
+
+
+@shared_task(name="governance.deliver_mail")
+def deliver_mail_task() -> None:
+    """When mail is owed, and each minute for what is tried again: send until none is due or the slice is over."""
+    end = time.monotonic() + SLICE_SECONDS
+    while deliver_next(at=timezone.now()):
+        if time.monotonic() > end:
+            ring(deliver_mail_task)
+            return

@@ -123,7 +123,7 @@ if not PRODUCTION and find_spec("django_migration_linter"):
 MIDDLEWARE = [
     "segmentation_site.middleware.RequestIdMiddleware",
     "segmentation_site.middleware.ProbeMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "segmentation_site.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "segmentation_site.middleware.ContentSecurityPolicyMiddleware",
@@ -272,6 +272,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=60),
         "options": {"expires": 120},
     },
+    "watch notices": {
+        "task": "governance.watch_notices",
+        "schedule": timedelta(seconds=120),
+        "options": {"expires": 120},
+    },
+    # Mail whose doorbell was lost, and mail that is tried again.
+    "deliver mail": {"task": "governance.deliver_mail", "schedule": timedelta(seconds=60), "options": {"expires": 60}},
     "time out requests": {"task": "governance.time_out_requests", "schedule": crontab(minute="7")},
     **{
         # A worker that is alive but does not consume is found by the tick it does not answer.
@@ -415,6 +422,7 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_TIMEOUT = 15  # seconds; a mail server that does not answer must not hold a worker up
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="cutline@localhost")
 
 # REST

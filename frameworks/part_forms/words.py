@@ -25,6 +25,7 @@ _LABELS = {
     "Requirement.recertify_days": "Asked again every, in days",
     "Pool.people": "Or these people, by e-mail address",
     "Pool.role": "Everyone in this role",
+    "SignoffPolicy.review_days": "Signers have, in business days",
     "GuardPolicy.max_share_moved": "Hold when more accounts of a dimension move than",
     "GuardPolicy.max_segment_change": "Hold when a segment grows or shrinks by more than",
     "GuardPolicy.max_unassigned": "Hold when more accounts are Unassigned or in the fallback than",

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from frameworks.parts.base import (
     COSMETIC,
+    OPERATIONAL,
     SEMANTIC,
     Count,
     Days,
@@ -92,11 +93,16 @@ class Requirement(Piece):
         return kind in self.kinds and (not self.keys or key in self.keys)
 
 
+ReviewDays = Annotated[int, Field(ge=1, le=60)]
+
+
 class SignoffPolicy(Policy):
-    """The ordered sign-off requirements of a version."""
+    """The ordered sign-off requirements of a version. `review_days` is how many business days signers have: 10,
+    unless said."""
 
     policy: Annotated[Literal["signoff"], SEMANTIC] = "signoff"
     requirements: Annotated[list[Requirement], Field(min_length=1), AfterValidator(distinct_by("code")), SEMANTIC]
+    review_days: Annotated[ReviewDays | None, OPERATIONAL] = None
 
 
 class GuardPolicy(Policy):
@@ -150,9 +156,6 @@ def _some_reason(reasons: dict[str, Any]) -> dict[str, Any]:
     if not reasons:
         raise PydanticCustomError("reasons", "Name at least one reason code.")
     return reasons
-
-
-ReviewDays = Annotated[int, Field(ge=1, le=60)]
 
 
 class OverridesPolicy(Policy):

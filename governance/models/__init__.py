@@ -8,6 +8,7 @@ from governance.models.intake import (
     QuestionAnswer,
 )
 from governance.models.integration import ApiToken, Heartbeat, IdempotencyKey, Scope
+from governance.models.invitations import Invitation
 from governance.models.meetings import (
     AgendaItem,
     Attendance,
@@ -18,6 +19,7 @@ from governance.models.meetings import (
     MeetingRemark,
     PartResolver,
 )
+from governance.models.notices import Mute, Notification
 from governance.models.requests import Decision, OverrideRequest
 from governance.models.reviews import TransitionReview
 
@@ -36,10 +38,13 @@ __all__ = [
     "IntakeForm",
     "IntakeScope",
     "IntakeScopeSignoff",
+    "Invitation",
     "Meeting",
     "MeetingDecision",
     "MeetingPart",
     "MeetingRemark",
+    "Mute",
+    "Notification",
     "OverrideRequest",
     "PartResolver",
     "QuestionAnswer",

@@ -82,7 +82,7 @@ def fall_back(*, version: FrameworkVersion, reason: str, at: datetime) -> None:
     if version.state == FrameworkVersion.State.SCHEDULED:
         by = version.scheduled_by
         unschedule_activation(version=version, reason=reason, actor=None, at=at)
-        tell_about(version, f"{version} was not activated as scheduled", reason, also=[by] if by else [])
+        tell_about(version, f"{version} was not activated as scheduled", reason, at=at, also=[by.pk] if by else [])
 
 
 def _guard(run: AssignmentRun, definition: Definition) -> list[str]:

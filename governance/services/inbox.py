@@ -1,23 +1,26 @@
 """What waits for a person, what they wait for, and what changed: read from the state of things, never stored."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Max, Q
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
+from frameworks.gates import CONFIRMED_LATER
 from frameworks.models import Framework, FrameworkVersion, Segment, User
-from frameworks.querysets import asked_of, mentions_waiting_for
-from frameworks.recertification import OPENS_BEFORE, open_recertifications
+from frameworks.querysets import asked_of, assumed, mentions_waiting_for
+from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
 from frameworks.roles import Role, roles_of
 from frameworks.services.delegation import principals_of
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
+from governance.services import due_dates
 from governance.services.eligibility import approvals_of, awaited_roles
 from governance.services.intake_waiting import intakes_waiting_for
 from governance.services.meeting_inbox import meeting_items
@@ -27,6 +30,7 @@ State = FrameworkVersion.State
 
 KINDS = {
     "signoff": "Sign-offs",
+    "confirmation": "Confirmations",
     "mention": "Mentions",
     "homework": "Homework",
     "decision": "Decisions",
@@ -42,7 +46,10 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that waits for the reader: what, since when, asked by whom, and where it is done."""
+    """One thing that waits for the reader: what, since when, until when, asked by whom, and where it is done.
+
+    `due_on` None: it asks for nothing. `ref` names the thing for as long as it is the same one.
+    """
 
     kind: str
     icon: str
@@ -51,6 +58,8 @@ class Item:
     url: str
     asked_by: str
     since: datetime
+    due_on: date | None = None
+    ref: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,20 +83,23 @@ class Step:
 
 
 def waiting_for(user: User, at: datetime) -> list[Item]:
-    """Everything that waits for this person, oldest first."""
+    """Everything that waits for this person: what is due first, and the oldest of what has no date after it."""
     items = [
         *_signoffs(user, at),
         *_recertifications(user, at),
+        *_confirmations(user),
         *_mentions(user),
         *(Item(kind="homework", **each) for each in meeting_items(user, at)),
-        *_decisions(user),
-        *_reviews(user),
+        *waiting_by_role(user),
         *_told_moves(user, at),
-        *_versions(user, at),
-        *_held_runs(user),
         *_intakes(user, at),
     ]
-    return sorted(items, key=lambda item: item.since)
+    return sorted(items, key=lambda item: (item.due_on or date.max, item.since))
+
+
+def waiting_by_role(user: User) -> list[Item]:
+    """What waits for anybody in this person's roles who may act, not for the person by name."""
+    return [*_decisions(user), *_reviews(user), *_versions(user), *_held_runs(user)]
 
 
 def _signoffs(user: User, at: datetime) -> Iterator[Item]:
@@ -95,41 +107,64 @@ def _signoffs(user: User, at: datetime) -> Iterator[Item]:
     versions = {row.version_id: row.version for row in asked_of(user, at)}
     signers = [user, *principals_of(user, at)] if versions else []
     for version in versions.values():
-        known = Standings(version, at)
-        standings = known.all()
-        for signer in signers:
-            if mine := [each for each in standings if _is_awaited(each, signer)]:
-                item = _signoff_item(version, mine, labels_of([each.requirement for each in mine], known.manifest))
-                yield item if signer.pk == user.pk else _for_another(item, signer)
+        for signer, item in signoff_items(version, signers, at):
+            yield item if signer.pk == user.pk else for_another(item, signer)
 
 
-def _for_another(item: Item, signer: User) -> Item:
-    return replace(item, title=f"{item.title} for {signer.name}", url=f"{item.url}?for={signer.uuid}")
+def signoff_items(
+    version: FrameworkVersion, signers: Iterable[User], at: datetime, standings: Standings | None = None
+) -> Iterator[tuple[User, Item]]:
+    """What waits on this version for each of `signers` for whom something does; the standings are read once."""
+    known = standings or Standings(version, at)
+    open_ones = [each for each in known.all() if not each.is_met]
+    due_on = due_dates.signoff_due(version)
+    for signer in signers:
+        if mine := [each for each in open_ones if _is_awaited(each, signer)]:
+            labels = labels_of([each.requirement for each in mine], known.manifest)
+            yield signer, _signoff_item(version, mine, labels, due_on)
+
+
+def for_another(item: Item, signer: User) -> Item:
+    """The same, for whoever may sign in that person's place."""
+    return replace(
+        item,
+        title=f"{item.title} for {signer.name}",
+        url=f"{item.url}?for={signer.uuid}",
+        ref=f"{item.ref}:for:{signer.uuid}",
+    )
 
 
 def _recertifications(user: User, at: datetime) -> Iterator[Item]:
     """What recurs on the version in force and waits for this person, from two weeks before it is due."""
     for each in open_recertifications(at):
-        if all(person.pk != user.pk for person in each.missing):
-            continue
-        version = each.requirement.version
-        word = "Overdue since" if each.is_overdue else "Due on"
-        yield Item(
-            kind="signoff",
-            icon="calendar-repeat",
-            title=f"Sign {each.requirement.label} of {version.framework.name} again",
-            detail=f"{word} {each.due_at:%d %b %Y}, every {each.requirement.recertify_days} days, on {version}.",
-            url=reverse("frameworks:version_recertify", args=[version.framework.slug, version.number]),
-            asked_by="the sign-off policy",
-            since=min(each.due_at - OPENS_BEFORE, at),
-        )
+        if any(person.pk == user.pk for person in each.missing):
+            yield recertification_item(each, at)
+
+
+def recertification_item(each: Recertification, at: datetime) -> Item:
+    """One requirement that is signed again, for whoever can."""
+    version = each.requirement.version
+    word = "Overdue since" if each.is_overdue else "Due on"
+    return Item(
+        kind="signoff",
+        icon="calendar-repeat",
+        title=f"Sign {each.requirement.label} of {version.framework.name} again",
+        detail=f"{word} {each.due_at:%d %b %Y}, every {each.requirement.recertify_days} days, on {version}.",
+        url=reverse("frameworks:version_recertify", args=[version.framework.slug, version.number]),
+        asked_by="the sign-off policy",
+        since=min(each.due_at - OPENS_BEFORE, at),
+        due_on=timezone.localdate(each.due_at),
+        ref=f"recertify:{version.uuid}:{each.requirement.code}:{each.due_at:%Y-%m-%d}",
+    )
 
 
 def _is_awaited(standing: RequirementStanding, user: User) -> bool:
     return any(person.pk == user.pk for person in standing.missing)
 
 
-def _signoff_item(version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str]) -> Item:
+def _signoff_item(
+    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date
+) -> Item:
     names = [labels[each.requirement.pk] for each in mine]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     count = "1 sign-off" if len(mine) == 1 else f"{len(mine)} sign-offs"
@@ -141,13 +176,37 @@ def _signoff_item(version: FrameworkVersion, mine: list[RequirementStanding], la
         url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
         asked_by=version.author.name,
         since=version.submitted_at or version.created_at,
+        due_on=due_on,
+        ref=f"sign:{version.uuid}:{version.round}",
     )
+
+
+def _confirmations(user: User) -> Iterator[Item]:
+    """Drafts with ASSUMED parts, for those who write drafts and may confirm."""
+    if not (user.has_perm("frameworks.edit_draft") and user.has_perm("frameworks.confirm_part")):
+        return
+    drafts = FrameworkVersion.objects.filter(state=State.DRAFT).select_related("framework", "author")
+    for version in drafts.order_by("pk")[:MOST]:
+        count = assumed(version.parts.exclude(kind__in=CONFIRMED_LATER).order_by()).count()
+        if count:
+            parts = f"{count} ASSUMED part{'' if count == 1 else 's'}"
+            yield Item(
+                kind="confirmation",
+                icon="checkbox",
+                title=f"Confirm {parts} of {version} of {version.framework.name}",
+                detail="A draft can be submitted when somebody said of every part how they know it is right.",
+                url=reverse("frameworks:version_detail", args=[version.framework.slug, version.number]),
+                asked_by=version.author.name,
+                since=version.created_at,
+                due_on=due_dates.confirmation_due(version),
+                ref=f"confirm:{version.uuid}:{version.round}",
+            )
 
 
 def _mentions(user: User) -> Iterator[Item]:
     rows = mentions_waiting_for(user).select_related("comment__version__framework")
-    for comment in (mention.comment for mention in rows[:MOST]):
-        version = comment.version
+    for mention in rows[:MOST]:
+        comment, version = mention.comment, mention.comment.version
         about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else str(version)
         here = reverse("frameworks:version_discussion", args=[version.framework.slug, version.number])
         yield Item(
@@ -158,6 +217,8 @@ def _mentions(user: User) -> Iterator[Item]:
             url=f"{here}?show=mine#c-{comment.uuid}",
             asked_by=comment.printed_name,
             since=comment.created_at,
+            due_on=due_dates.mention_due(mention),
+            ref=f"mention:{comment.uuid}",
         )
 
 
@@ -188,6 +249,8 @@ def _decisions(user: User) -> Iterator[Item]:
             url=reverse("governance:request_detail", args=[row.uuid]),
             asked_by=row.requested_by.name,
             since=row.requested_at,
+            due_on=due_dates.decision_due(row),
+            ref=f"decide:{row.uuid}:{row.version}",
         )
 
 
@@ -197,15 +260,16 @@ def _reviews(user: User) -> Iterator[Item]:
     if not user.has_perm("governance.decide_transition"):
         rows = rows.filter(escalated_at__isnull=False) if Role.REVOPS in roles_of(user) else rows.none()
     for row in rows.order_by("opened_at", "pk")[:MOST]:
-        word = "Overdue since" if row.escalated_at else "Due on"
         yield Item(
             kind="review",
             icon="arrows-up-down",
             title=f"{row.get_kind_display()}: {row.account}",
-            detail=f"{row.move}. {word} {row.due_on:%d %b %Y}.",
+            detail=f"{row.move}.",
             url=reverse("governance:review_detail", args=[row.uuid]),
             asked_by="the rules",
             since=row.opened_at,
+            due_on=row.due_on,
+            ref=f"review:{row.uuid}",
         )
 
 
@@ -239,7 +303,7 @@ def _direction(from_segment: Segment, to_segment: Segment) -> str:
     return "downgrade" if to_segment.rank > from_segment.rank else "upgrade"
 
 
-def _versions(user: User, at: datetime) -> Iterator[Item]:
+def _versions(user: User) -> Iterator[Item]:
     if not user.has_perm("frameworks.activate_version"):
         return
     live = AssignmentRun.objects.live().values("framework_version_id")
@@ -254,6 +318,8 @@ def _versions(user: User, at: datetime) -> Iterator[Item]:
             url=reverse("frameworks:version_detail", args=[version.framework.slug, version.number]),
             asked_by=version.author.name,
             since=version.submitted_at or version.created_at,
+            due_on=due_dates.activation_due(version),
+            ref=f"activate:{version.uuid}:{version.round}",
         )
 
 
@@ -269,6 +335,8 @@ def _held_runs(user: User) -> Iterator[Item]:
             url=reverse("accounts:run_detail", args=[run.uuid]),
             asked_by="the change guard",
             since=run.evaluated_at or run.created_at,
+            due_on=due_dates.held_run_due(run),
+            ref=f"run:{run.uuid}",
         )
 
 

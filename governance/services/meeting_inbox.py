@@ -34,6 +34,7 @@ def _homework(user: User, today: date) -> Iterator[dict[str, Any]]:
             "url": reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]) + "#homework-h",
             "asked_by": row.given_by.name,
             "since": row.given_at,
+            "due_on": row.due_on,
         }
 
 
@@ -49,6 +50,7 @@ def _parts_to_settle(user: User, today: date) -> Iterator[dict[str, Any]]:
             "url": f"{place}?part={row.kind}/{row.key}",
             "asked_by": row.assigned_by.name,
             "since": row.assigned_at,
+            "due_on": row.due_on,
         }
 
 

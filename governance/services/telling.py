@@ -1,35 +1,44 @@
-"""Telling people what happened to a version, by e-mail, once the act is stored."""
+"""Telling people what happened to a version: written down with the act, sent by e-mail once it is stored."""
 
-import logging
 from collections.abc import Iterable
+from datetime import datetime
 
-from django.conf import settings
-from django.core.mail import send_mail
-from django.db import transaction
-from django.db.models import Q
 from django.urls import reverse
 
-from frameworks.models import FrameworkVersion, User
-
-logger = logging.getLogger(__name__)
-
-
-def tell_about(version: FrameworkVersion, title: str, text: str, *, also: Iterable[User] = ()) -> None:
-    """Write to the version's author, to whoever may activate one, and to `also`; links to the version's page."""
-    ids = {version.author_id, *(person.pk for person in also)}
-    activators = Q(groups__permissions__codename="activate_version")
-    people = User.objects.filter(Q(pk__in=ids) | activators, is_active=True, is_service=False).distinct()
-    addresses = sorted(person.email for person in people)
-    place = reverse("frameworks:version_detail", args=[version.framework.slug, version.number])
-    body = f"{text}\n\n{settings.SITE_URL}{place}\n"
-    subject = f"{version.framework.name}: {title}"
-    transaction.on_commit(lambda: _send(subject, body, addresses), robust=True)
+from frameworks.models import FrameworkVersion, Requirement, User
+from governance.services.notifying import Kind, News, notify
 
 
-def _send(subject: str, body: str, addresses: list[str]) -> None:
-    """One message per person, so that nobody reads the others' addresses; a mail server that is down stops nothing."""
-    for address in addresses:
-        try:
-            send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, [address])
-        except OSError:
-            logger.exception("mail_not_sent", extra={"subject": subject})
+def tell_about(version: FrameworkVersion, title: str, text: str, *, at: datetime, also: Iterable[int] = ()) -> None:
+    """Tell the version's author, whoever may activate one, and `also` (by id); links to the version's page."""
+    people = {version.author_id, *also, *activators()}
+    news = News(
+        kind=Kind.VERSION,
+        occurrence=f"version:{version.uuid}:{at.isoformat()}:{title}"[:200],
+        subject=f"{version.framework.name}: {title}",
+        text=text,
+        url=version_url(version),
+    )
+    notify([(person, news) for person in people], at=at)
+
+
+def activators() -> set[int]:
+    """Who may activate a version, by one of their roles."""
+    people = User.objects.filter(groups__permissions__codename="activate_version", is_active=True, is_service=False)
+    return set(people.values_list("pk", flat=True))
+
+
+def asked_to_sign(version: FrameworkVersion) -> set[int]:
+    """Who was asked to sign in the version's current round."""
+    through = Requirement.pool.through.objects.filter(requirement__version=version, requirement__round=version.round)
+    return set(through.values_list("user_id", flat=True))
+
+
+def version_url(version: FrameworkVersion, page: str = "version_detail") -> str:
+    return reverse(f"frameworks:{page}", args=[version.framework.slug, version.number])
+
+
+def revops() -> set[int]:
+    """Who submits versions and looks after their way."""
+    people = User.objects.filter(groups__permissions__codename="submit_version", is_active=True, is_service=False)
+    return set(people.values_list("pk", flat=True))

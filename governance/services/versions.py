@@ -24,7 +24,7 @@ def activate_emergency(*, version: FrameworkVersion, reason: str, actor: User, a
         declare_emergency(version=version, reason=reason, actor=actor, at=at)
         run = request_activation(version=version, actor=actor, at=at)
         text = f"{actor.name} activates it before it is signed: “{version.emergency_reason}”"
-        tell_about(version, f"{version} is activated as an emergency", text)
+        tell_about(version, f"{version} is activated as an emergency", text, at=at)
     return run
 
 
@@ -81,5 +81,5 @@ def revert_emergency(*, version: FrameworkVersion, at: datetime) -> AssignmentRu
         if before.exists():
             return None
         run = request_activation(version=rollback, actor=None, at=at)
-        tell_about(rollback, f"{version} was not ratified", rollback.emergency_reason)
+        tell_about(rollback, f"{version} was not ratified", rollback.emergency_reason, at=at)
     return run

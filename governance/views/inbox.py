@@ -1,6 +1,7 @@
 """The first page: what waits for the reader, what they wait for, and what changed."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from governance.services.due_dates import due_words
 from governance.services.inbox import (
     KINDS,
     Item,
@@ -19,19 +21,31 @@ from governance.services.inbox import (
 )
 from governance.visitor import visitor
 
-AGES = (("More than a week", timedelta(days=7)), ("More than a day", timedelta(days=1)), ("New", timedelta(0)))
+OVERDUE, THIS_WEEK, LATER, ANY_TIME = "Overdue", "Due within a week", "Later", "No due date"
+WEEK = 7
+
+
+@dataclass(frozen=True)
+class Row:
+    """An item as the page shows it: `due` in words, empty where nothing is asked."""
+
+    item: Item
+    due: str
+    is_overdue: bool
 
 
 @login_required
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     user, now = visitor(request), timezone.now()
+    today = timezone.localdate(now)
     items = waiting_for(user, now)
     kind = request.GET.get("kind", "")
     shown = [item for item in items if item.kind == kind] if kind in KINDS else items
     context = {
         "items": items,
-        "groups": by_age(shown, now),
+        "overdue": sum(item.due_on is not None and item.due_on < today for item in items),
+        "groups": by_due(shown, today),
         "tabs": _tabs(items, kind if kind in KINDS else ""),
         "waits": waits_of(user),
         "events": latest_changes(user),
@@ -41,13 +55,21 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return render(request, "governance/inbox.html", context)
 
 
-def by_age(items: list[Item], now: datetime) -> list[tuple[str, list[Item]]]:
-    """Items in groups by how long they have waited, oldest group first; empty groups are left out."""
-    groups: dict[str, list[Item]] = {label: [] for label, _ in AGES}
+def by_due(items: list[Item], today: date) -> list[tuple[str, list[Row]]]:
+    """Items in groups by when they are due, the overdue first; empty groups are left out."""
+    groups: dict[str, list[Row]] = {label: [] for label in (OVERDUE, THIS_WEEK, LATER, ANY_TIME)}
     for item in items:
-        label = next((label for label, age in AGES if now - item.since >= age), AGES[-1][0])
-        groups[label].append(item)
+        words = due_words(item.due_on, today) if item.due_on else ""
+        groups[_group(item, today)].append(Row(item, words, is_overdue=words.startswith("overdue")))
     return [(label, rows) for label, rows in groups.items() if rows]
+
+
+def _group(item: Item, today: date) -> str:
+    if item.due_on is None:
+        return ANY_TIME
+    if item.due_on < today:
+        return OVERDUE
+    return THIS_WEEK if (item.due_on - today).days <= WEEK else LATER
 
 
 def _tabs(items: list[Item], current: str) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ from frameworks.services.signing import Answer
 from governance.models import AuditEntry
 from governance.services.activation import request_activation
 from governance.services.inbox import waiting_for
+from governance.services.mailing import deliver_next
 from governance.services.versions import activate_emergency, watch_versions
 from tests.api.making import Api, make_service, make_token
 from tests.frameworks.making import AT, Company, person, requirement
@@ -125,6 +126,8 @@ def test_schedule_whose_gate_fails_falls_back_with_the_reason_and_people_are_tol
 
     with django_capture_on_commit_callbacks(execute=True):
         watch_versions(MONDAY)
+    while deliver_next(at=MONDAY):
+        pass
 
     version = fresh(approved)
     assert (version.state, in_force()) == ("approved", None)

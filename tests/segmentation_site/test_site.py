@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection
 from django.http import HttpResponse
@@ -203,6 +204,17 @@ def test_signing_up_is_closed(client: Client, db: None) -> None:
 
     assert response.status_code in (200, 302, 403)
     assert not get_user_model().objects.filter(email="eve@example.com").exists()
+
+
+def test_link_of_a_password_reset_has_the_sites_own_host(client: Client, person: Any, settings: Any) -> None:
+    """A08: the host of the request may be anybody's words."""
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://cutline.example", ["*"]
+
+    client.post("/account/password/reset/", {"email": person.email}, headers={"host": "evil.example"})
+
+    (message,) = mail.outbox
+    assert "https://cutline.example/account/password/reset/key/" in message.body
+    assert "evil.example" not in f"{message.subject} {message.body}"
 
 
 def test_login_never_follows_a_foreign_address(client: Client, person: Any) -> None:

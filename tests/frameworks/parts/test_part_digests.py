@@ -200,3 +200,14 @@ def test_segment_that_nests_and_moves_nothing_keeps_its_digest():
     assert body_digest("segment", {**body, "parent": None, "move": None, "stay": None, "anti_icp": []}) == body_digest(
         "segment", body
     )
+
+
+def test_sign_off_policy_without_days_keeps_its_digest_and_days_are_operational():
+    body = BODIES["policy", "signoff"]
+
+    before = level_digests("policy", {**body, "review_days": None})
+    after = level_digests("policy", {**body, "review_days": 5})
+
+    assert before == level_digests("policy", body)
+    assert after["semantic"] == before["semantic"]
+    assert after["operational"] != before["operational"]

@@ -13,14 +13,16 @@ from django.db.models import Count
 from accounts.guard import Counts, Moves, guard_findings
 from accounts.models import Assignment, AssignmentRun
 from accounts.services import runs
-from accounts.services.overrides import lapse_overrides
+from accounts.services.overrides import settle_overrides
 from frameworks.definition import Definition, definition_of
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
+from frameworks.mapping import successions_of
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
 from frameworks.services.activation import activation_blockers, flip_active_version, refuse_unauthorised
 from frameworks.services.scheduling import unschedule_activation
 from governance.services.impact import record_study
+from governance.services.retiring import close_retired_requests, follow_carried, tell_settled
 from governance.services.telling import tell_about
 
 
@@ -62,13 +64,22 @@ def _activate(run: AssignmentRun, at: datetime) -> None:
     try:
         with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
             flip_active_version(version=version, actor=run.requested_by, at=at)
-            lapse_overrides(framework=run.framework, at=at)
+            _settle(version, at)
             runs.start_applying(run=run, at=at)
             act.after = {"run": str(run.uuid), "version": str(version.number)}
     except (ConflictError, NotAllowedError) as error:
         run.refresh_from_db()
         runs.cancel_run(run=run, reason=str(error), actor=None, at=at)
         fall_back(version=version, reason=str(error), at=at)
+
+
+def _settle(version: FrameworkVersion, at: datetime) -> None:
+    """What pointed to a segment that is gone goes on with its successor, or ends and is told."""
+    known = successions_of(version, definition_of(version))
+    settled = settle_overrides(framework=version.framework, known=known, at=at)
+    follow_carried(settled)
+    tell_settled(version, settled)
+    close_retired_requests(version=version, known=known, at=at)
 
 
 def _is_revert(run: AssignmentRun) -> bool:

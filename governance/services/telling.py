@@ -26,6 +26,13 @@ def tell_about(version: FrameworkVersion, title: str, text: str, *, also: Iterab
     transaction.on_commit(lambda: _send(subject, body, addresses), robust=True)
 
 
+def tell_people(people: Iterable[User], subject: str, text: str, place: str) -> None:
+    """Write to these people, once what happened is stored; `place` is the path that the message links to."""
+    addresses = sorted({person.email for person in people if person.is_active and not person.is_service})
+    body = f"{text}\n\n{settings.SITE_URL}{place}\n"
+    transaction.on_commit(lambda: _send(subject, body, addresses), robust=True)
+
+
 def _send(subject: str, body: str, addresses: list[str]) -> None:
     """One message per person, so that nobody reads the others' addresses; a mail server that is down stops nothing."""
     for address in addresses:

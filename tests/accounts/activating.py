@@ -1,6 +1,7 @@
 """The template's framework brought into force over real accounts, with the services people use."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -69,14 +70,22 @@ def signed_version(framework_slug: str = "main") -> FrameworkVersion:
     return version
 
 
-def next_version(framework: Framework, *, replacing: dict[str, str], without: tuple[str, ...] = ()) -> FrameworkVersion:
+def next_version(
+    framework: Framework,
+    *,
+    replacing: dict[str, str],
+    without: tuple[str, ...] = (),
+    retired: Mapping[str, list[dict[str, Any]]] | None = None,
+) -> FrameworkVersion:
     """A signed version after the active one, with these texts replaced in its segments, such as one threshold, and
-    without the segments named ("dimension/segment")."""
+    without the segments named ("dimension/segment"); `retired` says by dimension where they go."""
     author = User.objects.get(email="ravi@x.example")
     version = start_draft(framework=framework, actor=author, at=AT)
     for part in version.parts.select_related("body").filter(kind__in=("segment", "dimension")):
         gone = [key.split("/")[1] for key in without if key.startswith(f"{part.key}/")]
         body = _replaced(part.body.body, replacing, gone)
+        if retired and part.kind == "dimension" and part.key in retired:
+            body["retired"] = [*body.get("retired", ()), *retired[part.key]]
         if body != part.body.body:
             _save(version, part, body)
     for part in version.parts.filter(kind__in=("segment", "playbook"), key__in=without):

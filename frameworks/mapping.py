@@ -6,8 +6,9 @@ and so no record of what came after: there the record of the version it leaves i
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from frameworks.definition import Bodies, Definition, bodies_of
+from frameworks.definition import Bodies, Definition, bodies_of, definition_of
 from frameworks.models import FrameworkVersion, Kind
 from frameworks.parts.dimension import Dimension, Retirement
 
@@ -112,3 +113,18 @@ def record_problems(definition: Definition, base: Definition | None) -> Iterator
         for entry in body.retired:
             if entry.segment not in kept and (old is None or entry.segment not in old.segments):
                 yield key, f"{body.label} says where {entry.segment} went, but the version before has no such segment."
+
+
+# --- what a successor may begin with
+
+
+def offered_playbook(version: FrameworkVersion, key: str) -> dict[str, Any]:
+    """The playbook of a segment that `key` took the place of, from the version before; empty where there is none."""
+    dimension, _, short = key.partition("/")
+    if version.base_version is None or not short:
+        return {}
+    known = successions_of(version, definition_of(version)).get(dimension, {})
+    before = [f"{dimension}/{name}" for name, each in known.items() if short in each.into]
+    rows = version.base_version.parts.filter(kind=Kind.PLAYBOOK, key__in=before)
+    bodies: dict[str, dict[str, Any]] = dict(rows.values_list("key", "body__body"))
+    return next((bodies[name] for name in before if name in bodies), {})

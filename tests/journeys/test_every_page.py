@@ -41,6 +41,7 @@ PAGES = {
             for tab in ("definitions", "dimensions", "playbooks", "data-sources", "checks", "history")
         ),
         f"{VERSION}dimensions/customer_tier/edit/",
+        f"{VERSION}dimensions/customer_tier/retire/",
         "/audit/",
         "/help/",
     ],

@@ -68,7 +68,7 @@ def _ends(into: Iterable[str], entries: Mapping[str, Retirement]) -> tuple[str, 
 
 def _carried(entry: Retirement, entries: Mapping[str, Retirement]) -> str | None:
     to = entry.carries_to
-    return _carried(entries[to], entries) if to in entries else to
+    return _carried(entries[to], entries) if to is not None and to in entries else to
 
 
 def _returns(body: Dimension, left: Dimension | None) -> dict[str, Succession]:

@@ -208,7 +208,7 @@ def test_chain_of_mappings_leads_to_the_segment_of_today(author: User) -> None:
         "segments": ["big", "core", "small"],
         "retired": [*bodies["dimension", "d"]["retired"], retirement("middle", "core")],
     }
-    bodies["segment", "d/core"] = {**bodies.pop(("segment", "d/middle")), "label": "core"}  # type: ignore[attr-defined]
+    bodies["segment", "d/core"] = {**bodies.pop(("segment", "d/middle")), "label": "core"}
 
     storing.store_version(story.framework, merged(), author)
     story.under(bodies, days=1)
@@ -245,7 +245,7 @@ def test_override_of_a_merged_segment_counts_as_the_successor_before_it_is_carri
 def test_override_of_a_split_goes_where_the_mapping_says(author: User, to: str | None, counted: str) -> None:
     story = Story(author, 20, overrides=overriding("east"))
     story.under(four())
-    how = {} if to is None else {"overrides": to}
+    how: dict[str, Any] = {} if to is None else {"overrides": to}
 
     storing.store_version(story.framework, merged(), author)
     row = story.under(split(**how), days=1)

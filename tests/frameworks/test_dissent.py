@@ -1,7 +1,7 @@
 """Approved over dissent: only where the policy says so, by its role, in writing; and the No stays printed."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import Error, connection, transaction
@@ -22,7 +22,7 @@ NO = "We count signed contracts, not subscriptions."
 
 
 def allowing(role: str | None = "executive") -> dict[str, Any]:
-    first, *others = POLICY["requirements"]  # type: ignore[misc]
+    first, *others = cast(list[dict[str, Any]], POLICY["requirements"])
     return {**POLICY, "requirements": [{**first, **({"dissent_role": role} if role else {})}, *others]}
 
 

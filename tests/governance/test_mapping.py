@@ -9,8 +9,9 @@ from django.core import mail
 
 from accounts.evaluation import engine
 from accounts.models import Account, AssignmentRun, Override, Transition
+from accounts.services.evaluation import evaluate_pending
 from accounts.services.overrides import grant_override
-from accounts.services.runs import plan_study, start_reevaluation
+from accounts.services.runs import plan_study
 from frameworks.models import Framework, FrameworkVersion, Segment, User
 from frameworks.services.drafting import start_draft
 from frameworks.services.retiring import Leaving, retire_segments
@@ -111,7 +112,7 @@ def test_evaluating_again_after_a_merge_writes_nothing(accounts: list[Account]) 
 
 def test_override_goes_on_in_the_successor_with_its_past(accounts: list[Account]) -> None:
     old = grant(accounts[0], "strategic")
-    work_off(activate_again())
+    evaluate_pending(at=AT)
     version = merged()
     work_off(plan_study(version=version, actor=None, at=AT))
     figures = version.impacts.latest("pk").figures
@@ -128,11 +129,6 @@ def test_override_goes_on_in_the_successor_with_its_past(accounts: list[Account]
     assert segments_of(accounts[0].pk)["customer_tier"] == "large"
     entry = AuditEntry.objects.filter(action="version.activated").latest("seq")
     assert entry.after["overrides"] == {"carried": [str(new.uuid)], "ended": []}
-
-
-def activate_again() -> AssignmentRun:
-    """A run under the version in force, so that the override counts."""
-    return start_reevaluation(framework=Framework.objects.get(), actor=User.objects.get(email="ravi@x.example"), at=AT)
 
 
 def test_overrides_that_follow_each_other_are_carried_without_overlapping(accounts: list[Account]) -> None:
@@ -152,6 +148,7 @@ def test_override_that_is_to_be_asked_for_again_ends_and_people_are_told(
     accounts: list[Account], django_capture_on_commit_callbacks: Any
 ) -> None:
     grant(accounts[0], "strategic")
+    evaluate_pending(at=AT)
     version = merged(Leaving(["strategic"], ["enterprise"], WHY, overrides="reconfirm"))
 
     with django_capture_on_commit_callbacks(execute=True):

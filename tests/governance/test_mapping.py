@@ -208,6 +208,7 @@ def test_request_behind_a_carried_override_leads_to_what_goes_on(accounts: list[
 def test_going_back_returns_accounts_and_overrides_to_where_they_came_from(accounts: list[Account]) -> None:
     grant(accounts[0], "strategic")
     grant(accounts[1], "enterprise")
+    evaluate_pending(at=AT)
     first = Framework.objects.get().active_version
     assert first is not None
     before = {each.pk: segments_of(each.pk) for each in accounts[2:]}

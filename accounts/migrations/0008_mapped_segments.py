@@ -41,8 +41,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "override",
             "carried_from",
-            models.OneToOneField(
+            models.ForeignKey(
                 blank=True,
+                db_index=False,
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="carried_to",
@@ -54,6 +55,7 @@ class Migration(migrations.Migration):
             "origin",
             models.ForeignKey(
                 blank=True,
+                db_index=False,
                 help_text="What it was granted for, where mappings carried it since.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,

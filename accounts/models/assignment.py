@@ -254,8 +254,9 @@ class Override(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, help_text="When the assignment followed.")
     ended_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(max_length=8, choices=Ending, default=Ending.NONE, blank=True)
-    carried_from = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried_to"
+    # Followed backwards only, and rows are never deleted: nothing would use an index.
+    carried_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried_to", db_index=False
     )
     origin = models.ForeignKey(
         "frameworks.Segment",
@@ -263,6 +264,7 @@ class Override(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
+        db_index=False,
         help_text="What it was granted for, where mappings carried it since.",
     )
 

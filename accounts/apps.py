@@ -8,14 +8,14 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import attributes, feed, panels, permissions
-        from accounts.holds import overrides_name_it
+        from accounts.holds import accounts_and_overrides
         from accounts.services import checking
         from frameworks import holds, roles
         from frameworks import navigation as nav
         from frameworks.checks import slot
 
         slot.register(checking.StoredChecks())
-        holds.register(overrides_name_it)
+        holds.register(accounts_and_overrides)
         panels.register()
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)
         post_migrate.connect(attributes.ensure_core_attributes, sender=self)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from frameworks.mapping import Successions
 from frameworks.parts.policy import GuardPolicy
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -23,6 +24,26 @@ def distribution_after(before: Counts, moves: Moves) -> dict[str, dict[str, int]
                     counts[was] -= accounts
                 counts[now] = counts.get(now, 0) + accounts
     return after
+
+
+def without_mapped(before: Counts, moves: Moves, known: Successions) -> tuple[Counts, Moves]:
+    """Distribution and moves as if merged, split and retired segments had always been their successors.
+
+    What a mapping carries along was signed with it and is no movement that the guard should stop.
+    """
+    counted = {dimension: dict(counts) for dimension, counts in before.items()}
+    left: dict[str, dict[str, dict[str, int]]] = {}
+    for dimension, by_from in moves.items():
+        counts = counted.setdefault(dimension, {})
+        for was, by_to in by_from.items():
+            succession = known.get(dimension, {}).get(was)
+            for now, accounts in by_to.items():
+                if succession and now in succession.into:
+                    counts[was] = counts.get(was, 0) - accounts
+                    counts[now] = counts.get(now, 0) + accounts
+                else:
+                    left.setdefault(dimension, {}).setdefault(was, {})[now] = accounts
+    return {dimension: {key: n for key, n in counts.items() if n > 0} for dimension, counts in counted.items()}, left
 
 
 def guard_findings(

@@ -1,22 +1,20 @@
-"""Why a segment cannot leave a draft, as far as accounts know: people decided by name that accounts count as it."""
+"""What hangs on a segment, as far as accounts know: those that are in it, and overrides that name it."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from accounts.services.overrides import overrides_in_force
-from frameworks.models import Framework
+from accounts.models import Assignment, Override
+from frameworks.models import Framework, Segment
 
 
-def overrides_name_it(framework: Framework, dimension: str, segment: str, at: datetime) -> Iterator[str]:
-    """Overrides in force that point to the segment."""
-    count = (
-        overrides_in_force(at)
-        .filter(dimension__framework=framework, dimension__key=dimension, segment__key=segment)
-        .count()
-    )
-    if count:
-        name = "override in force points" if count == 1 else "overrides in force point"
-        yield (
-            f"{segment} cannot be taken out: {count} {name} to it. End them or let them run out first, or keep the"
-            " segment without rules."
-        )
+def accounts_and_overrides(framework: Framework, dimension: str, segment: str) -> Iterator[str]:
+    """Accounts that count as the segment, and overrides that point to it, also those that begin later."""
+    row = Segment.objects.filter(dimension__framework=framework, dimension__key=dimension, key=segment).first()
+    if row is None:
+        return
+    # Both keys: the index of assignments begins with the dimension.
+    accounts = Assignment.objects.filter(dimension_id=row.dimension_id, effective_id=row.pk).count()
+    if accounts:
+        yield f"{accounts:,} {'account is' if accounts == 1 else 'accounts are'} in it"
+    overrides = Override.objects.filter(segment=row, ended_at__isnull=True).count()
+    if overrides:
+        yield f"{overrides:,} {'override points' if overrides == 1 else 'overrides point'} to it"

@@ -10,10 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from accounts.models import AssignmentRun, Override
-from accounts.services.overrides import overrides_in_force
-from frameworks.definition import Definition, bodies_of, definition_of
+from accounts.services.overrides import successor_of
+from frameworks.definition import Bodies, Definition, bodies_of, definition_of
+from frameworks.mapping import Succession, Successions, successions_of
 from frameworks.models import Dimension, Segment
 
 NAMED = 100
@@ -28,11 +30,16 @@ def figures_of(run: AssignmentRun) -> Figures:
     """The figures of an evaluated run as `VersionImpact` keeps them; every decimal is text.
 
     `segments`: "dimension/segment" ("dimension/" is Unassigned) → accounts and arr after, before, entering and
-    leaving. `matrix`: dimension → from → to → accounts and arr of what moves. `moving`: accounts that move anywhere.
-    `movers`: by name, largest first. `overrides`: what becomes of those in force. `books`: movers by CSM.
+    leaving. `matrix`: dimension → from → to → accounts and arr of what moves; `mapped` those of them that only follow
+    the mapping of a merged, split or retired segment, which no other figure counts as moving. `moving`: accounts that
+    move anywhere. `movers`: by name, largest first. `overrides`: what becomes of those that are not over, and
+    `override_fates` by name, but for those that simply go on. `books`: movers by CSM.
     """
     definition = definition_of(run.framework_version)
     names = _Names(run, definition)
+    known = successions_of(run.framework_version, definition)
+    pairs = names.pairs(known)
+    fates = list(_override_fates(run, definition, known))
     new = {} if run.is_initial else _new(run, names)
     moves = {key: list(_moves_of(run, names, key)) for key in definition.dimensions}
     before = _distribution(names)
@@ -45,10 +52,12 @@ def figures_of(run: AssignmentRun) -> Figures:
             for segment, row in _segments(definition, key, before.get(key, {}), moves[key], new.get(key, {}))
         },
         "matrix": {key: _matrix(moves[key]) for key in definition.dimensions},
-        "moving": _moving(run),
-        "movers": [] if run.is_initial else _movers(run, names),
-        "books": [] if run.is_initial else _books(run),
-        "overrides": _overrides(run, definition),
+        "mapped": {key: _matrix(_mapped(moves[key], known.get(key, {}))) for key in definition.dimensions},
+        "moving": _moving(run, pairs),
+        "movers": [] if run.is_initial else _movers(run, names, pairs),
+        "books": [] if run.is_initial else _books(run, pairs),
+        "overrides": {fate: sum(each["fate"] == fate for each in fates) for fate in FATES},
+        "override_fates": [each for each in fates if each["fate"] != "carried"][:NAMED],
     }
 
 
@@ -63,6 +72,15 @@ class _Names:
 
     def segment(self, written: str) -> str:
         return self.segments[int(written) if written else None]
+
+    def pairs(self, known: Successions) -> tuple[list[int], list[int]]:
+        """From and to, by id, of the moves that only follow a mapping."""
+        found = []
+        for dimension, key in self.dimensions.items():
+            ids = dict(Segment.objects.filter(dimension=dimension).values_list("key", "pk")) if known.get(key) else {}
+            for retired, each in known.get(key, {}).items():
+                found += [(ids[retired], ids[short]) for short in each.into if retired in ids]
+        return [was for was, _ in found], [now for _, now in found]
 
 
 def _moves_of(run: AssignmentRun, names: _Names, dimension: str) -> Iterator[tuple[str, str, Cell]]:
@@ -150,25 +168,27 @@ def _matrix(moves: list[tuple[str, str, Cell]]) -> Figures:
     return found
 
 
-_MOVING = """
+_REALLY = """m.run_id = %s AND m.from_segment_id IS DISTINCT FROM m.to_segment_id AND NOT EXISTS (
+    SELECT 1 FROM unnest(%s::int[], %s::int[]) AS p(was, now)
+    WHERE p.was = m.from_segment_id AND p.now = m.to_segment_id)"""
+_MOVING = f"""
 SELECT count(*), COALESCE(sum(a.arr), 0) FROM accounts_account a WHERE a.id IN (
-    SELECT account_id FROM accounts_runmove
-    WHERE run_id = %s AND from_segment_id IS DISTINCT FROM to_segment_id)
+    SELECT m.account_id FROM accounts_runmove m WHERE {_REALLY})
 """
-_MOVERS = """
+_MOVERS = f"""
 SELECT uuid, name, dimension_id, from_segment_id, to_segment_id, reason, arr, csm FROM (
     SELECT a.uuid, a.name, m.dimension_id, m.from_segment_id, m.to_segment_id, m.reason, a.arr, u.name AS csm,
         row_number() OVER (PARTITION BY m.dimension_id ORDER BY a.arr DESC NULLS LAST, a.id) AS place
     FROM accounts_runmove m JOIN accounts_account a ON a.id = m.account_id
         LEFT JOIN frameworks_user u ON u.id = a.csm_id
-    WHERE m.run_id = %s AND m.from_segment_id IS DISTINCT FROM m.to_segment_id AND m.dimension_id = ANY(%s)
+    WHERE {_REALLY} AND m.dimension_id = ANY(%s)
 ) AS ranked WHERE place <= %s ORDER BY dimension_id, place
 """
-_BOOKS = """
+_BOOKS = f"""
 SELECT u.name, count(*), COALESCE(sum(a.arr), 0)
 FROM accounts_account a JOIN frameworks_user u ON u.id = a.csm_id
 WHERE a.id IN (
-    SELECT account_id FROM accounts_runmove WHERE run_id = %s AND from_segment_id IS DISTINCT FROM to_segment_id)
+    SELECT m.account_id FROM accounts_runmove m WHERE {_REALLY})
 GROUP BY u.id, u.name ORDER BY 2 DESC, u.name LIMIT %s
 """
 
@@ -180,13 +200,16 @@ def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _moving(run: AssignmentRun) -> Figures:
+Pairs = tuple[list[int], list[int]]
+
+
+def _moving(run: AssignmentRun, pairs: Pairs) -> Figures:
     """Accounts that change their segment in any dimension, each once."""
-    ((accounts, arr),) = _rows(_MOVING, run.pk)
+    ((accounts, arr),) = _rows(_MOVING, run.pk, *pairs)
     return _cell((accounts, arr))
 
 
-def _movers(run: AssignmentRun, names: _Names) -> list[Figures]:
+def _movers(run: AssignmentRun, names: _Names, pairs: Pairs) -> list[Figures]:
     return [
         {
             "account": str(uuid),
@@ -198,29 +221,55 @@ def _movers(run: AssignmentRun, names: _Names) -> list[Figures]:
             "arr": None if arr is None else f"{arr:f}",
             "csm": csm or "",
         }
-        for uuid, name, dimension, was, now, reason, arr, csm in _rows(_MOVERS, run.pk, list(names.dimensions), NAMED)
+        for uuid, name, dimension, was, now, reason, arr, csm in _rows(
+            _MOVERS, run.pk, *pairs, list(names.dimensions), NAMED
+        )
     ]
 
 
-def _books(run: AssignmentRun) -> list[Figures]:
-    return [{"csm": name, **_cell((accounts, arr))} for name, accounts, arr in _rows(_BOOKS, run.pk, BOOKS)]
+def _books(run: AssignmentRun, pairs: Pairs) -> list[Figures]:
+    rows = _rows(_BOOKS, run.pk, *pairs, BOOKS)
+    return [{"csm": name, **_cell((accounts, arr))} for name, accounts, arr in rows]
 
 
-def _overrides(run: AssignmentRun, definition: Definition) -> Figures:
-    """Overrides in force: carried (their segment means the same), to reconfirm (it changed), lapsing (it is gone)."""
+def _mapped(moves: list[tuple[str, str, Cell]], known: Mapping[str, Succession]) -> list[tuple[str, str, Cell]]:
+    return [(was, now, cell) for was, now, cell in moves if was in known and now in known[was].into]
+
+
+FATES = ("carried", "mapped", "reconfirm", "ask_again", "lapsing")
+"""What becomes of an override: its segment means the same; it goes on with a successor; its segment changed, so look at
+it again; it ends because nobody named a successor of a split; it ends because its segment is gone."""
+
+
+def _override_fates(run: AssignmentRun, definition: Definition, known: Successions) -> Iterator[Figures]:
+    """Every override that is not over, by account name."""
     active = run.framework.active_version
     old = bodies_of(active) if active else {}
     new = bodies_of(run.framework_version)
-    found = {"carried": 0, "reconfirm": 0, "lapsing": 0}
-    rows = overrides_in_force(run.as_of).filter(dimension__framework=run.framework)
-    for override in rows.select_related("dimension", "segment"):
-        found[_fate(override, definition, old, new)] += 1
-    return found
+    rows = Override.objects.filter(dimension__framework=run.framework, valid_until__gt=run.as_of)
+    rows = rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=run.as_of))
+    for override in rows.select_related("dimension", "segment", "origin", "account").order_by("account__name", "pk"):
+        dimension, segment = override.dimension.key, override.segment.key
+        succession = known.get(dimension, {}).get(segment)
+        to = successor_of(override, succession)
+        yield {
+            "account": str(override.account.uuid),
+            "name": override.account.name,
+            "dimension": dimension,
+            "from": segment,
+            "to": to or "",
+            "until": override.valid_until.isoformat(),
+            "fate": _fate(dimension, segment, definition, (old, new)) if succession is None else _mapped_fate(to),
+        }
 
 
-def _fate(override: Override, definition: Definition, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> str:
-    dimension, segment = override.dimension.key, override.segment.key
+def _mapped_fate(to: str | None) -> str:
+    return "mapped" if to else "ask_again"
+
+
+def _fate(dimension: str, segment: str, definition: Definition, sides: tuple[Bodies, Bodies]) -> str:
     if segment not in definition.segment_keys.get(dimension, ()):
         return "lapsing"
+    old, new = sides
     part = ("segment", f"{dimension}/{segment}")
     return "carried" if old.get(part) == new.get(part) else "reconfirm"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -10,12 +11,19 @@ from accounts.models import AssignmentRun
 from accounts.run_page import shade
 from frameworks.definition import definition_of
 from frameworks.impact import TOLERANCE
-from frameworks.models import FrameworkVersion, User, VersionImpact
+from frameworks.models import FrameworkVersion, Segment, User, VersionImpact
 from frameworks.templatetags.cutline import money_short, number
 from frameworks.transitions import UNDER_WAY
 
 FIGURES = ("accounts", "arr")
 UNASSIGNED = "Unassigned"
+FATE_WORDS = {
+    "carried": "carried",
+    "mapped": "carried to a successor",
+    "reconfirm": "to reconfirm",
+    "ask_again": "to be asked for again",
+    "lapsing": "lapse",
+}
 
 
 @dataclass(frozen=True)
@@ -95,10 +103,35 @@ class ImpactPage:
     @property
     def dimensions(self) -> list[tuple[str, str, int]]:
         """Key, label and how many accounts move, by dimension."""
-        matrix = self.figures.get("matrix", {})
         return [
-            (key, body.label, sum(cell["accounts"] for to in matrix.get(key, {}).values() for cell in to.values()))
+            (key, body.label, _accounts(self.figures, "matrix", key) - _accounts(self.figures, "mapped", key))
             for key, body in self.definition.dimensions.items()
+        ]
+
+    @property
+    def mapped(self) -> list[dict[str, Any]]:
+        """In this dimension, what only follows the mapping: from, to, accounts and ARR."""
+        moves = self.figures.get("mapped", {}).get(self.dimension, {})
+        return [
+            {"was": self.label(was), "now": self.label(now), "accounts": cell["accounts"], "arr": Decimal(cell["arr"])}
+            for was, to in moves.items()
+            for now, cell in to.items()
+        ]
+
+    @property
+    def override_fates(self) -> list[dict[str, Any]]:
+        """In this dimension, overrides that do not simply go on."""
+        rows = self.figures.get("override_fates", [])
+        return [
+            {
+                **row,
+                "was": self.label(row["from"]),
+                "now": self.label(row["to"]) if row["to"] else "",
+                "until": datetime.fromisoformat(row["until"]),
+                "words": FATE_WORDS[row["fate"]],
+            }
+            for row in rows
+            if row["dimension"] == self.dimension
         ]
 
     @property
@@ -162,7 +195,13 @@ class ImpactPage:
 
     def label(self, segment: str) -> str:
         labels = self.definition.labels[self.dimension].segments
-        return labels.get(segment, segment) if segment else UNASSIGNED
+        return labels.get(segment) or self._gone.get(segment, segment) if segment else UNASSIGNED
+
+    @cached_property
+    def _gone(self) -> dict[str, str]:
+        """What segments are called that the version does not have."""
+        rows = Segment.objects.filter(dimension__framework=self.version.framework, dimension__key=self.dimension)
+        return dict(rows.values_list("key", "name"))
 
     def rank(self, segment: str) -> int:
         return self._order.index(segment) + 1 if segment else 0
@@ -209,7 +248,13 @@ class ImpactPage:
     def flows(self) -> dict[str, Any]:
         """The Sankey of what moves, in the form charts.js draws."""
         moves = self.figures.get("matrix", {}).get(self.dimension, {})
-        pairs = [(was, now, cell["accounts"]) for was, to in moves.items() for now, cell in to.items() if was != now]
+        mapped = self.figures.get("mapped", {}).get(self.dimension, {})
+        pairs = [
+            (was, now, cell["accounts"])
+            for was, to in moves.items()
+            for now, cell in to.items()
+            if was != now and now not in mapped.get(was, {})
+        ]
         nodes = []
         for side, place in (("left", 0), ("right", 1)):
             for segment in self._order:
@@ -273,9 +318,14 @@ class ImpactPage:
 
 
 def _named_overrides(overrides: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    for key, words in (("carried", "carried"), ("reconfirm", "to reconfirm"), ("lapsing", "lapse")):
+    for key, words in FATE_WORDS.items():
         if overrides.get(key):
             yield words, overrides[key]
+
+
+def _accounts(figures: Mapping[str, Any], name: str, dimension: str) -> int:
+    moves = figures.get(name, {}).get(dimension, {})
+    return sum(cell["accounts"] for to in moves.values() for cell in to.values())
 
 
 def _change_words(change: int) -> str:

@@ -17,13 +17,15 @@ Said = Literal["yes", "no", "open"]
 
 @dataclass(frozen=True)
 class Voice:
-    """One stakeholder on one term, today's wording."""
+    """One stakeholder on one term, today's wording; `overruled_by` where a No was approved over, with its reason."""
 
     person_id: int
     name: str
     said: Said
     reason: str = ""
     at: datetime | None = None
+    overruled_by: str = ""
+    overruled_because: str = ""
 
 
 @dataclass
@@ -65,7 +67,9 @@ def voices_on(standings: Iterable[RequirementStanding]) -> list[Voice]:
             if given.signer_id not in found or found[given.signer_id].said == "open":
                 found[given.signer_id] = Voice(given.signer_id, given.printed_name, "yes", at=given.signed_at)
         for given in standing.rejections:
-            voice = Voice(given.signer_id, given.printed_name, "no", given.reason, given.signed_at)
+            over = standing.overruled_by
+            whose = (over.printed_name, over.reason) if over else ("", "")
+            voice = Voice(given.signer_id, given.printed_name, "no", given.reason, given.signed_at, *whose)
             found[given.signer_id] = voice
     return sorted(found.values(), key=lambda voice: voice.name)
 
@@ -93,7 +97,7 @@ def unaligned_first(overview: Overview, keys: Iterable[str]) -> list[str]:
 
 
 def _rank(standings: Sequence[RequirementStanding]) -> int:
-    if any(standing.rejections for standing in standings):
+    if any(standing.is_disputed for standing in standings):
         return 0
     return 2 if standings and all(standing.is_met for standing in standings) else 1
 

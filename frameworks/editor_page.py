@@ -22,7 +22,7 @@ from frameworks.templatetags.cutline import word_diff
 
 MOST_SEGMENTS = 5
 # What the page draws by itself; every other field of a dimension gets a control from its type.
-_OWN_CONTROLS = frozenset({"label", "question", "segments", "basis_order"})
+_OWN_CONTROLS = frozenset({"label", "question", "segments", "basis_order", "retired"})
 _SETTINGS = {
     "hit_policy": "When several segments are true",
     "undetermined_higher": "When a higher one is unknown",

@@ -40,6 +40,16 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class RetireForm(forms.Form):
+    """Where segments go that leave a draft; which they are, and what takes their place, are ticked beside it."""
+
+    digest = forms.CharField(required=False, widget=forms.HiddenInput)
+    new_label = forms.CharField(max_length=120, required=False, label="Or a new segment, made of their rules")
+    overrides = forms.CharField(max_length=63, required=False)
+    takes_over = forms.BooleanField(required=False, initial=True)
+    reason = forms.CharField(max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+
 class BodyForm(forms.Form):
     """Any part as YAML. `digest` is the body the editor started from."""
 

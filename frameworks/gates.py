@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from frameworks.checks.findings import Finding, Report, with_waivers
 from frameworks.checks.static import assumed_finding, static_findings
 from frameworks.content import checked_all, storage_problems
-from frameworks.definition import Definition, bodies_of
+from frameworks.definition import Definition, bodies_of, definition_of
 from frameworks.errors import InvalidError
+from frameworks.holds import what_hangs_on
+from frameworks.mapping import Departure, departures, record_problems, successions_of
 from frameworks.models import FrameworkVersion, Kind, Part
 from frameworks.parts.policy import SignoffPolicy
+from frameworks.parts.wording import listed
 from frameworks.querysets import assumed
 
 # A playbook is written while people already agree on the segments; it may be confirmed later.
@@ -30,10 +33,33 @@ def findings_of(version: FrameworkVersion, report: Report | None) -> list[Findin
     bodies = bodies_of(version)
     checked_all(bodies)
     definition = Definition(bodies)
-    found = [*assumed_findings(version), *static_findings(definition)]
+    found = [*assumed_findings(version), *static_findings(definition), *mapping_findings(version, definition)]
     if report and report.is_current:
         found += report.findings
     return with_waivers(found, definition.waivers)
+
+
+def mapping_findings(version: FrameworkVersion, definition: Definition) -> Iterator[Finding]:
+    """Segments of the base version that are gone although something hangs on them, and mappings of what never was."""
+    base = definition_of(version.base_version) if version.base_version else None
+    for key, problem in record_problems(definition, base):
+        yield Finding("mapping_of_nothing", "error", problem, Kind.DIMENSION.value, key)
+    if base is None:
+        return
+    known = successions_of(version, definition)
+    for gone in departures(definition, base, known):
+        hanging = [] if gone.is_mapped else _hanging(version, gone)
+        if hanging:
+            name = (
+                f"{definition.dimensions[gone.dimension].label} / {base.segments[gone.dimension][gone.segment].label}"
+            )
+            text = f"{name} is gone, and nobody said where it goes: {listed(hanging)}. Merge, split or retire it."
+            yield Finding("unmapped_segment", "error", text, Kind.DIMENSION.value, gone.dimension, (gone.segment,))
+
+
+def _hanging(version: FrameworkVersion, gone: Departure) -> list[str]:
+    playbook = ["it has a playbook"] if gone.has_playbook else []
+    return [*what_hangs_on(version.framework, gone.dimension, gone.segment), *playbook]
 
 
 def content_problems(version: FrameworkVersion, report: Report | None = None) -> list[str]:

@@ -1,15 +1,14 @@
-"""What keeps a segment from leaving a draft, said by higher apps: they know who is in it and by whose decision.
+"""What hangs on a segment, said by higher apps: they know who is in it and by whose decision.
 
-A holder gets the framework, the keys of a dimension and a segment, and the moment it is asked, and answers reasons,
-one sentence each. It is registered once, in its app's `ready()`.
+A holder gets the framework and the keys of a dimension and a segment, and answers phrases such as "2 overrides point to
+it". It is registered once, in its app's `ready()`. A segment on which something hangs leaves only with a mapping.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from frameworks.models import Framework
 
-Holder = Callable[[Framework, str, str, datetime], Iterable[str]]
+Holder = Callable[[Framework, str, str], Iterable[str]]
 
 _holders: list[Holder] = []
 
@@ -19,6 +18,6 @@ def register(holder: Holder) -> None:
     _holders.append(holder)
 
 
-def reasons_to_keep(framework: Framework, dimension: str, segment: str, at: datetime) -> list[str]:
-    """Why the segment cannot be taken out now; empty when it can."""
-    return [reason for holder in _holders for reason in holder(framework, dimension, segment, at)]
+def what_hangs_on(framework: Framework, dimension: str, segment: str) -> list[str]:
+    """What would lose its place with the segment, one phrase each; empty when nothing would."""
+    return [phrase for holder in _holders for phrase in holder(framework, dimension, segment)]

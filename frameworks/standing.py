@@ -64,7 +64,8 @@ class RequirementStanding:
     """One requirement today. `needed` approvals; `missing` are the people who can still give one.
 
     `lapsed` has a sentence for each decision that no longer counts and each signer who can no longer sign.
-    `newest` has every signer's newest decision, also those on an older wording.
+    `newest` has every signer's newest decision, also those on an older wording. `overruled_by` is the approval over
+    dissent that covers every No of `rejections`.
     """
 
     requirement: Requirement
@@ -75,15 +76,26 @@ class RequirementStanding:
     missing: tuple[Person, ...]
     lapsed: tuple[str, ...] = ()
     newest: Mapping[int, Given] = field(default_factory=dict)
+    overruled_by: Given | None = None
 
     @property
     def is_met(self) -> bool:
-        return len(self.approvals) >= self.needed and not self.rejections
+        return self.counted >= self.needed and not self.is_disputed
+
+    @property
+    def counted(self) -> int:
+        """Approvals, and answers of people whose No was approved over."""
+        return len(self.approvals) + (len(self.rejections) if self.overruled_by else 0)
+
+    @property
+    def is_disputed(self) -> bool:
+        """A No stands that nobody approved over."""
+        return bool(self.rejections) and self.overruled_by is None
 
     @property
     def is_blocked(self) -> bool:
         """Somebody said No, or there are not enough people left who could sign."""
-        return bool(self.rejections) or len(self.approvals) + len(self.missing) < self.needed
+        return self.is_disputed or self.counted + len(self.missing) < self.needed
 
     def answer_of(self, signer_id: int) -> Given | None:
         """The signer's live decision on today's digest."""
@@ -117,8 +129,22 @@ class Standings:
         return SignedImpact(self.version)
 
     def all(self) -> list[RequirementStanding]:
-        newest = self._newest_decisions()
-        return [self._standing(requirement, newest) for requirement in self.requirements]
+        newest, overrules = self._newest_decisions(), self._overrules()
+        return [self._standing(requirement, newest, overrules) for requirement in self.requirements]
+
+    def _overrules(self) -> dict[tuple[str, str, str], Given]:
+        """The newest approval over dissent of each requirement that knows one, by somebody still in that role."""
+        roles = {each.code: each.dissent_role for each in self.requirements if each.dissent_role}
+        if not roles:
+            return {}
+        rows = decisions_up_to(self.version).filter(code__in=list(roles), decision=Decision.OVERRULE).order_by("pk")
+        found = [Given(*row) for row in rows.values_list(*COLUMNS)]
+        today = {person.pk: person for person in people({given.signer_id for given in found})} if found else {}
+        return {
+            (given.code, given.part_kind, given.part_key): given
+            for given in found
+            if may_overrule(today.get(given.signer_id), roles[given.code])
+        }
 
     def policy_pool(self, requirement: Requirement) -> Pool | None:
         return self.policy_pools.get(requirement.code)
@@ -145,7 +171,7 @@ class Standings:
 
     def _newest_decisions(self) -> dict[tuple[str, str, str], dict[int, Given]]:
         """Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed."""
-        decisions = decisions_up_to(self.version)
+        decisions = decisions_up_to(self.version).exclude(decision=Decision.OVERRULE)
         if self.version.rollback_of_id:
             # What brings an old text back is not outdone by what was said of the texts between.
             decisions = decisions.filter(covered_digest__in={self._digest(each) for each in self.requirements})
@@ -165,9 +191,13 @@ class Standings:
         return covered_digest(requirement, self.manifest)
 
     def _standing(
-        self, requirement: Requirement, newest: Mapping[tuple[str, str, str], dict[int, Given]]
+        self,
+        requirement: Requirement,
+        newest: Mapping[tuple[str, str, str], dict[int, Given]],
+        overrules: Mapping[tuple[str, str, str], Given],
     ) -> RequirementStanding:
-        given = newest.get((requirement.code, requirement.part_kind, requirement.part_key), {})
+        about = (requirement.code, requirement.part_kind, requirement.part_key)
+        given = newest.get(about, {})
         digest = self._digest(requirement)
         eligible = self.eligible[requirement.code]
         live = [each for each in given.values() if self._is_live(each, requirement, digest, eligible)]
@@ -183,6 +213,7 @@ class Standings:
             missing=tuple(person for pk, person in eligible.items() if pk not in answered),
             lapsed=tuple(self._lapsed(requirement, given, digest, eligible)),
             newest=given,
+            overruled_by=_overruling(overrules.get(about), rejections, digest),
         )
 
     def _is_live(self, given: Given, requirement: Requirement, digest: str, eligible: Mapping[int, Person]) -> bool:
@@ -227,6 +258,22 @@ class Standings:
             return f"{given.printed_name} signed the impact of an earlier round."
         moved = self.impact.differences(given.impact_digest)
         return f"{given.printed_name} signed another impact: {' '.join(moved[:IMPACT_SENTENCES])}"
+
+
+def may_overrule(person: Person | None, role: str) -> bool:
+    """Whether this person, as they stand today, may approve over dissent where the policy names `role`."""
+    return (
+        person is not None and person.is_active and not person.is_service and person.may_sign and role in person.roles
+    )
+
+
+def _overruling(given: Given | None, rejections: tuple[Given, ...], digest: str) -> Given | None:
+    """The approval over dissent, where it is of this wording, newer than every No, and not by whoever said No."""
+    if given is None or given.covered_digest != digest or not rejections:
+        return None
+    if any(each.pk > given.pk or each.signer_id == given.signer_id for each in rejections):
+        return None
+    return given
 
 
 class SignedImpact:

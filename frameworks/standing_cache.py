@@ -29,7 +29,7 @@ MINUTES = 5
 
 @dataclass
 class Line:
-    """All requirements of one code together."""
+    """All requirements of one code together; `dissents` are each No that was approved over."""
 
     code: str
     label: str
@@ -38,13 +38,18 @@ class Line:
     is_blocked: bool = False
     missing: dict[int, list[Any]] = field(default_factory=dict)
     rejections: list[tuple[RequirementStanding, Given]] = field(default_factory=list)
+    dissents: list[tuple[RequirementStanding, Given]] = field(default_factory=list)
     approved_by: dict[str, None] = field(default_factory=dict)
     lapsed: set[str] = field(default_factory=set)
 
     def add(self, standing: RequirementStanding) -> None:
         self.standings.append(standing)
         self.is_blocked = self.is_blocked or standing.is_blocked
-        self.rejections += [(standing, given) for given in standing.rejections]
+        noes = [(standing, given) for given in standing.rejections]
+        if standing.overruled_by:
+            self.dissents += noes
+        else:
+            self.rejections += noes
         self.approved_by.update(dict.fromkeys(given.printed_name for given in standing.approvals))
         if standing.is_met:
             self.met += 1

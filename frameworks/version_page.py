@@ -187,7 +187,7 @@ class VersionPage:
 
     def _noes(self, part: PartId) -> list[tuple[str, str]]:
         return [
-            (given.printed_name, given.reason)
+            (given.printed_name, f"{given.reason}{over_dissent_words(standing)}")
             for standing in self.standings_about(part)
             for given in standing.rejections
         ]
@@ -271,7 +271,7 @@ class VersionPage:
     def badge(self, parts: Sequence[PartId]) -> str:
         """One word or two: what somebody has to know about these parts."""
         standings = [standing for part in parts for standing in self.standings_about(part)]
-        noes = sum(len(standing.rejections) for standing in standings)
+        noes = sum(len(standing.rejections) for standing in standings if standing.is_disputed)
         open_ones = [standing for standing in standings if not standing.is_met]
         waiting = sum(part in self.assumed_ids for part in parts)
         if any(self.is_asked(standing) for standing in standings):
@@ -362,8 +362,18 @@ class VersionPage:
             "title": line.label,
             "state": "met" if line.is_done else "blocked" if line.is_blocked else "open",
             "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met}/{len(line.standings)}",
-            "detail": ", ".join(line.approved_by) if line.is_done else self._still_needed(line),
+            "detail": " ".join([self._detail(line), *self._dissent(line)]),
         }
+
+    def _detail(self, line: Line) -> str:
+        return ", ".join(line.approved_by) if line.is_done else self._still_needed(line)
+
+    def _dissent(self, line: Line) -> list[str]:
+        """Each No that was approved over, with both names: it is never left out."""
+        return [
+            f"Over the dissent of {given.printed_name} on {self._about_label(standing)}: “{given.reason}”."
+            for standing, given in line.dissents
+        ]
 
     def _still_needed(self, line: Line) -> str:
         words = [
@@ -388,7 +398,8 @@ class VersionPage:
 
     @cached_property
     def _rejected_names(self) -> Document:
-        about = [standing.requirement for line in self.overview.lines for standing, _ in line.rejections[:NOES_NAMED]]
+        noes = [found for line in self.overview.lines for found in (*line.rejections[:NOES_NAMED], *line.dissents)]
+        about = [standing.requirement for standing, _ in noes]
         return self.names((each.part_kind, each.part_key) for each in about if each.part_key)
 
     # What comes next
@@ -469,6 +480,12 @@ class VersionPage:
             Kind.WAIVER: "version_checks",
         }
         return self.url(tabs.get(Kind(kind), "version_dimensions"))
+
+
+def over_dissent_words(standing: RequirementStanding) -> str:
+    """ "” Approved over this dissent by Priya: “…": what stands beside a No that was approved over."""
+    over = standing.overruled_by
+    return f"” Approved over this dissent by {over.printed_name}: “{over.reason}" if over else ""
 
 
 def _any_of(by_kind: Mapping[str, Sequence[str]]) -> Q:

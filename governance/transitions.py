@@ -9,13 +9,14 @@ State = OverrideRequest.State
 
 OVERRIDE_REQUEST: Mapping[str, frozenset[str]] = {
     State.SUBMITTED: frozenset(
-        {State.INFO_REQUESTED, State.APPROVED, State.REJECTED, State.WITHDRAWN, State.TIMED_OUT}
+        {State.INFO_REQUESTED, State.APPROVED, State.REJECTED, State.WITHDRAWN, State.TIMED_OUT, State.LAPSED}
     ),
-    State.INFO_REQUESTED: frozenset({State.SUBMITTED, State.REJECTED, State.WITHDRAWN, State.TIMED_OUT}),
+    State.INFO_REQUESTED: frozenset({State.SUBMITTED, State.REJECTED, State.WITHDRAWN, State.TIMED_OUT, State.LAPSED}),
     State.APPROVED: frozenset(),
     State.REJECTED: frozenset(),
     State.WITHDRAWN: frozenset(),
     State.TIMED_OUT: frozenset(),
+    State.LAPSED: frozenset(),
 }
 
 

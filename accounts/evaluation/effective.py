@@ -3,6 +3,7 @@
 from accounts.evaluation.parameters import Parameters, over
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.prior import id_of_rank
+from frameworks.mapping import Succession
 
 
 def with_segments(query: str, dimensions: list[DimensionPlan], parameters: Parameters) -> str:
@@ -28,11 +29,30 @@ def _segments(d: DimensionPlan, parameters: Parameters) -> list[str]:
         counted = f"CASE WHEN held{n} THEN {id_of_rank(d, f'q{n}', parameters)} ELSE {computed} END"
     columns = [
         f"{computed} AS s{n}",
-        f'CASE WHEN NOT "accounts_account".is_excluded THEN COALESCE(v{n}.segment_id, {counted}) END AS e{n}',
+        f'CASE WHEN NOT "accounts_account".is_excluded THEN COALESCE({_overriding(d)}, {counted}) END AS e{n}',
         # One that ends early, while an evaluation with an older `as_of` still counts it, ends then.
-        f'CASE WHEN NOT "accounts_account".is_excluded THEN {_end(d)} END AS u{n}',
+        f'CASE WHEN NOT "accounts_account".is_excluded{_counts(d)} THEN {_end(d)} END AS u{n}',
     ]
     return [*columns, f"{counted} AS h{n}"] if d.is_reviewed else columns
+
+
+def _overriding(d: DimensionPlan) -> str:
+    """The segment an override gives. Of a retired one, as it will be carried at the activation: null if it will not."""
+    segment = f"v{d.index}.segment_id"
+    cases = " ".join(f"WHEN {pk} THEN {_carried(d, each)}" for pk, each in d.retired.items())
+    return f"CASE {segment} {cases} ELSE {segment} END" if cases else segment
+
+
+def _carried(d: DimensionPlan, succession: Succession) -> str:
+    to = "NULL" if succession.carries_to is None else str(d.segment_ids[succession.carries_to])
+    if not succession.is_return:
+        return to
+    origins = ", ".join(str(d.segment_ids[short]) for short in succession.into)
+    return f"CASE WHEN v{d.index}.origin_id IN ({origins}) THEN v{d.index}.origin_id ELSE {to} END"
+
+
+def _counts(d: DimensionPlan) -> str:
+    return f" AND {_overriding(d)} IS NOT NULL" if d.retired else ""
 
 
 def _end(d: DimensionPlan) -> str:

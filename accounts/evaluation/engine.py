@@ -19,6 +19,7 @@ from django.db.utils import DataError
 from accounts.evaluation.effective import uncovered
 from accounts.evaluation.facts import RANGE
 from accounts.evaluation.plan import DimensionPlan
+from accounts.evaluation.prior import today_id
 from accounts.evaluation.stages import FrameworkPlan, compile_version
 from accounts.models import Cause
 from frameworks.definition import definition_of
@@ -192,7 +193,8 @@ def _stored(d: DimensionPlan, plan: FrameworkPlan) -> list[str]:
 
 def _unpivoted(d: DimensionPlan, plan: FrameworkPlan) -> str:
     n = d.index
-    same = f"NOT new{n} AND was_s{n} IS NOT DISTINCT FROM s{n}"
+    # Under another name it is the same place: since when, and on which facts, goes on being told.
+    same = f"NOT new{n} AND {today_id(d, f'was_s{n}')} IS NOT DISTINCT FROM s{n}"
     return (
         f"SELECT id AS account_id, {d.dimension_id} AS dimension_id, s{n} AS computed_id, e{n} AS effective_id,"
         f" w{n} AS without_override_id, u{n} AS override_until, rule{n} AS rule_key, reason{n} AS reason,"
@@ -206,7 +208,7 @@ def _unpivoted(d: DimensionPlan, plan: FrameworkPlan) -> str:
         f" CASE WHEN NOT new{n} AND was_e{n} IS NOT DISTINCT FROM e{n} THEN was_since{n} END AS since,"
         f" {same} AS is_computed_same, was_computed_since{n} AS computed_since, facts,"
         f" CASE WHEN {same} THEN was_decided{n} ELSE facts END AS decided_with,"
-        f" CASE WHEN {same} THEN was_released{n} END AS released_id"
+        f" CASE WHEN {same} THEN {today_id(d, f'was_released{n}')} END AS released_id"
         f" FROM differing WHERE differs{n}"
     )
 
@@ -214,6 +216,7 @@ def _unpivoted(d: DimensionPlan, plan: FrameworkPlan) -> str:
 # The assignment and its transition are one statement: an account is never half-applied.
 _APPLY = """
 , marked AS (SELECT * FROM unnest(%(mark_ids)s::bigint[], %(mark_causes)s::text[]) AS m(account_id, cause)),
+mapped AS (SELECT DISTINCT was, now FROM unnest(%(mapped_from)s::int[], %(mapped_to)s::int[]) AS p(was, now)),
 written AS (
     INSERT INTO accounts_assignment (account_id, dimension_id, computed_id, effective_id, without_override_id, reason,
         rule_key, missing, conflict, is_provisional, is_held, override_until, next_flip_at, framework_version_id,
@@ -237,9 +240,11 @@ logged AS (
     INSERT INTO accounts_transition (account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key,
         framework_version_id, run_id, version, effective_at, epoch)
     SELECT c.account_id, c.dimension_id, c.was_effective, c.effective_id, c.reason,
-        CASE WHEN c.is_new THEN 'initial' ELSE COALESCE(m.cause, %(cause)s) END, c.rule_key, %(version_id)s,
+        CASE WHEN c.is_new THEN 'initial' WHEN p.was IS NOT NULL THEN 'mapping' ELSE COALESCE(m.cause, %(cause)s) END,
+        c.rule_key, %(version_id)s,
         %(run_id)s, c.version, %(as_of)s, (SELECT epoch FROM accounts_feedepoch)
     FROM changed c LEFT JOIN marked m USING (account_id)
+        LEFT JOIN mapped p ON p.was = c.was_effective AND p.now = c.effective_id
     WHERE c.is_new OR c.was_effective IS DISTINCT FROM c.effective_id
 )
 SELECT dimension_id, was_effective, effective_id, count(*) FILTER (WHERE says_else),
@@ -276,6 +281,7 @@ def apply(
         "cause": cause,
         "mark_ids": list(marks),
         "mark_causes": list(marks.values()),
+        **_mapped(plan),
     }
     with connection.cursor() as cursor:
         cursor.execute(changed_sql(plan, scope) + _APPLY, parameters)
@@ -286,6 +292,12 @@ def apply(
         transitions=sum(row[4] for row in rows),
         agreeing=tuple(sorted({pk for row in rows for pk in row[5] or ()})),
     )
+
+
+def _mapped(plan: FrameworkPlan) -> dict[str, list[int]]:
+    """Pairs of segments between which the mapping moves accounts, and nothing else."""
+    pairs = [pair for d in plan.dimensions for pair in d.mapped_moves()]
+    return {"mapped_from": [was for was, _ in pairs], "mapped_to": [now for _, now in pairs]}
 
 
 def apply_with_isolation(*, plan: FrameworkPlan, scope: Scope, **how: Any) -> Outcome:
@@ -358,7 +370,7 @@ WITH changed AS MATERIALIZED (
 def _apply_error(plan: FrameworkPlan, account_id: int, how: Mapping[str, Any]) -> Outcome:
     take_locks(Scope(ids=(account_id,)))
     run_id = how.get("run_id")
-    extra = {"run_id": run_id, "cause": how["cause"], "mark_ids": [], "mark_causes": []}
+    extra = {"run_id": run_id, "cause": how["cause"], "mark_ids": [], "mark_causes": [], **_mapped(plan)}
     rows = _run_error_statement(_APPLY, plan, account_id, how["as_of"], extra)
     return Outcome(_moves(rows), sum(row[-1] for row in rows), sum(row[4] for row in rows), failed=1)
 

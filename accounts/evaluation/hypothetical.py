@@ -93,9 +93,9 @@ def _stored(plan: FrameworkPlan, place: int, d: DimensionPlan, known: Prior) -> 
     return {
         "account_id": place,
         "dimension_id": d.dimension_id,
-        "computed_id": d.segment_ids.get(known.computed or ""),
-        "effective_id": d.segment_ids.get(known.counted or ""),
-        "released_id": d.segment_ids.get(known.released or ""),
+        "computed_id": d.place_of(known.computed),
+        "effective_id": d.place_of(known.counted),
+        "released_id": d.place_of(known.released),
         "reason": known.reason,
         "computed_since": known.computed_since.isoformat(),
         "decided_with": known.decided_with,

@@ -1,12 +1,13 @@
 """A version's dimensions, ready to be written as SQL: in topological order, with the ids of their identity rows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from accounts.models import Reason
 from frameworks.criteria.ast import dimensions_used
 from frameworks.definition import Candidate, CandidateKind, Definition
+from frameworks.mapping import Succession, Successions, successions, successions_of
 from frameworks.models import Dimension, FrameworkVersion
 from frameworks.parts.dimension import Dimension as DimensionBody
 
@@ -18,7 +19,9 @@ UNPLACED = (Reason.FALLBACK, Reason.NO_MATCH, Reason.MISSING_DATA, Reason.CONFLI
 class DimensionPlan:
     """One dimension; `index` numbers its columns. Ranks are 1 for the highest segment, as in the body's list.
 
-    `is_read` and `is_computed_read`: other dimensions read its effective or its computed segment.
+    `is_read` and `is_computed_read`: other dimensions read its effective or its computed segment. `retired` are ids of
+    segments it no longer has, with what took their place; `successors` are keys of such segments with the only one that
+    did.
     """
 
     index: int
@@ -31,6 +34,8 @@ class DimensionPlan:
     ancestors: Mapping[str, tuple[str, ...]]
     is_read: bool = False
     is_computed_read: bool = False
+    retired: Mapping[int, Succession] = field(default_factory=dict)
+    successors: Mapping[str, str | None] = field(default_factory=dict)
 
     # --- settings
 
@@ -95,6 +100,19 @@ class DimensionPlan:
         """The same segment, or one nested in the other."""
         return one == other or one in self.ancestors[other] or other in self.ancestors[one]
 
+    def place_of(self, segment: str | None) -> int | None:
+        """The id of a segment by its key, or of the only one that took its place; None for none such."""
+        short = self.successors.get(segment or "", segment)
+        return self.segment_ids.get(short or "")
+
+    def merged_ids(self) -> dict[int, int]:
+        """Retired segment → the one segment that took its place: for an account the same place under another name."""
+        return {pk: self.segment_ids[each.only] for pk, each in self.retired.items() if each.only}
+
+    def mapped_moves(self) -> list[tuple[int, int]]:
+        """From and to of the moves that the mapping alone makes: between a retired segment and a successor."""
+        return [(pk, self.segment_ids[short]) for pk, each in self.retired.items() for short in each.into]
+
     # --- codes
 
     @property
@@ -123,14 +141,22 @@ def plan_dimensions(version: FrameworkVersion, definition: Definition) -> list[D
     """The dimensions in topological order, with the ids of their identity rows."""
     rows = Dimension.objects.filter(framework_id=version.framework_id).prefetch_related("segments")
     return ordered_dimensions(
-        definition, {row.key: (row.pk, {segment.key: segment.pk for segment in row.segments.all()}) for row in rows}
+        definition,
+        {row.key: (row.pk, {segment.key: segment.pk for segment in row.segments.all()}) for row in rows},
+        successions_of(version, definition),
     )
 
 
 def ordered_dimensions(
-    definition: Definition, identities: Mapping[str, tuple[int, Mapping[str, int]]]
+    definition: Definition,
+    identities: Mapping[str, tuple[int, Mapping[str, int]]],
+    known: Successions | None = None,
 ) -> list[DimensionPlan]:
-    """The dimensions in topological order; `identities` has each one's id and those of its segments, by key."""
+    """The dimensions in topological order; `identities` has each one's id and those of its segments, by key.
+
+    `known` says what took the place of retired segments; by itself, what the definition records.
+    """
+    known = successions(definition) if known is None else known
     candidates = {key: definition.candidates(key) for key in definition.dimensions}
     reads = {key: _dimensions_read(found) for key, found in candidates.items()}
     levels = topological_levels(reads)
@@ -147,6 +173,8 @@ def ordered_dimensions(
                 segment_ids={short: ids[short] for short in body.segments},
                 candidates=candidates[key],
                 ancestors=definition.ancestors(key),
+                retired={ids[short]: each for short, each in known.get(key, {}).items() if short in ids},
+                successors={short: each.only for short, each in known.get(key, {}).items()},
             )
         )
     return _with_readers(plans, reads)

@@ -1,11 +1,14 @@
 """What an account's stored row has to say about its next segment: stay, dwell, steps, and moves that wait for a person.
 
 Columns of dimension 0, each only where its settings need it:
-`p0` rank of the stored computed segment, null where the account is Unassigned, new, or its segment retired ·
+`p0` rank of the stored computed segment, null where the account is Unassigned, new, or its segment retired or split ·
 `q0` rank of the segment that counted, overrides aside · `since0` since when the computed segment is what it is ·
 `paused0` the last step was made on these facts under this version · `freed0` the segment a person let it go to ·
 `t0` rank by today's verdicts · `pull0` the place of the `move` that pulls without being met · `z0` what comes of it ·
 `f0` the final rank · `held0`.
+
+An account in a segment that was merged or retired into another counts as being in that one: it goes on staying,
+dwelling and waiting there. A split names no one place, so its accounts are placed as if they were new.
 """
 
 from accounts.evaluation.parameters import Parameters
@@ -43,13 +46,20 @@ def prior_columns(d: DimensionPlan, version_id: int) -> list[str]:
             f"CASE WHEN prior{n}.override_until IS NULL THEN prior{n}.effective_id"
             f" ELSE prior{n}.without_override_id END"
         )
-        columns += [f"{_rank_of(d, f'({counted})')} AS q{n}", f"prior{n}.released_id AS freed{n}"]
+        columns += [f"{_rank_of(d, f'({counted})')} AS q{n}", f"{today_id(d, f'prior{n}.released_id')} AS freed{n}"]
     return columns
 
 
 def _rank_of(d: DimensionPlan, expression: str) -> str:
-    cases = " ".join(f"WHEN {pk} THEN {d.rank(key)}" for key, pk in d.segment_ids.items())
-    return f"CASE {expression} {cases} END"
+    ranks = {pk: d.rank(key) for key, pk in d.segment_ids.items()}
+    ranks |= {pk: d.rank(each.only) for pk, each in d.retired.items() if each.only}
+    return f"CASE {expression} {' '.join(f'WHEN {pk} THEN {rank}' for pk, rank in ranks.items())} END"
+
+
+def today_id(d: DimensionPlan, expression: str) -> str:
+    """The id of a stored segment (as SQL), or of the one that took its place."""
+    cases = " ".join(f"WHEN {old} THEN {new}" for old, new in d.merged_ids().items())
+    return f"CASE {expression} {cases} ELSE {expression} END" if cases else expression
 
 
 # --- the selects between outcome code and segment

@@ -36,6 +36,7 @@ class Cause(models.TextChoices):
     DATA = "data", "Account data changed"
     TIME = "time", "Time passed"
     VERSION = "version", "New version"
+    MAPPING = "mapping", "Segment merged, split or retired"
     PERIOD = "period", "Period closed"
     OVERRIDE_STARTED = "override_started", "Override started"
     OVERRIDE_EXPIRED = "override_expired", "Override expired"
@@ -228,7 +229,8 @@ class FeedEpoch(models.Model):
 class Override(models.Model):
     """The fact that an account counts as another segment for a while. Who asked and decided is governance's.
 
-    In force from `valid_from` until `valid_until`, or until `ended_at` when it was ended before.
+    In force from `valid_from` until `valid_until`, or until `ended_at` when it was ended before. When its segment is
+    retired it ends, and another row with the successor goes on from there: `carried_from` leads back.
     """
 
     class Ending(models.TextChoices):
@@ -237,6 +239,7 @@ class Override(models.Model):
         REVOKED = "revoked", "Revoked"
         MOOT = "moot", "The rule agrees"
         LAPSED = "lapsed", "The version changed"
+        MAPPED = "mapped", "Carried to a successor"
         RENEWED = "renewed", "Renewed"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -251,6 +254,19 @@ class Override(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, help_text="When the assignment followed.")
     ended_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(max_length=8, choices=Ending, default=Ending.NONE, blank=True)
+    # Followed backwards only, and rows are never deleted: nothing would use an index.
+    carried_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried_to", db_index=False
+    )
+    origin = models.ForeignKey(
+        "frameworks.Segment",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="What it was granted for, where mappings carried it since.",
+    )
 
     class Meta:
         ordering = ["-valid_from", "-pk"]

@@ -4,6 +4,7 @@ Who asked and who agreed is known above; here an override starts, ends, and owes
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -15,13 +16,16 @@ from accounts.services.marking import mark_accounts
 from accounts.signals import override_ended
 from frameworks.errors import ConflictError
 from frameworks.governed import governed
+from frameworks.mapping import Succession, Successions
 from frameworks.models import Dimension, Framework, Segment, User
+from frameworks.parts.wording import listed
 
 CAUSES: dict[str, Cause] = {
     Override.Ending.EXPIRED: Cause.OVERRIDE_EXPIRED,
     Override.Ending.REVOKED: Cause.OVERRIDE_REVOKED,
     Override.Ending.MOOT: Cause.OVERRIDE_MOOT,
     Override.Ending.LAPSED: Cause.VERSION,
+    Override.Ending.MAPPED: Cause.MAPPING,
     Override.Ending.RENEWED: Cause.OVERRIDE_EXPIRED,
 }
 
@@ -165,17 +169,86 @@ def _expire(pk: int, at: datetime) -> bool:
     return True
 
 
-def lapse_overrides(*, framework: Framework, at: datetime) -> int:
-    """End overrides whose segment is not in the version that has just come into force; returns how many."""
+@dataclass(frozen=True)
+class SettledOverrides:
+    """Overrides whose segment left with a new version: the rows that go on with a successor, and those that ended."""
+
+    carried: list[Override]
+    ended: list[Override]
+
+
+def settle_overrides(*, framework: Framework, known: Successions, at: datetime) -> SettledOverrides:
+    """Carry overrides whose segment is not in the version that has just come into force to its successor.
+
+    `known` are that version's successions. An override of a split that names no successor ends, and so does one whose
+    segment left without one: `ended` are those whose people have to be told.
+    """
     gone = Q(segment__is_live=False) | Q(dimension__is_live=False)
     rows = Override.objects.filter(gone, dimension__framework=framework, ended_at__isnull=True, valid_until__gt=at)
-    overrides = list(rows.select_for_update(of=("self",)).select_related("segment").order_by("pk"))
-    for override in overrides:
-        reason = f"{override.segment.name} is not in the version in force."
-        with governed("override.lapsed", actor=None, target=override, at=at, reason=reason) as act:
-            _end(override, ending=Override.Ending.LAPSED, ended_at=max(at, override.valid_from), at=at)
-            act.after = {"ended": at.isoformat()}
-    return len(overrides)
+    related = ("segment", "dimension", "account", "origin", "created_by")
+    settled = SettledOverrides([], [])
+    for override in rows.select_for_update(of=("self",)).select_related(*related).order_by("pk"):
+        succession = known.get(override.dimension.key, {}).get(override.segment.key)
+        to = successor_of(override, succession)
+        if to is None:
+            settled.ended.append(_lapse(override, succession, at))
+        else:
+            settled.carried.append(_carry(override, to, at))
+    return settled
+
+
+def successor_of(override: Override, succession: Succession | None) -> str | None:
+    """The segment that an override of a retired one goes on with; None where nobody said so.
+
+    Going back to an older version, it returns to the segment that it was granted for.
+    """
+    if succession is None:
+        return None
+    if succession.is_return and override.origin and override.origin.key in succession.into:
+        return override.origin.key
+    return succession.carries_to
+
+
+def _carry(override: Override, to: str, at: datetime) -> Override:
+    """The override ends and goes on in a row of its own, so that its past keeps the old segment's name.
+
+    The two meet and never overlap; one that has not begun leaves an empty range behind.
+    """
+    segment = Segment.objects.get(dimension=override.dimension, key=to)
+    begins = max(at, override.valid_from)
+    reason = f"{override.segment.name} is not in the version in force: {segment.name} has taken its place."
+    with governed("override.carried", actor=None, target=override, at=at, reason=reason) as act:
+        act.before = {"segment": override.segment.key}
+        override.ended_at, override.ending = begins, Override.Ending.MAPPED
+        override.save(update_fields=["ended_at", "ending"])
+        carried = Override.objects.create(
+            account=override.account,
+            dimension=override.dimension,
+            segment=segment,
+            valid_from=begins,
+            valid_until=override.valid_until,
+            reason=override.reason,
+            created_by=override.created_by,
+            created_at=at,
+            started_at=at if begins <= at else None,
+            carried_from=override,
+            origin=override.origin or override.segment,
+        )
+        mark_accounts(account_ids=[override.account_id], cause=CAUSES[Override.Ending.MAPPED], at=at)
+        act.after = {"segment": segment.key, "override": str(carried.uuid)}
+    return carried
+
+
+def _lapse(override: Override, succession: Succession | None, at: datetime) -> Override:
+    reason = f"{override.segment.name} is not in the version in force."
+    if succession is not None:
+        names = Segment.objects.filter(dimension=override.dimension, key__in=succession.into)
+        into = listed(names.order_by("rank").values_list("name", flat=True))
+        reason = f"{override.segment.name} was split into {into}: somebody has to say which this account is to be."
+    with governed("override.lapsed", actor=None, target=override, at=at, reason=reason) as act:
+        _end(override, ending=Override.Ending.LAPSED, ended_at=max(at, override.valid_from), at=at)
+        act.after = {"ended": at.isoformat()}
+    return override
 
 
 def close_moot_overrides(account_ids: Collection[int], at: datetime) -> int:

@@ -36,6 +36,9 @@ class Requirement(models.Model):
     includes_impact = models.BooleanField(default=False)
     freshness_days = models.PositiveIntegerField(null=True, blank=True)
     recertify_days = models.PositiveIntegerField(null=True, blank=True)
+    dissent_role = models.CharField(
+        max_length=63, blank=True, default="", db_default="", help_text="Who may approve over a No; nobody if empty."
+    )
     covered_digest = models.CharField(
         max_length=64, blank=True, help_text="What a signature of this round covers; the parts are frozen."
     )
@@ -60,6 +63,7 @@ class Signoff(models.Model):
         REJECT = "reject", "No"
         WITHDRAW = "withdraw", "Withdrawn"
         ACKNOWLEDGE = "acknowledge", "Acknowledged"
+        OVERRULE = "overrule", "Approved over dissent"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     framework = models.ForeignKey("Framework", on_delete=models.PROTECT, related_name="signoffs")
@@ -95,6 +99,11 @@ class Signoff(models.Model):
                 condition=~models.Q(decision="reject") | ~models.Q(reason=""),
                 name="signoff_reject_has_reason",
                 violation_error_message="Say why not.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(decision="overrule") | (~models.Q(reason="") & models.Q(on_behalf_of__isnull=True)),
+                name="signoff_overrule_has_reason",
+                violation_error_message="Say why the dissent is overruled; nobody does it for another.",
             ),
             models.CheckConstraint(
                 condition=models.Q(on_behalf_of__isnull=True)

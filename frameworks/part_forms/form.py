@@ -84,4 +84,5 @@ def options_of(bodies: Mapping[tuple[str, str], str], roles: Mapping[str, str]) 
         "UsedBy.segments": by_kind.get("segment", []),
         "Action.role": list(roles.items()),
         "Pool.role": list(roles.items()),
+        "Requirement.dissent_role": list(roles.items()),
     }

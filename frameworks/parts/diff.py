@@ -18,9 +18,11 @@ from typing import Any, Literal, TypeAlias
 
 from frameworks.parts.base import SLUG, Level, Piece, highest, level_of, write_decimal
 from frameworks.parts.criteria_diff import diff_criteria
+from frameworks.parts.dimension import Dimension
 from frameworks.parts.errors import pointer
 from frameworks.parts.moves import moves
 from frameworks.parts.registry import KINDS, parse_body
+from frameworks.parts.retirements import retirement_texts
 from frameworks.parts.segment import Rule, Segment
 from frameworks.parts.wording import LONG, Names, humanise, names_of
 
@@ -178,8 +180,15 @@ class _Comparison:
                 yield from self._criteria(before, after, here, level)
             elif name in ("move", "stay") and isinstance(new, Segment) and before and after:
                 yield from self._inside(f"{humanise(name)} criteria")._criteria(before, after, here, level)
+            elif name == "retired" and isinstance(new, Dimension) and isinstance(old, Dimension):
+                yield from self._retired(old, new, here, level)
             elif before != after:
                 yield from self._values(name, before, after, here, level)
+
+    def _retired(self, old: Dimension, new: Dimension, path: Path, level: Level) -> Iterator[FieldChange]:
+        """Merges, splits and retirements as one sentence each, the rest as changes of entries."""
+        for found in retirement_texts(self.key, old, new, self.names):
+            yield self._change((*path, found.index), found.change, level, found.old, found.new, found.text)
 
     def _values(self, name: str, old: Any, new: Any, path: Path, level: Level) -> Iterator[FieldChange]:
         if isinstance(old, Piece) and isinstance(new, Piece):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -15,8 +16,11 @@ from frameworks.parts.base import (
     Label,
     OptionalText,
     PartSchema,
+    Piece,
     Slug,
+    Text,
     distinct,
+    distinct_by,
 )
 
 DEFAULT_BASIS_ORDER: list[Basis] = [
@@ -60,6 +64,42 @@ Step = Annotated[int, Field(ge=1, le=1000)]
 MovePolicy = Annotated[Literal["auto", "review", "notify"], BeforeValidator(_known_move_policy)]
 
 
+RECONFIRM = "reconfirm"
+
+
+class Retirement(Piece):
+    """A segment that an earlier version had, and the segments that have taken its place.
+
+    One successor: renamed, merged or retired into it; several: split, and each account goes where their rules put it.
+    `overrides` is the successor that overrides of the segment are carried to, or "reconfirm": they end, and whoever
+    asked is told. Left out, it is the one successor; of a split, "reconfirm".
+    """
+
+    identity = "segment"
+
+    segment: Slug
+    into: Annotated[list[Slug], Field(min_length=1, max_length=20), AfterValidator(distinct)]
+    overrides: Slug | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def _overrides_go_somewhere(self) -> Retirement:
+        if self.overrides not in (None, RECONFIRM, *self.into):
+            raise PydanticCustomError(
+                "overrides",
+                "Overrides of {segment} go to one of its successors, or are to be reconfirmed.",
+                {"segment": self.segment},
+            )
+        return self
+
+    @property
+    def carries_to(self) -> str | None:
+        """The successor that overrides are carried to; None where somebody has to say so again."""
+        if self.overrides is None:
+            return self.into[0] if len(self.into) == 1 else None
+        return self.overrides if self.overrides in self.into else None
+
+
 class Dimension(PartSchema):
     """A dimension. `segments` are the short keys of its segments, highest rank first.
 
@@ -71,6 +111,8 @@ class Dimension(PartSchema):
     person lets it go; notify, which moves and tells. For `min_dwell_days` after its segment changed an account stays;
     it moves at most `max_step` ranks at once. `basis_of` names which segments of other dimensions these rules read:
     those that count (effective, unless named) or those the rules give (computed).
+
+    `retired` is the record of segments that left, and of what took their place: it stays in later versions.
     """
 
     kind: ClassVar[str] = "dimension"
@@ -92,6 +134,7 @@ class Dimension(PartSchema):
     max_step: Annotated[Step | None, SEMANTIC] = None
     basis_of: Annotated[Literal["computed"] | None, _unwritten("effective"), SEMANTIC] = None
     segments: Annotated[list[Slug], Field(min_length=1), AfterValidator(distinct), SEMANTIC]
+    retired: Annotated[list[Retirement], Field(max_length=200), AfterValidator(distinct_by("segment")), SEMANTIC] = []
 
     @model_validator(mode="after")
     def _fallback_is_a_segment(self) -> Dimension:
@@ -101,7 +144,38 @@ class Dimension(PartSchema):
             )
         return self
 
+    @model_validator(mode="after")
+    def _retired_segments_have_successors(self) -> Dimension:
+        gone = {entry.segment: entry for entry in self.retired}
+        for entry in self.retired:
+            if entry.segment in self.segments:
+                raise PydanticCustomError(
+                    "retired", "{name} is a segment of this dimension, so it is not retired.", {"name": entry.segment}
+                )
+            for successor in entry.into:
+                if successor not in self.segments and successor not in gone:
+                    raise PydanticCustomError(
+                        "successor",
+                        "{name} cannot take the place of {gone}: it is no segment of this dimension.",
+                        {"name": successor, "gone": entry.segment},
+                    )
+        if any(_leads_back(name, gone) for name in gone):
+            raise PydanticCustomError("successor", "Retired segments take each other's place in a circle.")
+        return self
+
     @property
     def base(self) -> Basis:
         """The basis that decides under `raise_only`."""
         return self.base_basis or "firmographic"
+
+
+def _leads_back(name: str, gone: Mapping[str, Retirement]) -> bool:
+    waiting, seen = [*gone[name].into], set[str]()
+    while waiting:
+        successor = waiting.pop()
+        if successor == name:
+            return True
+        if successor in gone and successor not in seen:
+            seen.add(successor)
+            waiting += gone[successor].into
+    return False

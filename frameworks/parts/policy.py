@@ -70,7 +70,8 @@ class Requirement(Piece):
     `keys` empty means every part of `kinds`. `per` part: each covered part is signed by itself; set: all
     covered parts in one signature. `minimum` "all" means everyone who is in the pool when the version is
     submitted. A signature older than `freshness_days` no longer counts at activation; the active version
-    is signed again every `recertify_days`.
+    is signed again every `recertify_days`. `dissent_role`, for definitions only and off unless named: people in that
+    role may approve a definition over a No that stands; the No stays in every document.
     """
 
     identity = "code"
@@ -87,6 +88,15 @@ class Requirement(Piece):
     freshness_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     recertify_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     counts_contributors: bool = False
+    dissent_role: Slug | None = None
+
+    @model_validator(mode="after")
+    def _dissent_is_about_definitions(self) -> Requirement:
+        if self.dissent_role is not None and (self.kinds != ["term"] or self.per != "part"):
+            raise PydanticCustomError(
+                "dissent_role", "Only definitions, each signed by itself, can be approved over dissent."
+            )
+        return self
 
     def covers(self, kind: str, key: str) -> bool:
         """Whether the part (kind, key) needs a signature under this requirement."""

@@ -6,12 +6,13 @@ from datetime import datetime
 from django.db import transaction
 
 from frameworks.content import Content, storage_problems
-from frameworks.definition import bodies_of
+from frameworks.definition import Bodies, bodies_of
 from frameworks.dimension_edit import DimensionEdit, EditedPart, EditProblem, EditRefusedError, judge_edit
 from frameworks.errors import InvalidError, StaleEditError, StalePartError
 from frameworks.governed import governed
-from frameworks.holds import reasons_to_keep
+from frameworks.holds import what_hangs_on
 from frameworks.models import Contribution, FrameworkVersion, Kind, Part, User
+from frameworks.parts.wording import listed
 from frameworks.services.access import require_permission
 from frameworks.services.drafting import lock_draft, write_contents
 
@@ -40,7 +41,7 @@ def save_dimension(
             if contents[part.id].digest not in (part.digest, _digest_of(stored.get(part.id)))
         ]
         removed = [part for part in edit.removed if part.id in stored]
-        if held := list(_held(version, removed, at)):
+        if held := list(_held(version, removed, judgement.bodies)):
             raise EditRefusedError(held)
         stale = [*_stale(written, stored), *_stale([(part, None) for part in removed], stored)]
         if stale:
@@ -77,13 +78,16 @@ def _stale(
             )
 
 
-def _held(version: FrameworkVersion, removed: Iterable[EditedPart], at: datetime) -> Iterator[EditProblem]:
-    """Segments that cannot leave yet, with the reasons of those who hold them."""
+def _held(version: FrameworkVersion, removed: Iterable[EditedPart], bodies: Bodies) -> Iterator[EditProblem]:
+    """Segments on which something hangs and that leave without a word about where they go."""
     for part in removed:
         dimension, _, short = part.key.partition("/")
-        if part.kind == Kind.SEGMENT:
-            for reason in reasons_to_keep(version.framework, dimension, short, at):
-                yield EditProblem((Kind.DIMENSION.value, dimension), "/segments", reason)
+        recorded = bodies[Kind.DIMENSION.value, dimension].get("retired", ())
+        if part.kind != Kind.SEGMENT or any(entry["segment"] == short for entry in recorded):
+            continue
+        if hanging := what_hangs_on(version.framework, dimension, short):
+            message = f"Say first where {short} goes, with “Merge, split or retire”: {listed(hanging)}."
+            yield EditProblem((Kind.DIMENSION.value, dimension), "/segments", message)
 
 
 def _remove(version: FrameworkVersion, part: Part, *, actor: User, at: datetime, source: str) -> None:

@@ -215,6 +215,7 @@ def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDige
         includes_impact=line.include_impact,
         freshness_days=line.freshness_days,
         recertify_days=line.recertify_days,
+        dissent_role=line.dissent_role or "",
     )
 
 

@@ -81,7 +81,7 @@ def sign(
             act.after["signoffs"] = attested_digest(rows)
             if on_behalf_of:
                 act.after["on_behalf_of"] = on_behalf_of.name
-            _settle(standings, actor=signer, at=at)
+            settle_standings(standings, actor=signer, at=at)
     return rows
 
 
@@ -114,7 +114,7 @@ def withdraw_signoff(
             row.save(force_insert=True)
             act.before = {"decision": given.decision}
             act.after = {"requirement": str(requirement), "signoffs": attested_digest([row])}
-            _settle(standings, actor=signer, at=at)
+            settle_standings(standings, actor=signer, at=at)
     return row
 
 
@@ -125,10 +125,11 @@ def settle(*, version: FrameworkVersion, actor: User | None, at: datetime) -> No
     None: the system itself found out.
     """
     if version.state in UNDER_WAY or version.awaits_ratification:
-        _settle(Standings(version, at), actor=actor, at=at)
+        settle_standings(Standings(version, at), actor=actor, at=at)
 
 
-def _settle(standings: Standings, *, actor: User | None, at: datetime) -> None:
+def settle_standings(standings: Standings, *, actor: User | None, at: datetime) -> None:
+    """`settle` from what was read under the lock."""
     version = standings.version
     if version.state not in UNDER_WAY and not version.awaits_ratification:
         return

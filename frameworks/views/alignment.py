@@ -8,8 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from frameworks.alignment import matrix, unaligned_first, used_by, voices_on, wordings_of
+from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
 from frameworks.models import FrameworkVersion, Kind
+from frameworks.querysets import contributor_ids
+from frameworks.services.overruling import overruling_refusals, overruling_statement
+from frameworks.services.signing import labels_of
+from frameworks.transitions import UNDER_WAY
+from frameworks.version_page import VersionPage
+from frameworks.views.answers import person
 from frameworks.views.versions import page_of, render_tab
 
 TERMS_PER_SHEET = 60
@@ -31,6 +38,9 @@ def term_detail(request: HttpRequest, slug: str, number: int, key: str) -> HttpR
     context: dict[str, Any] = {
         "term": term,
         "voices": voices,
+        "disputes": _disputes(request, page, part),
+        "ways": ways_to_prove(request, page.at),
+        "next": request.get_full_path(),
         "yes": sum(voice.said == "yes" for voice in voices),
         "is_assumed": part in page.assumed_ids,
         "used": [(names.label_of(*each), page.part_url(each) if each in names.bodies else "") for each in used],
@@ -39,6 +49,27 @@ def term_detail(request: HttpRequest, slug: str, number: int, key: str) -> HttpR
         "may_comment": page.may("comment_version"),
     }
     return render_tab(request, page, "term_detail", current="version_definitions", **context)
+
+
+def _disputes(request: HttpRequest, page: VersionPage, part: tuple[str, str]) -> list[dict[str, Any]]:
+    """Requirements on the term with a No that stands and that somebody may approve over, for this person."""
+    open_ones = [
+        standing
+        for standing in page.standings_about(part)
+        if standing.is_disputed and standing.requirement.dissent_role and page.version.state in UNDER_WAY
+    ]
+    if not open_ones:
+        return []
+    wrote = page.user.pk in contributor_ids(page.version)
+    labels = labels_of([standing.requirement for standing in open_ones], page.manifest)
+    return [
+        {
+            "standing": standing,
+            "statement": overruling_statement(standing, labels[standing.requirement.pk]),
+            "refusals": overruling_refusals(standing, person(request), has_contributed=wrote),
+        }
+        for standing in open_ones
+    ]
 
 
 @login_required

@@ -17,6 +17,7 @@ from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import definition_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
 from frameworks.forms import BodyForm, SegmentForm
+from frameworks.mapping import offered_playbook
 from frameworks.models import Contribution, FrameworkVersion, Kind, Part, PartBody
 from frameworks.part_forms.form import FIXED_KEYS, PartForm, options_of, schema_of
 from frameworks.part_forms.merging import differences, merged
@@ -107,7 +108,9 @@ def _edit_form(request: HttpRequest, version: FrameworkVersion, kind: str, part:
     labels = _labels(version)
     options = options_of(labels, {role.value: str(role.label) for role in Role if role in PEOPLE})
     if request.method != "POST":
-        form = PartForm(kind, key, part.body_id if part else "", dict(part.body.body) if part else {}, options)
+        key = key or _offered_key(request, version, kind)
+        stored = dict(part.body.body) if part else offered_playbook(version, key) if kind == Kind.PLAYBOOK else {}
+        form = PartForm(kind, key, part.body_id if part else "", stored, options)
         return _show_form(request, version, part, form)
     form = PartForm.posted(kind, key, request.POST, options)
     if form.is_rearranged:
@@ -123,6 +126,12 @@ def _key_of_new(request: HttpRequest, version: FrameworkVersion, kind: str) -> s
         asked = request.GET.get("key", "")
         return asked if asked in POLICIES else ""
     return FIXED_KEYS.get(kind, "")
+
+
+def _offered_key(request: HttpRequest, version: FrameworkVersion, kind: str) -> str:
+    """The segment that `?key=` asks a new playbook for."""
+    asked = request.GET.get("key", "")
+    return asked if kind == Kind.PLAYBOOK and asked in dict(_free_keys(version)) else ""
 
 
 def _choose_policy(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:

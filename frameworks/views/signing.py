@@ -17,6 +17,7 @@ from frameworks.models import FrameworkVersion, Requirement, Signoff, User
 from frameworks.querysets import asked_of
 from frameworks.recertification import open_recertifications
 from frameworks.services.delegation import principals_of
+from frameworks.services.overruling import overrule_dissent
 from frameworks.services.signing import Answer, sign, withdraw_signoff
 from frameworks.signing_page import Item, SigningPage
 from frameworks.views.answers import act, person, refused
@@ -206,6 +207,28 @@ def signing_withdraw(request: HttpRequest, slug: str, number: int, requirement: 
     )
     messages.success(request, "Your decision is taken back. It stays in the history.")
     return redirect("frameworks:signing", slug=slug, number=number)
+
+
+@act
+def signing_overrule(request: HttpRequest, slug: str, number: int, requirement: int) -> HttpResponse:
+    """Approve a definition over the No that stands on it, where the policy allows it."""
+    version, at = version_or_404(slug, number), timezone.now()
+    asked = get_object_or_404(Requirement.objects.select_related("version__framework"), pk=requirement, version=version)
+    proven = proof(request, at)
+    if proven is None:
+        raise NotAllowedError("Approving over dissent needs your password or a code, as signing does.")
+    method, moment = proven
+    overrule_dissent(
+        requirement=asked,
+        expected_digest=request.POST.get("digest", ""),
+        reason=request.POST.get("reason", ""),
+        signer=person(request),
+        authentication=method,
+        authenticated_at=moment,
+        at=at,
+    )
+    messages.success(request, "It is approved over the dissent, which stays printed beside it.")
+    return redirect("frameworks:term_detail", slug=slug, number=number, key=asked.part_key)
 
 
 @login_required

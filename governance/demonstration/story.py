@@ -11,7 +11,7 @@ from accounts.demo_data.generate import generate_demo_values
 from accounts.models import Account, AssignmentRun
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.intake import import_file
-from accounts.services.runs import work_next_chunk
+from accounts.services.runs import plan_study, work_next_chunk
 from frameworks.checks.slot import engine_checks
 from frameworks.gates import findings_of
 from frameworks.models import Contribution, Dimension, Framework, FrameworkVersion, Segment, User
@@ -98,13 +98,15 @@ def bring_into_force(version: FrameworkVersion, people: People, at: datetime, sa
     confirm_parts(version=version, parts=assumed_parts(version), evidence=evidence, actor=people["ravi"], at=at)
     accept_warnings(version, people["ravi"], at)
     submit_version(version=version, actor=people["ravi"], at=at)
-    for name in ("priya", "marcus", "nadia"):
+    study_impact(version, at)
+    for name in ("priya", "marcus", "nadia", "tomas", "dana"):
         sign_as(people[name], version, at)
     run = request_activation(version=version, actor=people["ravi"], at=at)
     work_off(run)
     run.refresh_from_db()
     say(
-        f"Signed by Priya, Marcus and Nadia; activated: {run.accounts:,} accounts assigned ({run.get_state_display()})."
+        f"Signed by Priya, Marcus, Nadia, Tomas and Dana; activated: {run.accounts:,} accounts assigned"
+        f" ({run.get_state_display()})."
     )
     for reason in run.held_because:
         say(f"  {reason}")
@@ -125,6 +127,11 @@ def accept_warnings(version: FrameworkVersion, actor: User, at: datetime) -> Non
                 at=at,
                 source=Contribution.Source.COMMAND,
             )
+
+
+def study_impact(version: FrameworkVersion, at: datetime) -> None:
+    """Compute the figures that the executive signs."""
+    work_off(plan_study(version=version, actor=None, at=at))
 
 
 def sign_as(signer: User, version: FrameworkVersion, at: datetime, *, refuse: str = "", reason: str = "") -> None:

@@ -18,6 +18,7 @@ class OverrideRequest(models.Model):
         REJECTED = "rejected", "Rejected"
         WITHDRAWN = "withdrawn", "Withdrawn"
         TIMED_OUT = "timed_out", "Timed out"
+        LAPSED = "lapsed", "Segment retired"
 
     OPEN = (State.SUBMITTED, State.INFO_REQUESTED)
 
@@ -52,6 +53,7 @@ class OverrideRequest(models.Model):
     override = models.OneToOneField(
         "accounts.Override", null=True, blank=True, on_delete=models.PROTECT, related_name="request"
     )
+    state_reason = models.TextField(blank=True, default="", db_default="", help_text="Why the system closed it.")
     version = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField(auto_now=True)
 

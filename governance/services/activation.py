@@ -7,20 +7,23 @@ cancelled has changed nothing.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count
 
-from accounts.guard import Counts, Moves, guard_findings
+from accounts.guard import Counts, Moves, guard_findings, without_mapped
 from accounts.models import Assignment, AssignmentRun
 from accounts.services import runs
-from accounts.services.overrides import lapse_overrides
+from accounts.services.overrides import settle_overrides
 from frameworks.definition import Definition, definition_of
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
+from frameworks.mapping import successions_of
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
 from frameworks.services.activation import activation_blockers, flip_active_version, refuse_unauthorised
 from frameworks.services.scheduling import unschedule_activation
 from governance.services.impact import record_study
+from governance.services.retiring import close_retired_requests, follow_carried, tell_settled
 from governance.services.telling import tell_about
 
 
@@ -62,13 +65,29 @@ def _activate(run: AssignmentRun, at: datetime) -> None:
     try:
         with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
             flip_active_version(version=version, actor=run.requested_by, at=at)
-            lapse_overrides(framework=run.framework, at=at)
+            told = _settle(version, at)
             runs.start_applying(run=run, at=at)
-            act.after = {"run": str(run.uuid), "version": str(version.number)}
+            act.after = {"run": str(run.uuid), "version": str(version.number), **told}
     except (ConflictError, NotAllowedError) as error:
         run.refresh_from_db()
         runs.cancel_run(run=run, reason=str(error), actor=None, at=at)
         fall_back(version=version, reason=str(error), at=at)
+
+
+def _settle(version: FrameworkVersion, at: datetime) -> dict[str, Any]:
+    """What pointed to a segment that is gone goes on with its successor, or ends and is told; for the audit entry."""
+    known = successions_of(version, definition_of(version))
+    settled = settle_overrides(framework=version.framework, known=known, at=at)
+    follow_carried(settled)
+    tell_settled(version, settled, at)
+    closed = close_retired_requests(version=version, known=known, at=at)
+    told: dict[str, Any] = {}
+    if settled.carried or settled.ended:
+        carried, ended = ([str(each.uuid) for each in rows] for rows in (settled.carried, settled.ended))
+        told["overrides"] = {"carried": carried, "ended": ended}
+    if closed:
+        told["requests_closed"] = [str(request.uuid) for request in closed]
+    return told
 
 
 def _is_revert(run: AssignmentRun) -> bool:
@@ -89,10 +108,12 @@ def _guard(run: AssignmentRun, definition: Definition) -> list[str]:
     policy = definition.policy("guard")
     if policy is None:
         return []
+    known = successions_of(run.framework_version, definition)
+    before, moves = without_mapped(current_distribution(run.framework), moves_by_key(run), known)
     return guard_findings(
         policy=policy,
-        before=current_distribution(run.framework),
-        moves=moves_by_key(run),
+        before=before,
+        moves=moves,
         fallbacks={key: body.fallback for key, body in definition.dimensions.items()},
     )
 

@@ -239,7 +239,7 @@ def _carry_out(request: OverrideRequest, decision: Decision, act: Act, actor: Us
 def _move(request: OverrideRequest, to: str) -> None:
     request.state = to
     request.version += 1
-    request.save(update_fields=["state", "version", "override", "updated_at"])
+    request.save(update_fields=["state", "state_reason", "version", "override", "updated_at"])
 
 
 def withdraw_request(*, request: OverrideRequest, actor: User, at: datetime, reason: str = "") -> OverrideRequest:

@@ -42,3 +42,10 @@ def revops() -> set[int]:
     """Who submits versions and looks after their way."""
     people = User.objects.filter(groups__permissions__codename="submit_version", is_active=True, is_service=False)
     return set(people.values_list("pk", flat=True))
+
+
+def tell_people(people: Iterable[User], subject: str, text: str, place: str, *, at: datetime) -> None:
+    """Tell these people what a version in force did to what is theirs; `place` is the path that it links to."""
+    occurrence = f"settled:{place}:{at.isoformat()}"[:200]
+    news = News(kind=Kind.VERSION, occurrence=occurrence, subject=subject, text=text, url=place)
+    notify([(person.pk, news) for person in people], at=at)

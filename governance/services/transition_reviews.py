@@ -6,7 +6,7 @@ The held assignment is the work owed: what is missing is found by a query, so a 
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -51,7 +51,9 @@ def open_reviews(*, at: datetime) -> int:
 
 def _held_without_review() -> QuerySet[Assignment]:
     asked = _reviews_of_row().filter(to_segment=OuterRef("computed"))
-    return _with_names(Assignment.objects.filter(is_held=True).filter(~Exists(asked)))
+    # Where a run has not come yet, the row still names a segment of the version before.
+    rows = Assignment.objects.filter(is_held=True, computed__is_live=True, effective__is_live=True)
+    return _with_names(rows.filter(~Exists(asked)))
 
 
 def _conflicts_without_review() -> QuerySet[Assignment]:
@@ -115,7 +117,14 @@ def close_moot_reviews(*, at: datetime) -> int:
     held = row.filter(is_held=True, computed=OuterRef("to_segment"))
     torn = row.filter(reason=Reason.CONFLICT, conflict=OuterRef("segments"))
     moot = TransitionReview.objects.open().filter(~Exists(held), ~Exists(torn))
-    return int(moot.update(state=State.MOOT, closed_at=at))
+    return _close_retired(at) + int(moot.update(state=State.MOOT, closed_at=at))
+
+
+def _close_retired(at: datetime) -> int:
+    """Reviews that name a segment of the version before: of a move still held, one with today's names is opened."""
+    gone = Q(from_segment__is_live=False) | Q(to_segment__is_live=False)
+    reason = "A segment of this move was retired; what took its place is looked at anew."
+    return int(TransitionReview.objects.open().filter(gone).update(state=State.MOOT, closed_at=at, reason=reason))
 
 
 def escalate_reviews(*, at: datetime) -> int:

@@ -136,7 +136,21 @@ def _events(asked: OverrideRequest) -> list[dict[str, Any]]:
     if asked.override and asked.override.ended_at:
         ending = asked.override.get_ending_display()
         events.append({"title": f"Override ended: {ending.lower()}", "text": "", "at": asked.override.ended_at})
+    for override in _carried(asked.override):
+        text = "A version merged or retired the segment that was asked for."
+        events.append({"title": f"Carried on as {override.segment.name}", "text": text, "at": override.created_at})
+    if asked.state_reason:
+        events.append({"title": asked.get_state_display(), "text": asked.state_reason, "at": asked.updated_at})
     return [{**event, "is_current": place == 0} for place, event in enumerate(reversed(events))]
+
+
+def _carried(override: Override | None) -> list[Override]:
+    """The rows that mappings made of an override, oldest first."""
+    found: list[Override] = []
+    while override is not None and override.carried_from is not None:
+        found.insert(0, override)
+        override = override.carried_from
+    return found
 
 
 @login_required

@@ -1,6 +1,7 @@
 """The template's framework brought into force over real accounts, with the services people use."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -60,6 +61,7 @@ def signed_version(framework_slug: str = "main") -> FrameworkVersion:
         name="Customer segmentation", slug=framework_slug, template="firmographic_value", actor=author, at=AT
     )
     evidence = "Agreed in the kickoff meeting."
+    _ask_stakeholders_only(version)
     waive_warnings(version, author, AT)
     confirm_parts(version=version, parts=assumed_parts(version), evidence=evidence, actor=author, at=AT)
     submit_version(version=version, actor=author, at=AT)
@@ -69,14 +71,29 @@ def signed_version(framework_slug: str = "main") -> FrameworkVersion:
     return version
 
 
-def next_version(framework: Framework, *, replacing: dict[str, str], without: tuple[str, ...] = ()) -> FrameworkVersion:
+def _ask_stakeholders_only(version: FrameworkVersion) -> None:
+    """A shorter sign-off policy than the template's: what runs do does not depend on who signed."""
+    part = version.parts.select_related("body").get(kind="policy", key="signoff")
+    lines = [line for line in part.body.body["requirements"] if line["code"] in ("terms", "version")]
+    _save(version, part, {**part.body.body, "requirements": lines})
+
+
+def next_version(
+    framework: Framework,
+    *,
+    replacing: dict[str, str],
+    without: tuple[str, ...] = (),
+    retired: Mapping[str, list[dict[str, Any]]] | None = None,
+) -> FrameworkVersion:
     """A signed version after the active one, with these texts replaced in its segments, such as one threshold, and
-    without the segments named ("dimension/segment")."""
+    without the segments named ("dimension/segment"); `retired` says by dimension where they go."""
     author = User.objects.get(email="ravi@x.example")
     version = start_draft(framework=framework, actor=author, at=AT)
     for part in version.parts.select_related("body").filter(kind__in=("segment", "dimension")):
         gone = [key.split("/")[1] for key in without if key.startswith(f"{part.key}/")]
         body = _replaced(part.body.body, replacing, gone)
+        if retired and part.kind == "dimension" and part.key in retired:
+            body["retired"] = [*body.get("retired", ()), *retired[part.key]]
         if body != part.body.body:
             _save(version, part, body)
     for part in version.parts.filter(kind__in=("segment", "playbook"), key__in=without):

@@ -8,11 +8,12 @@ import pytest
 from accounts.evaluation.hypothetical import evaluate_rows
 from accounts.evaluation.stages import compile_definition
 from accounts.models import Assignment
-from accounts.services.runs import release_run
+from accounts.services.runs import plan_study, release_run
 from frameworks.checks.slot import engine_checks
 from frameworks.definition import Definition
 from frameworks.exchange.templates import load_template
 from frameworks.gates import findings_of
+from frameworks.models import Signoff
 from frameworks.services.drafting import assumed_parts, confirm_parts, create_framework
 from frameworks.services.review import submit_version
 from governance.services.activation import request_activation
@@ -129,15 +130,21 @@ def test_template_comes_into_force_and_places_accounts(slug):
     for number, industry in enumerate(("Technology", "Health Care", "Energy", "Retailing", "Financials")):
         account(f"Account {number}", industry=industry, employee_count=[40, 150, 700, 3000, 9000][number])
     author = person("ravi", "revops")
-    stakeholders = [person(name, "stakeholder") for name in ("priya", "marcus")]
+    signers = [
+        person("priya", "stakeholder", "executive"),
+        person("nadia", "stakeholder", "finance"),
+        person("otto", "revops"),
+        person("carol", "cs_ops"),
+    ]
     version = create_framework(name="Template", slug="main", template=slug, actor=author, at=AT)
     evidence = "Agreed in the kickoff meeting."
     waive_warnings(version, author)
     confirm_parts(version=version, parts=assumed_parts(version), evidence=evidence, actor=author, at=AT)
 
     submit_version(version=version, actor=author, at=AT)
-    for stakeholder in stakeholders:
-        sign_everything(version, stakeholder)
+    study = work_off(plan_study(version=version, actor=None, at=AT))
+    for signer in signers:
+        sign_everything(version, signer)
     version.refresh_from_db()
     run = work_off(request_activation(version=version, actor=author, at=AT))
 
@@ -147,6 +154,8 @@ def test_template_comes_into_force_and_places_accounts(slug):
         run = work_off(release_run(run=run, reason="A handful of accounts to try it.", actor=colleague, at=AT))
 
     version.framework.refresh_from_db()
+    signed = Signoff.objects.get(version=version, code="executive")
+    assert (study.state, signed.impact_digest) == ("studied", version.impacts.order_by("pk")[0].digest)
     assert (run.state, version.framework.active_version) == ("applied", version)
     assert Assignment.objects.count() == 5 * len(load_template(slug).of_kind("dimension"))
 

@@ -59,6 +59,7 @@ PAGES = {
         f"{VERSION}invitations/",
         "/notifications/",
         "/notifications/settings/",
+        f"{VERSION}dimensions/customer_tier/retire/",
         "/audit/",
         "/help/",
     ],

@@ -24,7 +24,7 @@ def test_main_job_runs_from_an_empty_database_to_a_synced_assignment(site: Site,
     accounts_are_imported(site, login("ravi"))
     framework_is_drafted_from_a_template(login("ravi"))
     inputs_are_confirmed_and_submitted(login("ravi"))
-    stakeholders_sign_and_the_gate_names_who_is_missing(login)
+    stakeholders_sign_and_the_gate_names_who_is_missing(site, login)
     activation_assigns_every_account(site, login("ravi"))
     token, cursor = rest_client_takes_stock(site)
     override_is_asked_for_and_decided_by_somebody_else(site, login)
@@ -81,8 +81,11 @@ def inputs_are_confirmed_and_submitted(page: Page) -> None:
     expect(page.get_by_text("In review").first).to_be_visible()
 
 
-def stakeholders_sign_and_the_gate_names_who_is_missing(login: Login) -> None:
-    sign_everything(login("marcus"))
+def stakeholders_sign_and_the_gate_names_who_is_missing(site: Site, login: Login) -> None:
+    # The executive signs figures, so they have to be there.
+    wait_until(site, "SELECT count(*) > 0 FROM frameworks_versionimpact", seconds=60)
+    for name in ("marcus", "tomas", "dana"):
+        sign_everything(login(name))
     sign_everything(login("nadia", phone=True))
     ravi = login("ravi")
     ravi.goto(VERSION)

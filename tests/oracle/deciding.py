@@ -41,8 +41,24 @@ class Dimension:
         self.asking = asking
         self.trace: dict[str, dict[str, Verdict]] = {}
         self.candidates = self._in_order()
-        self.was = prior.computed if prior and prior.computed in self.segments else None
+        self.was = self.today_name(prior.computed) if prior else None
         self.rests = False
+
+    def today_name(self, segment: str | None) -> str | None:
+        """The segment, or the only one that took its place; None where there is no one such."""
+        entry = next((each for each in self.body.get("retired", ()) if each["segment"] == segment), None)
+        if entry is None:
+            return segment if segment in self.segments else None
+        places = {self.today_name(each) for each in entry["into"]}
+        return places.pop() if len(places) == 1 else None
+
+    def carried(self, segment: str) -> str | None:
+        """Where an override of the segment goes on."""
+        entry = next((each for each in self.body.get("retired", ()) if each["segment"] == segment), None)
+        if entry is None:
+            return segment
+        to = entry.get("overrides") or (entry["into"][0] if len(entry["into"]) == 1 else "reconfirm")
+        return self.carried(to) if to in entry["into"] else None
 
     # --- candidates
 
@@ -226,12 +242,12 @@ class Dimension:
 
     def _held(self, said: Outcome, prior: State | None) -> Outcome:
         """A move against which the dimension asks a person waits for one."""
-        counted = prior.counted if prior else None
+        counted = self.today_name(prior.counted) if prior else None
         if said.segment is None or counted not in self.ranks or said.segment == counted:
             return said
         is_up = self.ranks[said.segment] < self.ranks[counted]
         policy = self.body.get("upgrade", "auto") if is_up else self.body.get("downgrade", "review")
-        if policy == "review" and (prior is None or prior.released != said.segment):
+        if policy == "review" and (prior is None or self.today_name(prior.released) != said.segment):
             return replace(said, effective=counted, is_held=True)
         return said
 
@@ -271,8 +287,8 @@ class Account:
         if key not in self.outcomes:
             dimension = Dimension(self.bodies, key, Asking(self.values, self._reader(key)), self.prior.get(key))
             found = dimension.decided(self.facts, self.prior.get(key), number=self.number, version=self.version)
-            self.states[key] = self._state(key, found)
-            self._replaced(key, found)
+            self.states[key] = self._state(key, found, dimension)
+            self._replaced(dimension, key, found)
             self.outcomes[key] = found
         return self.outcomes[key]
 
@@ -280,10 +296,11 @@ class Account:
         is_computed = self.bodies["dimension", key].get("basis_of") == "computed"
         return lambda other: self.outcome(other).segment if is_computed else self.outcome(other).effective
 
-    def _state(self, key: str, found: Outcome) -> State:
+    def _state(self, key: str, found: Outcome, dimension: Dimension) -> State:
         """What the next evaluation finds. A release counts while the rules say the segment it was for."""
         prior = self.prior.get(key)
-        is_same = prior is not None and prior.computed == found.segment
+        was = prior and (dimension.today_name(prior.computed) or prior.computed)
+        is_same = prior is not None and was == found.segment
         return State(
             computed=found.segment,
             counted=found.effective,
@@ -291,13 +308,18 @@ class Account:
             since=prior.since if prior and is_same else self.as_of,
             decided_with=prior.decided_with if prior and is_same else self.number,
             version=self.version,
-            released=prior.released if prior and prior.released == found.segment else None,
+            released=found.segment if prior and dimension.today_name(prior.released) == found.segment else None,
         )
 
-    def _replaced(self, dimension: str, found: Outcome) -> None:
-        """An exclusion counts before an override, an override in force before the rules."""
+    def _replaced(self, own: Dimension, dimension: str, found: Outcome) -> None:
+        """An exclusion counts before an override, an override in force before the rules.
+
+        One of a retired segment counts as its successor; of a split that names none it counts no more.
+        """
         if self.facts.is_excluded:
             return
         for override in self.facts.overrides:
             if override.dimension == dimension and override.start <= self.as_of < override.end:
-                found.effective, found.until = override.segment, override.end
+                segment = own.carried(override.segment)
+                if segment is not None:
+                    found.effective, found.until = segment, override.end

@@ -1,0 +1,79 @@
+"""What people had asked for a segment that a new version retired: closed or carried on, and each of them told why."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.urls import reverse
+
+from accounts.models import Override
+from accounts.services.overrides import SettledOverrides
+from frameworks.governed import governed
+from frameworks.mapping import Succession, Successions
+from frameworks.models import FrameworkVersion, Segment, User
+from frameworks.parts.wording import listed
+from governance.models import OverrideRequest
+from governance.services.telling import tell_people
+from governance.transitions import check_transition
+
+State = OverrideRequest.State
+
+
+def close_retired_requests(*, version: FrameworkVersion, known: Successions, at: datetime) -> list[OverrideRequest]:
+    """Close open requests for a segment that the version now in force does not have, and tell who asked."""
+    rows = OverrideRequest.objects.open().filter(dimension__framework=version.framework, segment__is_live=False)
+    related = ("account", "dimension", "segment", "requested_by")
+    closed = list(rows.select_for_update(of=("self",)).select_related(*related).order_by("pk"))
+    for request in closed:
+        check_transition(request, State.LAPSED)
+        reason = _gone(request.segment, known.get(request.dimension.key, {}).get(request.segment.key))
+        with governed("override.request_lapsed", actor=None, target=request, at=at, reason=reason) as act:
+            act.before = {"state": request.state}
+            request.state, request.state_reason, request.version = State.LAPSED, reason, request.version + 1
+            request.save(update_fields=["state", "state_reason", "version", "updated_at"])
+            act.after = {"state": request.state}
+        place = reverse("governance:request_detail", args=[request.uuid])
+        text = f"You asked that {request.account.name} counts as {request.segment.name}. {reason}"
+        tell_people([request.requested_by], f"{request.account.name}: your request is closed", text, place, at=at)
+    return closed
+
+
+def _gone(segment: Segment, succession: Succession | None) -> str:
+    if succession is None:
+        return f"{segment.name} is not in the version in force any more."
+    names = Segment.objects.filter(dimension=segment.dimension, key__in=succession.into).order_by("rank")
+    into = listed(names.values_list("name", flat=True))
+    return f"{into} took the place of {segment.name}: ask again, if the rules do not say it by themselves."
+
+
+def follow_carried(settled: SettledOverrides) -> None:
+    """Let the requests behind carried overrides point to the rows that go on: they are looked at and revoked there."""
+    for override in settled.carried:
+        OverrideRequest.objects.filter(override=override.carried_from).update(override=override)
+
+
+def tell_settled(version: FrameworkVersion, settled: SettledOverrides, at: datetime) -> None:
+    """Tell who asked for an override, who granted it and whose account it is what became of it; one message each."""
+    lines: dict[User, list[str]] = defaultdict(list)
+    for override in settled.carried:
+        text = f"{override.account.name}: its override goes on as {override.segment.name} until {_day(override)}."
+        _add(lines, override, text)
+    for override in settled.ended:
+        text = f"{override.account.name}: its override to {override.segment.name} ended. Ask again if it should go on."
+        _add(lines, override, text)
+    place = reverse("frameworks:version_detail", args=[version.framework.slug, version.number])
+    for person, texts in lines.items():
+        subject = f"{version.framework.name}: overrides under version {version.number}"
+        tell_people([person], subject, "\n".join(texts), place, at=at)
+
+
+def _day(override: Override) -> str:
+    return f"{override.valid_until:%d %b %Y}"
+
+
+def _add(lines: dict[User, list[str]], override: Override, text: str) -> None:
+    request = OverrideRequest.objects.filter(override=override).select_related("requested_by").first()
+    asked = request.requested_by if request else None
+    account = override.account
+    for person in dict.fromkeys([asked, override.created_by, account.csm, account.ae]):
+        if person is not None:
+            lines[person].append(text)

@@ -39,6 +39,7 @@ def register() -> None:
             order=90,
             key="l",
         ),
+        nav.NavEntry(nav.FRAMEWORK, "Documents", "book", "governance:document_index", order=90),
         nav.NavEntry(nav.FOOT, "Help", "help-circle", "governance:help", order=10),
     )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.views import activation, audit, guide, inbox, requests, reviews
+from governance.views import activation, audit, documents, guide, inbox, requests, reviews
 
 app_name = "governance"
 
@@ -25,6 +25,9 @@ urlpatterns = [
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),
+    path("documents/", documents.document_index, name="document_index"),
+    path("documents/<slug:slug>/v<int:number>/<slug:document>/", documents.document_page, name="document_page"),
+    path("documents/<slug:slug>/v<int:number>/<slug:document>.pdf", documents.document_pdf, name="document_pdf"),
     path("help/", guide.help_page, name="help"),
     path("palette/", guide.palette, name="palette"),
 ]

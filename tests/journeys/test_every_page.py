@@ -42,6 +42,8 @@ PAGES = {
         ),
         f"{VERSION}dimensions/customer_tier/edit/",
         "/audit/",
+        "/documents/",
+        "/documents/customer-segmentation/v1/segmentation-framework/",
         "/help/",
     ],
     "priya": ["/", f"{VERSION}sign/", "/sign-off/"],

@@ -91,5 +91,5 @@ chromium:
 	@for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name >/dev/null && exit 0; done; \
 	test -d "/Applications/Google Chrome.app" || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core >/dev/null; } || \
 	echo "No Chromium: browser tests will fail. Debian: apt-get install chromium. macOS: install Google Chrome." >&2

@@ -48,6 +48,7 @@ def register() -> None:
         ),
         nav.NavEntry(nav.FRAMEWORK, "Intake", "clipboard-list", "governance:intake_list", order=5, key="n"),
         nav.NavEntry(nav.OPERATE, "Fields", "columns-3", "governance:field_inventory", order=25, key="f"),
+        nav.NavEntry(nav.FRAMEWORK, "Documents", "book", "governance:document_index", order=90),
         nav.NavEntry(nav.FOOT, "Help", "help-circle", "governance:help", order=10),
     )
 

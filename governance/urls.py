@@ -5,6 +5,7 @@ from django.urls import include, path
 from governance.views import (
     activation,
     audit,
+    documents,
     evidence,
     gap_analysis,
     guide,
@@ -98,6 +99,9 @@ urlpatterns = [
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),
+    path("documents/", documents.document_index, name="document_index"),
+    path("documents/<slug:slug>/v<int:number>/<slug:document>/", documents.document_page, name="document_page"),
+    path("documents/<slug:slug>/v<int:number>/<slug:document>.pdf", documents.document_pdf, name="document_pdf"),
     path("help/", guide.help_page, name="help"),
     path("palette/", guide.palette, name="palette"),
 ]

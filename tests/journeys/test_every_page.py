@@ -61,6 +61,8 @@ PAGES = {
         "/notifications/settings/",
         f"{VERSION}dimensions/customer_tier/retire/",
         "/audit/",
+        "/documents/",
+        "/documents/customer-segmentation/v1/segmentation-framework/",
         "/help/",
     ],
     "priya": ["/", f"{VERSION}sign/", "/sign-off/"],

@@ -1,0 +1,34 @@
+"""A page as a tagged PDF. The renderer reads nothing but what it is handed: no network, no files."""
+
+from pathlib import Path
+from typing import Any
+
+STYLES = Path(__file__).with_name("print.css")
+MISSING = (
+    "PDF needs the system library Pango. Install the packages libpango-1.0-0, libpangoft2-1.0-0 and "
+    "fonts-dejavu-core, then restart. The page itself works without it."
+)
+
+
+class NoPdfError(Exception):
+    """The machine lacks what makes a PDF; the message says what to install."""
+
+
+class RefusedAddressError(ValueError):
+    """A document asked for a file or an address."""
+
+
+def refuse(url: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """The only fetcher the renderer gets."""
+    raise RefusedAddressError(f"A document may not load {url}.")
+
+
+def pdf_of(html: str) -> bytes:
+    """The PDF of a whole HTML page. Raises NoPdfError."""
+    try:
+        from weasyprint import CSS, HTML
+    except (ImportError, OSError) as error:
+        raise NoPdfError(MISSING) from error
+    style = CSS(string=STYLES.read_text(encoding="utf-8"), url_fetcher=refuse)
+    page = HTML(string=html, url_fetcher=refuse)
+    return bytes(page.write_pdf(stylesheets=[style], pdf_variant="pdf/ua-1"))

@@ -16,6 +16,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     CUTLINE_VAR=/var/lib/cutline \
     STATIC_ROOT=/app/staticfiles
+# What WeasyPrint draws documents with.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --user-group --no-create-home --shell /usr/sbin/nologin cutline \
     && install --directory --owner cutline --group cutline --mode 0700 /var/lib/cutline
 WORKDIR /app

@@ -29,7 +29,7 @@ def test_a_draft_is_marked_and_names_are_inert(
 ) -> None:
     client.force_login(people.leah)
     text = client.get(address("document_page", slug, 2)).content.decode()
-    assert "DRAFT" in text
+    assert "Not in force" in text
     assert "Not signed yet." in text
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>alert(1)" not in text
@@ -52,7 +52,7 @@ def test_an_empty_version_says_what_is_missing(client: Client, people: SimpleNam
     for slug in PRINTABLES:
         text = client.get(address("document_page", slug, 1)).content.decode()
         assert "Missing: this version has no definitions." in text
-        assert "DRAFT" not in text
+        assert "Not in force" not in text
 
 
 def test_strangers_are_sent_to_the_login(client: Client, model: SimpleNamespace) -> None:

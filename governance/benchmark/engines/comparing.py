@@ -167,7 +167,11 @@ class Engines:
             frame = self._frame()
             for key in self.dimension_ids:
                 rows = [(pk, *over[key]) for pk, over in self._overrides().items() if key in over]
-                columns = {"id": pl.Int64, f"over_{key}": pl.String, f"until_{key}": pl.Datetime(time_zone="UTC")}
+                columns: dict[str, Any] = {
+                    "id": pl.Int64,
+                    f"over_{key}": pl.String,
+                    f"until_{key}": pl.Datetime(time_zone="UTC"),
+                }
                 frame = frame.join(pl.DataFrame(rows, schema=columns, orient="row"), on="id", how="left")
             untils = frame.select(f"until_{key}" for key in self.dimension_ids)
             placed = place(frame)

@@ -11,6 +11,7 @@ from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, Signoff
 from frameworks.services.activation import activation_blockers, flip_active_version
 from frameworks.services.drafting import start_draft
+from frameworks.services.retiring import Leaving, retire_segments
 from frameworks.services.review import submit_version
 from frameworks.services.signing import withdraw_signoff
 from frameworks.signals import version_activated
@@ -72,11 +73,18 @@ def test_next_version_supersedes_the_active_one_and_retires_what_it_drops(approv
     first = approved.version
     flip_active_version(version=first, actor=approved.priya, at=AT)
     approved.version = start_draft(framework=first.framework, actor=approved.ravi, at=AT)
-    approved.save("dimension", "tier", {"label": "Tier", "segments": ["enterprise"]})
-    approved.version.parts.filter(key="tier/smb").delete()
+    retire_segments(
+        version=approved.version,
+        dimension="tier",
+        leaving=Leaving(["smb"], ["enterprise"], "One motion serves both."),
+        digest=approved.part("dimension", "tier").body_id,
+        actor=approved.ravi,
+        at=AT,
+        source="page",
+    )
+    approved.save("dimension", "tier", {**approved.body("dimension", "tier"), "label": "Tier"})
     approved.submit()
-    for name in ("tomas", "carol"):
-        approved.sign(name)
+    approved.sign_all()
 
     flip_active_version(version=approved.version, actor=approved.priya, at=LATER)
 

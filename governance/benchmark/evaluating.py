@@ -167,7 +167,7 @@ class Evaluating:
         count = min(EDITS, top // ACCOUNTS_PER_EDIT)
         ids = [1 + place * top // count for place in range(count)]
         product = [seconds_of(partial(_edit, pk)) * 1000 for pk in ids]
-        if PendingEvaluation.objects.exists() or _strategic(ids) != len(ids):
+        if PendingEvaluation.objects.exists() or strategic(ids) != len(ids):
             self.differing.append("edits")
         bare = [seconds_of(partial(self._edit_by_hand, pk)) * 1000 for pk in ids]
         for name, milliseconds in (("edit", product), ("edit_bare", bare)):
@@ -234,7 +234,7 @@ def _edit(pk: int) -> None:
     evaluate_pending(at=AS_OF)
 
 
-def _strategic(ids: list[int]) -> int:
+def strategic(ids: list[int]) -> int:
     """How many of these accounts the rules now call Strategic; excluded ones cannot be and are counted as such."""
     of_tier = Assignment.objects.filter(account_id__in=ids, dimension__key="tier")
     return of_tier.filter(computed__key="strategic").count() + of_tier.filter(reason="excluded").count()

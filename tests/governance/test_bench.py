@@ -33,6 +33,8 @@ def test_bench_measures_every_part_with_the_same_outcome_and_leaves_nothing() ->
     assert all(values[f"{key}_ratio"] > 0 for key in COMPARED)
     assert all(values[f"import_{what}_ratio"] > 0 for what in ("create", "update"))
     assert values["edit_p50_ms"] <= values["edit_p95_ms"]
+    assert values["push_accounts"] == 1000
+    assert values["push_commit_to_assigned_p50_seconds"] <= values["push_commit_to_assigned_p95_seconds"]
     assert 0.01 < values["moved_cutline_share_of_accounts"] < 0.05
     assert schemas() == schemas_before
     assert not Account.objects.exists()

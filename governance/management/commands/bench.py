@@ -16,6 +16,7 @@ from governance.benchmark.impact import measure_impact
 from governance.benchmark.importing import measure_import
 from governance.benchmark.own_schema import migrate_own_schema, own_schema
 from governance.benchmark.population import AS_OF, override_some, populate
+from governance.benchmark.pushing import measure_pushes
 from governance.benchmark.report import Report, growth_exponent, machine, peak_memory_mb
 
 FEWEST, MOST = 1_000, 20_000_000
@@ -107,6 +108,7 @@ def measure(report: Report, count: int, *, with_scaling: bool) -> None:
         partial(measure_history, evaluating, watching, with_more=count <= REPEATED_UP_TO),
         evaluating.moved_cutline,
         evaluating.edits,
+        partial(measure_pushes, evaluating),
     ):
         part()
     growth[count] = report.values["reevaluation_seconds"]

@@ -7,7 +7,11 @@ rules do not need. Parameters are the ids of dimensions and segments, the day, a
 """
 
 _EVALUATED = """
-WITH overridden AS (
+WITH midnights AS MATERIALIZED (
+    SELECT array_agg((%(today)s::date + ahead)::timestamp AT TIME ZONE 'America/New_York' ORDER BY ahead) AS starts
+    FROM generate_series(1, 800) AS ahead
+),
+overridden AS (
     SELECT account_id,
         max(segment_id) FILTER (WHERE dimension_id = %(engagement)s) AS e_segment,
         max(COALESCE(ended_at, valid_until)) FILTER (WHERE dimension_id = %(engagement)s) AS e_until,
@@ -22,7 +26,7 @@ WITH overridden AS (
     GROUP BY account_id
 ),
 tested AS (
-    SELECT a.id, exclusion <> '' OR deleted_at IS NOT NULL AS gone, arr, employee_count, industry_key, health_score,
+    SELECT a.id, a.version AS facts, exclusion <> '' OR deleted_at IS NOT NULL AS gone, arr, employee_count, industry_key, health_score,
         last_activity_on, customer_since_on, contract_end_on, o.*,
         (attributes ->> 'expansion_opportunity')::boolean AS opportunity,
         last_activity_on BETWEEN %(today)s - 90 AND %(today)s AND health_score >= 70 AS e1,
@@ -86,7 +90,15 @@ ranked AS (
     FROM tiered OFFSET 0
 ),
 outcome AS (
-    SELECT id,
+    SELECT id, facts, (SELECT starts FROM midnights)[CASE WHEN last_activity_on > %(today)s THEN last_activity_on
+            WHEN last_activity_on + 91 > %(today)s THEN last_activity_on + 91 END - %(today)s] AS e_flip,
+        (SELECT starts FROM midnights)[LEAST(
+            CASE WHEN customer_since_on > %(today)s THEN customer_since_on
+                WHEN customer_since_on + 91 > %(today)s THEN customer_since_on + 91
+                WHEN customer_since_on + 366 > %(today)s THEN customer_since_on + 366 END,
+            CASE WHEN contract_end_on - 120 > %(today)s THEN contract_end_on - 120
+                WHEN contract_end_on + 1 > %(today)s THEN contract_end_on + 1 END) - %(today)s] AS l_flip,
+        NULL::timestamptz AS i_flip, NULL::timestamptz AS t_flip,
         e_computed, e_effective, CASE WHEN NOT gone THEN e_until END AS e_until, e_reason,
         CASE e WHEN 1 THEN 'high/usage' WHEN 2 THEN 'medium/usage' WHEN 3 THEN 'low/usage'
             WHEN 4 THEN 'dormant/silence' ELSE '' END AS e_rule,
@@ -154,44 +166,54 @@ outcome AS (
 
 _DIMENSIONS = {"e": "engagement", "i": "industry", "l": "lifecycle", "t": "tier"}
 
-_DIFFERS = """
+_SAYS_ELSE = """
     ({x}.account_id IS NULL OR {x}.computed_id IS DISTINCT FROM {d}_computed
      OR {x}.effective_id IS DISTINCT FROM {d}_effective OR {x}.override_until IS DISTINCT FROM {d}_until
      OR {x}.without_override_id IS DISTINCT FROM CASE WHEN {d}_until IS NOT NULL THEN {d}_computed END
      OR {x}.reason <> {d}_reason OR {x}.rule_key <> {d}_rule OR {x}.missing <> {d}_missing
      OR {x}.conflict <> {d}_conflict)
 """
+_DIFFERS = "({says_else} OR {x}.next_flip_at IS DISTINCT FROM {d}_flip)"
 
 _CHANGED_ROWS = """
     SELECT id AS account_id, %({name})s AS dimension_id, {d}_computed AS computed_id, {d}_effective AS effective_id,
         CASE WHEN {d}_until IS NOT NULL THEN {d}_computed END AS without_override_id, {d}_until AS override_until,
         {d}_reason AS reason, {d}_rule AS rule_key, {d}_missing AS missing, {d}_conflict AS conflict,
-        {d}_new AS is_new, {d}_was AS was_effective, {d}_since AS since, {d}_version AS version
+        {d}_new AS is_new, {d}_was AS was_effective, {d}_since AS since,
+        COALESCE({d}_version, 0) + {d}_says_else::int AS version, {d}_flip AS next_flip_at,
+        NOT {d}_new AND {d}_was_computed IS NOT DISTINCT FROM {d}_computed AS is_computed_same,
+        {d}_computed_since AS computed_since, {d}_decided AS decided, facts,
+        CASE WHEN NOT {d}_says_else THEN {d}_changed END AS changed_at,
+        CASE WHEN NOT {d}_says_else THEN {d}_decided_by END AS decided_by
     FROM differing WHERE {d}_differs
 """
 
 _WRITTEN = """
 , written AS (
     INSERT INTO accounts_assignment (account_id, dimension_id, computed_id, effective_id, without_override_id, reason,
-        rule_key, missing, conflict, is_provisional, is_held, override_until, framework_version_id, version,
-        effective_since, changed_at)
+        rule_key, missing, conflict, is_provisional, is_held, override_until, next_flip_at,
+        framework_version_id, version, effective_since, changed_at, computed_since, decided_with)
     SELECT account_id, dimension_id, computed_id, effective_id, without_override_id, reason, rule_key, missing,
-        conflict, reason = 'provisional', false, override_until, %(version_id)s, COALESCE(version, 0) + 1,
+        conflict, reason = 'provisional', false, override_until, next_flip_at,
+        COALESCE(decided_by, %(version_id)s), version,
         CASE WHEN NOT is_new AND was_effective IS NOT DISTINCT FROM effective_id THEN since ELSE %(as_of)s END,
-        %(as_of)s
+        COALESCE(changed_at, %(as_of)s), CASE WHEN is_computed_same THEN computed_since ELSE %(as_of)s END,
+        CASE WHEN is_computed_same THEN decided ELSE facts END
     FROM changed
     ON CONFLICT (account_id, dimension_id) DO UPDATE SET computed_id = EXCLUDED.computed_id,
         effective_id = EXCLUDED.effective_id, without_override_id = EXCLUDED.without_override_id,
         reason = EXCLUDED.reason, rule_key = EXCLUDED.rule_key, missing = EXCLUDED.missing,
         conflict = EXCLUDED.conflict, is_provisional = EXCLUDED.is_provisional,
-        override_until = EXCLUDED.override_until, framework_version_id = EXCLUDED.framework_version_id,
-        version = EXCLUDED.version, effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at
+        override_until = EXCLUDED.override_until, next_flip_at = EXCLUDED.next_flip_at,
+        framework_version_id = EXCLUDED.framework_version_id, version = EXCLUDED.version,
+        effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at,
+        computed_since = EXCLUDED.computed_since, decided_with = EXCLUDED.decided_with
 ),
 logged AS (
     INSERT INTO accounts_transition (account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key,
         framework_version_id, run_id, version, effective_at, epoch)
     SELECT account_id, dimension_id, was_effective, effective_id, reason,
-        CASE WHEN is_new THEN 'initial' ELSE 'data' END, rule_key, %(version_id)s, NULL, COALESCE(version, 0) + 1,
+        CASE WHEN is_new THEN 'initial' ELSE 'data' END, rule_key, %(version_id)s, %(run_id)s, version,
         %(as_of)s, 1
     FROM changed WHERE is_new OR was_effective IS DISTINCT FROM effective_id
 )
@@ -221,7 +243,8 @@ def _changed_sql(*, in_chunks: bool) -> str:
     def within(column: str) -> str:
         return f"{column} >= %(first)s AND {column} < %(end)s" if in_chunks else "true"
 
-    differs = {d: _DIFFERS.format(d=d, x=f"x_{d}") for d in _DIMENSIONS}
+    says_else = {d: _SAYS_ELSE.format(d=d, x=f"x_{d}") for d in _DIMENSIONS}
+    differs = {d: _DIFFERS.format(d=d, x=f"x_{d}", says_else=says_else[d]) for d in _DIMENSIONS}
     joins = "".join(
         f" LEFT JOIN accounts_assignment x_{d} ON x_{d}.account_id = outcome.id"
         f" AND x_{d}.dimension_id = %({name})s AND {within(f'x_{d}.account_id')}"
@@ -229,7 +252,10 @@ def _changed_sql(*, in_chunks: bool) -> str:
     )
     stored = ", ".join(
         f"x_{d}.account_id IS NULL AS {d}_new, x_{d}.effective_id AS {d}_was, x_{d}.effective_since AS {d}_since,"
-        f" x_{d}.version AS {d}_version, {differs[d]} AS {d}_differs"
+        f" x_{d}.version AS {d}_version, x_{d}.computed_id AS {d}_was_computed, x_{d}.decided_with AS {d}_decided,"
+        f" x_{d}.computed_since AS {d}_computed_since, x_{d}.changed_at AS {d}_changed,"
+        f" x_{d}.framework_version_id AS {d}_decided_by, {differs[d]} AS {d}_differs,"
+        f" {says_else[d]} AS {d}_says_else"
         for d in _DIMENSIONS
     )
     rows = " UNION ALL ".join(_CHANGED_ROWS.format(d=d, name=name) for d, name in _DIMENSIONS.items())

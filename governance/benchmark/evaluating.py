@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from statistics import median
 from typing import Any
 
@@ -31,10 +31,11 @@ from governance.benchmark.report import Report, percentile, seconds_of
 
 EDITS = 200
 ACCOUNTS_PER_EDIT = 20
-OUTCOME = (
+SHOWN = (
     "account_id, dimension_id, computed_id, effective_id, without_override_id, reason, rule_key, missing, conflict,"
     " is_provisional, is_held, override_until, framework_version_id, version, effective_since, changed_at"
 )
+OUTCOME = f"{SHOWN}, next_flip_at, computed_since, decided_with"
 EVENT = (
     "account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key, framework_version_id, version,"
     " effective_at, epoch"
@@ -50,6 +51,18 @@ class Evaluating:
     moved: FrameworkVersion
     rounds: int
     differing: list[str] = field(default_factory=list)
+
+    @cached_property
+    def run_by_hand(self) -> AssignmentRun:
+        """What transitions written by hand name as their run, as the product's name theirs."""
+        return AssignmentRun.objects.create(
+            framework=self.current.framework,
+            framework_version=self.current,
+            kind=AssignmentRun.Kind.REEVALUATION,
+            state=AssignmentRun.State.APPLIED,
+            as_of=AS_OF,
+            created_at=AS_OF,
+        )
 
     # --- the two ways to do the work
 
@@ -86,6 +99,7 @@ class Evaluating:
             "as_of": AS_OF,
             "today": TODAY,
             "version_id": version.pk,
+            "run_id": self.run_by_hand.pk,
             "cutline": Decimal(MOVED_THRESHOLD if version == self.moved else THRESHOLD),
         }
 

@@ -20,7 +20,7 @@ from frameworks.models import Dimension, FrameworkVersion, Segment
 from governance.benchmark.engines import deciding
 from governance.benchmark.engines.rules import FIELDS
 from governance.benchmark.engines.scripts import PythonScript, Said, polars_script
-from governance.benchmark.evaluating import EVENT, OUTCOME, Evaluating, empty_assignments, vacuum
+from governance.benchmark.evaluating import EVENT, SHOWN, Evaluating, empty_assignments, vacuum
 from governance.benchmark.framework import MOVED_THRESHOLD, THRESHOLD
 from governance.benchmark.population import AS_OF, TODAY
 from governance.benchmark.report import seconds_of
@@ -375,7 +375,7 @@ def _differing(*, whole: bool, up_to: int | None = None) -> int:
         )
     within = f"account_id <= {up_to}" if up_to else "true"
     pairs = (
-        ("accounts_assignment", "of_product_assignment", OUTCOME),
+        ("accounts_assignment", "of_product_assignment", SHOWN),
         ("accounts_transition", "of_product_transition", EVENT),
     )
     return sum(

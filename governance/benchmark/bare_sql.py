@@ -26,8 +26,8 @@ overridden AS (
     GROUP BY account_id
 ),
 tested AS (
-    SELECT a.id, a.version AS facts, exclusion <> '' OR deleted_at IS NOT NULL AS gone, arr, employee_count, industry_key, health_score,
-        last_activity_on, customer_since_on, contract_end_on, o.*,
+    SELECT a.id, a.version AS facts, exclusion <> '' OR deleted_at IS NOT NULL AS gone, arr, employee_count,
+        industry_key, health_score, last_activity_on, customer_since_on, contract_end_on, o.*,
         (attributes ->> 'expansion_opportunity')::boolean AS opportunity,
         last_activity_on BETWEEN %(today)s - 90 AND %(today)s AND health_score >= 70 AS e1,
         last_activity_on BETWEEN %(today)s - 90 AND %(today)s AND health_score >= 40 AS e2,

@@ -10,8 +10,7 @@ from accounts.models import Account, PendingEvaluation
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.pushing import ITEMS_MOST, push_accounts
 from frameworks.models import User
-from governance.benchmark.evaluating import Evaluating, strategic
-from governance.benchmark.population import AS_OF
+from governance.benchmark.evaluating import LATER, Evaluating, strategic
 from governance.benchmark.report import percentile, seconds_of
 
 BATCHES = 20
@@ -56,13 +55,13 @@ def _identify(count: int) -> list[int]:
 
 
 def _push(items: list[dict[str, Any]], actor: User) -> None:
-    result = push_accounts(items=items, all_or_none=True, actor=actor, at=AS_OF)
+    result = push_accounts(items=items, all_or_none=True, actor=actor, at=LATER)
     if result.summary["updated"] != len(items):
         raise AssertionError(f"A batch was not taken: {result.summary}")
 
 
 def _assign() -> None:
-    while evaluate_pending(at=AS_OF):
+    while evaluate_pending(at=LATER):
         pass
     if PendingEvaluation.objects.exists():
         raise AssertionError("Evaluations are owed after all were done.")

@@ -8,7 +8,7 @@ from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Bodies, Definition
 from frameworks.errors import InvalidError
 from frameworks.models import Attribute, Kind, PartBody
-from frameworks.parts import Issue, PartError, PartSchema, level_digests, parse_part, to_body
+from frameworks.parts import Issue, PartError, PartSchema, parse_part, schema_digests, to_body
 from frameworks.parts.data_source import DataSource, derived_problems
 from frameworks.parts.segment import Segment
 
@@ -68,7 +68,7 @@ def checked(kind: str, key: str, body: object, definition: Definition) -> Conten
         if problems:
             raise RefusedContentError(key, [Issue(at, "derived", message) for at, _, message in problems])
     plain = to_body(schema)
-    digests = level_digests(kind, plain)
+    digests = schema_digests(schema)
     return Content(kind, key, schema, plain, digests["cosmetic"], digests["operational"], digests["semantic"])
 
 

@@ -157,8 +157,10 @@ def _differs(d: DimensionPlan, plan: FrameworkPlan) -> str:
     return f"({_says_else(d)} OR t.flip{n} IS DISTINCT FROM x{n}.next_flip_at)"
 
 
-def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
+def changed_sql(plan: FrameworkPlan, scope: Scope, *, is_read_once: bool = False) -> str:
     """CTEs ending in `changed`: one row per account and dimension whose outcome differs from the stored one.
+
+    What reads it only once gets the columns that it asks for, and nothing is kept in between.
 
     Joined wide and unpivoted after the filter: unpivoting every account first costs twice as much. UNION ALL over
     the materialised rows, because the planner misjudges LATERAL VALUES.
@@ -177,7 +179,7 @@ def changed_sql(plan: FrameworkPlan, scope: Scope) -> str:
         f"WITH {f'{plan.midnights}, ' if plan.midnights else ''}"
         f'outcome AS (SELECT id, version AS facts, {now} FROM ({query}) AS "accounts_account" OFFSET 0), '
         f"differing AS MATERIALIZED (SELECT t.*, {stored} FROM outcome t {joins} WHERE {any_differs}), "
-        f"changed AS MATERIALIZED ({rows})"
+        f"changed AS {'NOT ' if is_read_once else ''}MATERIALIZED ({rows})"
     )
 
 
@@ -428,11 +430,17 @@ def take_locks(scope: Scope) -> None:
 _PREVIEW = """
 , kept AS (
     INSERT INTO accounts_runmove (run_id, account_id, dimension_id, from_segment_id, to_segment_id, reason)
-    SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed WHERE NOT %(is_first)s
+    SELECT %(run_id)s, account_id, dimension_id, was_effective, effective_id, reason FROM changed
 )
 SELECT dimension_id, was_effective, effective_id, count(*) FILTER (WHERE says_else),
     COALESCE(sum((SELECT arr FROM accounts_account a WHERE a.id = account_id)) FILTER (WHERE says_else), 0), count(*)
 FROM changed GROUP BY 1, 2, 3
+"""
+# Everything moves: one join is cheaper than looking up each account's ARR.
+_PREVIEW_FIRST = """
+SELECT dimension_id, was_effective, effective_id, count(*) FILTER (WHERE says_else),
+    COALESCE(sum(a.arr) FILTER (WHERE says_else), 0), count(*)
+FROM changed JOIN accounts_account a ON a.id = account_id AND {accounts} GROUP BY 1, 2, 3
 """
 
 
@@ -441,19 +449,21 @@ def preview(*, plan: FrameworkPlan, scope: Scope, as_of: datetime, run_id: int, 
 
     Of a first assignment everything is counted only: all of it is written in the second pass.
     """
-    extra = {"run_id": run_id, "is_first": is_first}
+    how = {"as_of": as_of, "run_id": run_id}
+    of_one = _PREVIEW_FIRST.format(accounts="true") if is_first else _PREVIEW
     return _isolated(
         scope,
-        work=lambda part: _preview(plan, part, {"as_of": as_of, **extra}),
-        set_aside=lambda pk: _previewed(_run_error_statement(_PREVIEW, plan, pk, as_of, extra), failed=1),
+        work=lambda part: _preview(plan, part, how, is_first=is_first),
+        set_aside=lambda pk: _previewed(_run_error_statement(of_one, plan, pk, as_of, how), failed=1),
     )
 
 
-def _preview(plan: FrameworkPlan, scope: Scope, how: Mapping[str, Any]) -> Outcome:
-    parameters = {**plan.parameters, **scope.parameters, **how}
+def _preview(plan: FrameworkPlan, scope: Scope, how: Mapping[str, Any], *, is_first: bool) -> Outcome:
+    ending = _PREVIEW_FIRST.format(accounts=scope.condition("a.id")) if is_first else _PREVIEW
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
-        cursor.execute(changed_sql(plan, scope) + _PREVIEW, parameters)
+        statement = changed_sql(plan, scope, is_read_once=is_first) + ending
+        cursor.execute(statement, {**plan.parameters, **scope.parameters, **how})
         return _previewed(cursor.fetchall())
 
 

@@ -7,6 +7,7 @@ from frameworks.parts.canonical import (
     combine_digests,
     level_digest,
     level_digests,
+    schema_digests,
     strip_node_ids,
 )
 from frameworks.parts.errors import Issue, PartError
@@ -27,6 +28,7 @@ __all__ = [
     "level_digests",
     "parse_body",
     "parse_part",
+    "schema_digests",
     "strip_node_ids",
     "to_body",
 ]

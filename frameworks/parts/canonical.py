@@ -38,14 +38,23 @@ def level_digest(kind: str, body: object, level: Level | str) -> str:
 
 def level_digests(kind: str, body: object) -> dict[str, str]:
     """The digest at every level, by the level's name, reading the body once."""
-    schema = parse_body(kind, body)
-    return {level.value: schema_level_digest(schema, level) for level in Level}
+    return schema_digests(parse_body(kind, body))
+
+
+def schema_digests(schema: PartSchema) -> dict[str, str]:
+    """`level_digests` of a body that is already parsed."""
+    body = strip_node_ids(to_body(schema))
+    return {level.value: _projected_digest(schema, body, level) for level in Level}
 
 
 def schema_level_digest(schema: PartSchema, level: Level) -> str:
     """`level_digest` of a body that is already parsed."""
-    projected = project(schema, to_body(schema), level, Level.COSMETIC)
-    return hashlib.sha256(_envelope(schema.kind, projected)).hexdigest()
+    return _projected_digest(schema, strip_node_ids(to_body(schema)), level)
+
+
+def _projected_digest(schema: PartSchema, body: Mapping[str, Any], level: Level) -> str:
+    projected = project(schema, body, level, Level.COSMETIC)
+    return hashlib.sha256(rfc8785.dumps({"kind": schema.kind, "body": projected})).hexdigest()
 
 
 def combine_digests(pairs: Iterable[tuple[str, str, str]]) -> str:

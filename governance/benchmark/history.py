@@ -11,7 +11,7 @@ from django.db import connection
 
 from frameworks.criteria.periods import closed_period_end
 from frameworks.models import FrameworkVersion
-from governance.benchmark.evaluating import Evaluating
+from governance.benchmark.evaluating import Evaluating, vacuum
 from governance.benchmark.population import AS_OF, TODAY
 
 QUARTERS = 8
@@ -65,3 +65,4 @@ def _observe(first: int, last: int) -> None:
         cursor.execute("TRUNCATE accounts_metricseries")
         cursor.execute(_SERIES)
         cursor.execute("VACUUM (ANALYZE) accounts_metricseries")
+    vacuum()

@@ -141,6 +141,8 @@ def _create_roles_and_database(state: State) -> None:
         connection.execute(sql.SQL("GRANT {} TO {}").format(application, owner))
         # The alarm for long transactions has to see other roles' sessions.
         connection.execute(sql.SQL("GRANT pg_read_all_stats TO {}, {}").format(owner, application))
+        # The bench begins each part with nothing left to write of the part before.
+        connection.execute(sql.SQL("GRANT pg_checkpoint TO {}").format(owner))
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         if not found:
             create = sql.SQL("CREATE DATABASE {} OWNER {}")

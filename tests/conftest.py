@@ -19,6 +19,7 @@ from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
+from tests.journeys.prepared import drop_prepared
 from tests.servers import VAR
 
 hypothesis_settings.register_profile("quick", max_examples=12, deadline=None)
@@ -31,6 +32,20 @@ hypothesis_settings.load_profile("quick")
 def pytest_configure(config: pytest.Config) -> None:
     # Argon2 is slow on purpose; what it protects is not what these tests are about.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    _drop_prepared(session.config)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    _drop_prepared(session.config)
+
+
+def _drop_prepared(config: pytest.Config) -> None:
+    """By the process that started the run: the others share what one of them made."""
+    if not hasattr(config, "workerinput"):
+        drop_prepared()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

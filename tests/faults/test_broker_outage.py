@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.broker import Broker
+from tests.journeys.prepared import running_site
 from tests.journeys.site import Site
 
 ACCOUNTS = 20
@@ -26,13 +26,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture
 def site(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(f"cutline_fault_{os.getpid()}", tmp_path_factory.mktemp("site"), redis_url=broker.url)
-    try:
-        site.start()
-        site.manage("demo", "--until", "active")
+    with running_site("fault", tmp_path_factory.mktemp("fault"), stage="active", redis_url=broker.url) as site:
         yield site
-    finally:
-        site.stop()
 
 
 def push(site: Site, token: str, external_ids: list[str], arr: str) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
+from tests.journeys.prepared import running_site
 from tests.journeys.site import PASSWORD, Site
 
 WIDE: ViewportSize = {"width": 1440, "height": 1000}
@@ -18,13 +18,8 @@ Login = Callable[..., Page]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Nothing but the schema, and the demo's people to log in as."""
-    site = Site(f"cutline_journey_{os.getpid()}", tmp_path_factory.mktemp("journey"))
-    try:
-        site.start()
-        site.manage("demo", "--until", "people")
+    with running_site("journey", tmp_path_factory.mktemp("journey"), stage="people") as site:
         yield site
-    finally:
-        site.stop()
 
 
 @pytest.fixture(scope="module")

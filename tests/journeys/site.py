@@ -21,19 +21,23 @@ PASSWORD = "cutline-demo"
 
 
 class Site:
-    """Started by `start`, ended by `stop`; what it made is dropped. `address` is where a browser finds it."""
+    """Started by `start`, ended by `stop`; what it made is dropped. `address` is where a browser finds it.
 
-    def __init__(self, name: str, logs: Path, *, redis_url: str = "") -> None:
+    Its database begins as a copy of `template`, a database of `prepared.py`; without one it is empty.
+    """
+
+    def __init__(self, name: str, logs: Path, *, template: str = "", redis_url: str = "") -> None:
         self.name = name
         self.logs = logs
+        self.template = template
         self.owner_url = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
         self.processes: list[subprocess.Popen[bytes]] = []
         self.port = free_port()
         self.address = f"http://{HOST}:{self.port}"
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "CUTLINE_TEST"))},
-            "DATABASE_URL": _with_database(os.environ["DATABASE_URL"], name),
-            "DATABASE_OWNER_URL": _with_database(self.owner_url, name),
+            "DATABASE_URL": with_database(os.environ["DATABASE_URL"], name),
+            "DATABASE_OWNER_URL": with_database(self.owner_url, name),
             "REDIS_URL": redis_url or os.environ["REDIS_URL"],
             "CUTLINE_DATABASE_ROLE": "application",
             "CUTLINE_DEMO": "1",
@@ -44,9 +48,22 @@ class Site:
             "LOG_LEVEL": "WARNING",
         }
 
+    def create_database(self) -> None:
+        if self.template:
+            self._administer(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), self.template)
+        else:
+            self._administer(sql.SQL("CREATE DATABASE {}"))
+            self.manage("migrate", "--verbosity", "0", role="owner")
+
+    def rename_database(self, name: str) -> None:
+        self._administer(sql.SQL("ALTER DATABASE {} RENAME TO {}"), name)
+        self.name = name
+
+    def drop_database(self) -> None:
+        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"))
+
     def start(self) -> None:
-        self._administer(sql.SQL("CREATE DATABASE {}"))
-        self.manage("migrate", "--verbosity", "0", role="owner")
+        self.create_database()
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "--quiet", "-A", "segmentation_site"]
         queues = ["-Q", "interactive,bulk,webhooks,maintenance", "--concurrency", "1", "--without-mingle"]
@@ -65,7 +82,7 @@ class Site:
             except subprocess.TimeoutExpired:
                 _signal(process, signal.SIGKILL)
                 process.wait()
-        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"))
+        self.drop_database()
 
     def manage(self, *arguments: str, role: str = "application", check: bool = True) -> str:
         """Run a management command against this site's database; returns what it printed."""
@@ -82,7 +99,7 @@ class Site:
 
     def query(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
         """Look behind the screens."""
-        with psycopg.connect(_with_database(self.owner_url, self.name)) as connection:
+        with psycopg.connect(with_database(self.owner_url, self.name)) as connection:
             return connection.execute(statement.encode(), parameters).fetchall()
 
     def _run(self, name: str, command: list[str], process: str) -> None:
@@ -116,12 +133,12 @@ class Site:
     def said(self) -> str:
         return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.logs.glob("*.log")))
 
-    def _administer(self, statement: sql.SQL) -> None:
-        with psycopg.connect(_with_database(self.owner_url, "postgres"), autocommit=True) as connection:
-            connection.execute(statement.format(sql.Identifier(self.name)))
+    def _administer(self, statement: sql.SQL, *names: str) -> None:
+        with psycopg.connect(with_database(self.owner_url, "postgres"), autocommit=True) as connection:
+            connection.execute(statement.format(*map(sql.Identifier, (self.name, *names))))
 
 
-def _with_database(url: str, name: str) -> str:
+def with_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 

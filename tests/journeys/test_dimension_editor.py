@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.journeys.conftest import Login, log_in
+from tests.journeys.prepared import running_site
 from tests.journeys.site import Site
 
 pytestmark = pytest.mark.browser
@@ -24,13 +24,8 @@ READY = "body[data-ready='1'][data-counted]"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """1,149 accounts of the demo and its draft v0."""
-    site = Site(f"cutline_editor_{os.getpid()}", tmp_path_factory.mktemp("editor"))
-    try:
-        site.start()
-        site.manage("demo", "--until", "draft")
+    with running_site("editor", tmp_path_factory.mktemp("editor"), stage="draft") as site:
         yield site
-    finally:
-        site.stop()
 
 
 def opened(page: Page, name: str = "Enterprise") -> Page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.journeys.conftest import log_in
+from tests.journeys.prepared import running_site
 from tests.journeys.site import Site
 
 pytestmark = pytest.mark.browser
@@ -82,13 +82,8 @@ SUBJECTS = {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole demo."""
-    site = Site(f"cutline_pages_{os.getpid()}", tmp_path_factory.mktemp("pages"))
-    try:
-        site.start()
-        site.manage("demo")
+    with running_site("pages", tmp_path_factory.mktemp("pages"), stage="full") as site:
         yield site
-    finally:
-        site.stop()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])

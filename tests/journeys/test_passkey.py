@@ -1,8 +1,12 @@
 """A passkey is registered and signs: with the browser's own authenticator, made virtual."""
 
+from collections.abc import Iterator
+
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.conftest import log_in
+from tests.journeys.prepared import running_site
 from tests.journeys.site import PASSWORD, Site
 
 SIGN = "/frameworks/customer-segmentation/v1/sign/"
@@ -35,8 +39,14 @@ def register(page: Page) -> None:
     page.wait_for_url(lambda url: "/add/" not in url)
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The whole demo."""
+    with running_site("passkey", tmp_path_factory.mktemp("passkey"), stage="full") as site:
+        yield site
+
+
 def test_passkey_is_registered_and_signs(browser: Browser, site: Site) -> None:
-    site.manage("demo", "--until", "full")
     page = with_authenticator(browser, site)
     log_in(page, "priya")
     register(page)

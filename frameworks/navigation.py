@@ -33,7 +33,8 @@ class NavEntry:
     """One line of the sidebar.
 
     `count` gets the user and answers what stands at the end of the line; one cheap query at most, None or
-    zero shows nothing. `key` is the letter after "g" that goes there, of no other line. `on_phone` puts it in the bottom bar.
+    zero shows nothing. `key` is the letter after "g" that goes there, of no other line. `on_phone` puts it in the
+    bottom bar.
     """
 
     group: str

@@ -61,10 +61,10 @@ def signing(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 def _page(request: HttpRequest, version: FrameworkVersion, at: datetime) -> SigningPage:
     user = person(request)
-    return SigningPage(version, _principal(request, at) or user, at, hand=user)
+    return SigningPage(version, principal_of(request, at) or user, at, hand=user)
 
 
-def _principal(request: HttpRequest, at: datetime) -> User | None:
+def principal_of(request: HttpRequest, at: datetime) -> User | None:
     """The person for whom this page is signed, if it is another one; 404 where nobody of that name asked."""
     wanted = request.GET.get("for", "")
     if not wanted:
@@ -77,7 +77,7 @@ def _principal(request: HttpRequest, at: datetime) -> User | None:
 
 def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
     at, user = timezone.now(), person(request)
-    principal = _principal(request, at)
+    principal = principal_of(request, at)
     answers = answers_of(request)
     proven = proof(request, at)
     if proven is None:

@@ -147,8 +147,9 @@ def decide_scope(
 ) -> IntakeScopeSignoff:
     """Sign the scope, or say No to it with a reason. A No asks for another scope.
 
-    `on_behalf_of`: the executive in whose place a delegate signs, under a delegation in force. The same answer given twice is one. Raises NotAllowedError with the reasons, InvalidError, ConflictError when
-    the scope is not the newest, is not the one on the screen, or was answered otherwise.
+    `on_behalf_of`: the executive in whose place a delegate signs, under a delegation in force. The same answer given
+    twice is one. Raises NotAllowedError with the reasons, InvalidError, ConflictError when the scope is not the newest,
+    is not the one on the screen, or was answered otherwise.
     """
     words = _reason(decision, reason)
     refuse_unproven(signer, authentication, authenticated_at, at)

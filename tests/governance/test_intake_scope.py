@@ -402,7 +402,8 @@ def test_database_refuses_a_signature_on_behalf_of_whoever_wrote_the_scope(model
 
 
 def opened_again(scope: IntakeScope) -> IntakeForm:
-    return IntakeForm.objects.with_content().get(pk=scope.intake_id)
+    found: IntakeForm = IntakeForm.objects.with_content().get(pk=scope.intake_id)
+    return found
 
 
 @time_machine.travel(AT, tick=False)

@@ -756,7 +756,7 @@ def test_version_sent_back_asks_for_nothing_any_more(submitted: Company) -> None
 
 
 def test_mention_counts_as_read_once_it_was_answered(submitted: Company) -> None:
-    common = {"version": submitted.version, "part_kind": "term", "part_key": "arr", "at": AT}
+    common: dict[str, Any] = {"version": submitted.version, "part_kind": "term", "part_key": "arr", "at": AT}
     said = add_comment(thread=None, text="@marcus please look.", actor=submitted.nadia, **common)
     watch_notices(AT)
     assert "mention" in unread(submitted.marcus)

@@ -133,7 +133,8 @@ def test_pages_behind_a_link_are_accessible_and_fit(site: Site, browser: Browser
 
     found += _faults(page, f"/invited/{secret}/", 1440)
     page.locator("main form button").first.click()
-    for width, scheme in ((1440, "light"), (360, "dark")):
+    sizes: list[tuple[int, Any]] = [(1440, "light"), (360, "dark")]
+    for width, scheme in sizes:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         for path in READING:

@@ -42,7 +42,10 @@ class StoredAttribute:
 
 @dataclass(frozen=True)
 class Fill:
-    """Accounts with a value, those of them whose value is too old for rules, and when one was last observed."""
+    """Accounts with a value, those of them whose value is too old for rules, and when one was last observed.
+
+    `newest` is known where a column keeps the moment, and where the data source asks for fresh values.
+    """
 
     populated: int
     stale: int = 0
@@ -69,6 +72,8 @@ def fill_of(attributes: Iterable[StoredAttribute], at: datetime) -> tuple[int, d
         if attribute.inputs:
             continue
         accounts, known[attribute.key] = _with_presence(accounts, attribute, f"v{place}")
+        if not _is_dated(attribute):
+            continue
         accounts = accounts.annotate(**{f"o{place}": _observed_at(attribute.key)})
         counts[f"newest{place}"] = Max(f"o{place}")
         if attribute.freshness_days is not None:
@@ -121,6 +126,11 @@ def _with_presence(
     value = Lower(Trim(KeyTextTransform(attribute.key, "attributes")))
     present = Q(**{f"{alias}__isnull": False}) & ~Q(**{f"{alias}__in": sorted({*_EMPTY, *usual, *tokens})})
     return accounts.annotate(**{alias: value}), present
+
+
+def _is_dated(attribute: StoredAttribute) -> bool:
+    """Whether its age is asked about: reading the provenance of every account takes longer than all the counting."""
+    return attribute.key in OBSERVED or attribute.freshness_days is not None
 
 
 def _observed_at(key: str) -> Expression | F:

@@ -33,7 +33,8 @@ class NavEntry:
     """One line of the sidebar.
 
     `count` gets the user and answers what stands at the end of the line; one cheap query at most, None or
-    zero shows nothing. `key` is the letter after "g" that goes there. `on_phone` puts it in the bottom bar.
+    zero shows nothing. `key` is the letter after "g" that goes there, of no other line. `on_phone` puts it in the
+    bottom bar.
     """
 
     group: str
@@ -75,6 +76,9 @@ def register(*entries: NavEntry) -> None:
     for entry in entries:
         if entry.group not in GROUPS:
             raise ValueError(f"{entry.label}: no navigation group is called {entry.group!r}")
+        taken = [each.label for each in _entries.values() if entry.key and each.key == entry.key]
+        if taken and entry.url_name not in _entries:
+            raise ValueError(f"{entry.label}: “g {entry.key}” goes to {taken[0]} already")
         _entries[entry.url_name] = entry
 
 

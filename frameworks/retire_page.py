@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from frameworks.definition import Bodies, bodies_of
-from frameworks.holds import what_hangs_on
+from frameworks.holds import what_hangs_on_each
 from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.parts.dimension import Dimension, Retirement
 from frameworks.parts.registry import parse_body
@@ -85,11 +85,13 @@ class RetirePage:
     def candidates(self) -> list[Candidate]:
         """Segments that may leave: those of the draft, after those that are gone and go nowhere yet."""
         open_ones = [short for short in self.gone if short not in self._entries]
-        return [self._candidate(short, open_ones) for short in [*open_ones, *self.body["segments"]]]
+        every = [*open_ones, *self.body["segments"]]
+        hangs = what_hangs_on_each(self.version.framework, self.key, every)
+        return [self._candidate(short, open_ones, hangs) for short in every]
 
-    def _candidate(self, short: str, open_ones: list[str]) -> Candidate:
+    def _candidate(self, short: str, open_ones: list[str], hangs: Mapping[str, list[str]]) -> Candidate:
         part = (Kind.PLAYBOOK.value, f"{self.key}/{short}")
-        hanging = what_hangs_on(self.version.framework, self.key, short)
+        hanging = [*hangs[short]]
         hanging += ["it has a playbook"] if part in self.bodies or part in self.base else []
         ranked = list(self.body["segments"])
         rank = ranked.index(short) + 1 if short in ranked else 0

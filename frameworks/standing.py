@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, Concat
 from frameworks.coverage import Manifest, covered_digest, manifest_of
 from frameworks.impact import TOLERANCE, impact_exceeds
 from frameworks.models import FrameworkVersion, Kind, Part, Requirement, Signoff, VersionImpact
+from frameworks.models.signoff import OVER_DISSENT
 from frameworks.parts import parse_body
 from frameworks.parts.policy import GuardPolicy, Pool, SignoffPolicy
 from frameworks.signers import Person, people, pools_by_code, still_stands
@@ -133,18 +134,24 @@ class Standings:
         return [self._standing(requirement, newest, overrules) for requirement in self.requirements]
 
     def _overrules(self) -> dict[tuple[str, str, str], Given]:
-        """The newest approval over dissent of each requirement that knows one, by somebody still in that role."""
+        """The newest approval over dissent of each requirement that knows one, by somebody still in that role.
+
+        Taking one back ends every older one.
+        """
         roles = {each.code: each.dissent_role for each in self.requirements if each.dissent_role}
         if not roles:
             return {}
-        rows = decisions_up_to(self.version).filter(code__in=list(roles), decision=Decision.OVERRULE).order_by("pk")
-        found = [Given(*row) for row in rows.values_list(*COLUMNS)]
-        today = {person.pk: person for person in people({given.signer_id for given in found})} if found else {}
-        return {
-            (given.code, given.part_kind, given.part_key): given
-            for given in found
-            if may_overrule(today.get(given.signer_id), roles[given.code])
-        }
+        rows = decisions_up_to(self.version).filter(code__in=list(roles), meaning=OVER_DISSENT).order_by("pk")
+        given = [Given(*row) for row in rows.values_list(*COLUMNS)]
+        today = {person.pk: person for person in people({each.signer_id for each in given})} if given else {}
+        found: dict[tuple[str, str, str], Given] = {}
+        for each in given:
+            about = (each.code, each.part_kind, each.part_key)
+            if each.decision == Decision.WITHDRAW:
+                found.pop(about, None)
+            elif may_overrule(today.get(each.signer_id), roles[each.code]):
+                found[about] = each
+        return found
 
     def policy_pool(self, requirement: Requirement) -> Pool | None:
         return self.policy_pools.get(requirement.code)
@@ -171,7 +178,7 @@ class Standings:
 
     def _newest_decisions(self) -> dict[tuple[str, str, str], dict[int, Given]]:
         """Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed."""
-        decisions = decisions_up_to(self.version).exclude(decision=Decision.OVERRULE)
+        decisions = decisions_up_to(self.version).exclude(meaning=OVER_DISSENT)
         if self.version.rollback_of_id:
             # What brings an old text back is not outdone by what was said of the texts between.
             decisions = decisions.filter(covered_digest__in={self._digest(each) for each in self.requirements})

@@ -49,6 +49,7 @@ version_patterns = [
     path("sign/", signing.signing, name="signing"),
     path("sign/<int:requirement>/withdraw/", signing.signing_withdraw, name="signing_withdraw"),
     path("sign/<int:requirement>/overrule/", signing.signing_overrule, name="signing_overrule"),
+    path("sign/<int:requirement>/overrule/withdraw/", signing.overruling_withdraw, name="overruling_withdraw"),
     path("recertify/", governing.version_recertify, name="version_recertify"),
     path("schedule/", governing.version_schedule, name="version_schedule"),
     path("unschedule/", governing.version_unschedule, name="version_unschedule"),

@@ -26,7 +26,8 @@ from frameworks.services.review import plan_requirements
 from frameworks.signers import Person
 from frameworks.standing import RequirementStanding
 from frameworks.standing_cache import Overview, overview_of
-from governance.models import Attendance, Meeting, MeetingPart
+from governance.intake_targets import QuestionState, Targets
+from governance.models import Attendance, IntakeForm, Meeting, MeetingPart
 
 MOST_DIMENSIONS = 5
 """Where a framework has no limits policy of its own (docs/checks.md)."""
@@ -53,6 +54,8 @@ class Checklist:
 
     version: FrameworkVersion
     lines: Sequence[Line]
+    questions: Sequence[QuestionState] = ()
+    """What the business asked in the newest intake, each with what answers it in this version."""
 
     @property
     def met(self) -> int:
@@ -78,10 +81,11 @@ def checklist_of(version: FrameworkVersion, at: datetime) -> Checklist:
         _sources,
         _enrichment,
         _inputs,
+        _questions,
         _understanding,
         _final_meeting,
     )
-    return Checklist(version, [make(facts) for make in makers])
+    return Checklist(version, [make(facts) for make in makers], facts.questions)
 
 
 class Facts:
@@ -129,6 +133,21 @@ class Facts:
             for name in named
         }
         return {stored: sources.get(stored) for name in sorted(inputs) for stored in sorted(inputs[name])}
+
+    @cached_property
+    def intake(self) -> IntakeForm | None:
+        """The newest of the framework, with its questions and their answers."""
+        found = (
+            IntakeForm.objects.filter(framework=self.version.framework)
+            .order_by("-opened_at", "-pk")
+            .select_related("owner")
+        )
+        return found.prefetch_related("questions__answers").first()
+
+    @cached_property
+    def questions(self) -> list[QuestionState]:
+        targets = Targets(self.version.framework, self.version)
+        return targets.states(self.intake.questions.all()) if self.intake else []
 
     @cached_property
     def final_meeting(self) -> Meeting | None:
@@ -280,6 +299,19 @@ def _inputs(facts: Facts) -> Line:
     return Line("inputs", "All critical inputs CONFIRMED", critical > 0 and left == 0, figure, after, url, "ASSUMED")
 
 
+def _questions(facts: Facts) -> Line:
+    """An answer counts while it is in this version; a page of the product always does."""
+    left = [state.question.text for state in facts.questions if not state.is_answered]
+    done = len(facts.questions) - len(left)
+    figure = f"{done} of {_counted(len(facts.questions), 'question')} answered" if facts.intake else "no intake"
+    after = "RevOps opens an intake and asks what segmentation must answer."
+    if left:
+        after = f"{facts.intake.owner.name if facts.intake else 'RevOps'} names what answers {_few_quoted(left)}."
+    url = reverse("governance:intake_detail", args=[facts.version.framework.slug]) + "#questions"
+    is_met = bool(facts.questions) and not left
+    return Line("questions", "Business questions answered", is_met, figure, "" if is_met else after, url, "Intake")
+
+
 def _understanding(facts: Facts) -> Line:
     """Each participant signed something of this version, or came to its final meeting; and nobody's No is open."""
     standings = facts.overview.standings if not facts.is_draft else ()
@@ -338,6 +370,10 @@ def _label(key: str, source: DataSource | None) -> str:
 def _few(labels: Sequence[str]) -> str:
     more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
     return f"{', '.join(labels[:NAMED])}{more}"
+
+
+def _few_quoted(texts: Sequence[str]) -> str:
+    return _few([f"“{text}”" for text in texts])
 
 
 def _who(names: Iterable[str], what: str) -> str:

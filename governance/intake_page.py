@@ -13,7 +13,7 @@ from governance.intake_standing import IntakeStanding, ScopeState
 from governance.intake_targets import QuestionState, Targets, working_version
 from governance.models import CurrentField, IntakeForm, IntakeScope
 from governance.services.intake import may_edit_intake
-from governance.services.intake_scope import eligible_signers, scope_refusals
+from governance.services.intake_scope import eligible_signers, principals_signable, scope_refusals
 
 SHOWN_EVENTS = 12
 
@@ -119,7 +119,15 @@ class IntakePage:
 
     @cached_property
     def may_sign(self) -> bool:
-        return self.is_awaited and self.standing is not None and not scope_refusals(self.standing, self.user)
+        """For themselves, or in somebody's place."""
+        if not self.is_awaited or self.standing is None:
+            return False
+        return not scope_refusals(self.standing, self.user) or bool(self.principals)
+
+    @cached_property
+    def principals(self) -> list[User]:
+        """The executives in whose place this person can sign the scope that waits."""
+        return principals_signable(self.standing, self.user, self.at) if self.standing and self.is_awaited else []
 
     @property
     def is_awaited(self) -> bool:
@@ -198,9 +206,7 @@ class IntakePage:
             events.append({"title": f"{scope.written_by} wrote who and what for", "text": said, "at": scope.written_at})
             if signoff := getattr(scope, "signoff", None):
                 verb = "signed it" if signoff.decision == signoff.Decision.APPROVE else "did not sign it"
-                events.append(
-                    {"title": f"{signoff.printed_name} {verb}", "text": signoff.reason, "at": signoff.signed_at}
-                )
+                events.append({"title": f"{signoff.signed_by} {verb}", "text": signoff.reason, "at": signoff.signed_at})
         if intake.closed_at:
             events.append({"title": f"{intake.closed_by} closed it", "text": "", "at": intake.closed_at})
         return [{**event, "is_current": place == 0} for place, event in enumerate(reversed(events))][:SHOWN_EVENTS]

@@ -44,7 +44,7 @@ def register() -> None:
             "governance:audit_log",
             permission="governance.view_audit",
             order=90,
-            key="l",
+            key="u",
         ),
         nav.NavEntry(nav.FRAMEWORK, "Intake", "clipboard-list", "governance:intake_list", order=5, key="n"),
         nav.NavEntry(nav.OPERATE, "Fields", "columns-3", "governance:field_inventory", order=25, key="f"),

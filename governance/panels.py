@@ -12,7 +12,7 @@ from frameworks import panels
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.models import Framework, FrameworkVersion
 from frameworks.parts import PartError
-from frameworks.version_page import LARGE
+from frameworks.version_contents import LARGE
 from governance.checklist import checklist_of
 from governance.models import Invitation, Meeting, OverrideRequest
 from governance.rounds import rounds_of

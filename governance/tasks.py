@@ -15,7 +15,7 @@ from governance.api.idempotency import delete_old_keys
 from governance.models import Heartbeat
 from governance.services.audit import anchor_chain
 from governance.services.mailing import deliver_next
-from governance.services.reminding import watch_notices
+from governance.services.reminding import delete_old_notices, watch_notices
 from governance.services.requests import time_out_requests
 from governance.services.transition_reviews import watch_reviews
 from governance.services.versions import watch_versions
@@ -90,6 +90,12 @@ def forget_old_answers_task() -> None:
 def watch_notices_task() -> None:
     """Every two minutes, and when something was asked: write what people are to be told."""
     watch_notices(timezone.now())
+
+
+@shared_task(name="governance.forget_old_notices")
+def forget_old_notices_task() -> None:
+    """Each night: what people were told so long ago that nobody looks for it."""
+    delete_old_notices(timezone.now())
 
 
 @shared_task(name="governance.deliver_mail")

@@ -257,11 +257,13 @@ CELERY_TASK_ROUTES = {
     "governance.deliver_*": {"queue": "webhooks"},
     "governance.*": {"queue": "maintenance"},
 }
+NOTIFICATION_KEEP_DAYS = env.int("NOTIFICATION_KEEP_DAYS", default=180)
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "accounts.sweep", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
     "nightly run": {"task": "accounts.nightly_run", "schedule": crontab(hour="0", minute="10")},
     "verify audit": {"task": "governance.verify_audit", "schedule": crontab(hour="2", minute="0")},
     "forget old answers": {"task": "governance.forget_old_answers", "schedule": crontab(hour="2", minute="20")},
+    "forget old notices": {"task": "governance.forget_old_notices", "schedule": crontab(hour="2", minute="40")},
     "watch versions": {
         "task": "governance.watch_versions",
         "schedule": timedelta(seconds=60),

@@ -12,7 +12,7 @@ from frameworks.criteria.ast import attributes_used
 from frameworks.criteria.text import CriteriaTextError, scope_warnings
 from frameworks.definition import Definition
 from frameworks.parts.playbook import Playbook
-from frameworks.parts.policy import LimitsPolicy
+from frameworks.parts.policy import GuardPolicy, LimitsPolicy
 
 MOST_DIMENSIONS = 5
 MOST_SEGMENTS = 5
@@ -33,6 +33,7 @@ def static_findings(definition: Definition) -> list[Finding]:
         *_terms(definition),
         *_limits(definition),
         *_anti_icp(definition),
+        *_expectations(definition),
         *_treatments(definition),
         *_scopes(definition),
     ]
@@ -136,6 +137,23 @@ def _anti_icp(definition: Definition) -> Iterator[Finding]:
             have = "has" if len(without) == 1 else "have"
             text = f"{body.label}: {_listed(list(without.values()))} {have} no anti-ICP list."
             yield Finding("no_anti_icp", "warning", text, "dimension", key, tuple(without))
+
+
+def _expectations(definition: Definition) -> Iterator[Finding]:
+    """A share signed for a segment that left would count for nothing, and its successor would be held."""
+    guard = definition.policy("guard")
+    for key in sorted(guard.expectations) if isinstance(guard, GuardPolicy) else ():
+        dimension, _, short = key.partition("/")
+        body = definition.dimensions.get(dimension)
+        if body is not None and short in body.segments:
+            continue
+        went = next((entry.into for entry in body.retired if entry.segment == short), []) if body else []
+        where = f" It went into {_listed([f'{dimension}/{each}' for each in went])}." if went else ""
+        text = (
+            f"The guard policy expects a share of accounts in {key}, which is no segment of this version.{where}"
+            " Say there how large what took its place may be, or take the line out."
+        )
+        yield Finding("expectation_of_nothing", "error", text, "policy", "guard", (key,))
 
 
 def _treatments(definition: Definition) -> Iterator[Finding]:

@@ -55,6 +55,10 @@ class Requirement(models.Model):
         return f"{self.label} {self.part_key}".strip()
 
 
+OVER_DISSENT = "over dissent"
+"""The meaning of an approval over dissent, and of taking it back: neither is anybody's own Yes or No."""
+
+
 class Signoff(models.Model):
     """A person's decision on an exact digest. Append-only; names and roles are copied so that it stays printable."""
 

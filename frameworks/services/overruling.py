@@ -7,9 +7,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from frameworks.attested import attested_digest
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
 from frameworks.governed import governed
 from frameworks.models import FrameworkVersion, Requirement, Signoff, User
+from frameworks.models.signoff import OVER_DISSENT
 from frameworks.querysets import contributor_ids
 from frameworks.roles import Role
 from frameworks.services.signing import SignoffWriter, labels_of, lock_standings, settle_standings
@@ -55,17 +57,80 @@ def overrule_dissent(
                 standing.requirement,
                 decision=Signoff.Decision.OVERRULE,
                 reason=reason,
-                meaning="over dissent",
+                meaning=OVER_DISSENT,
                 statement=overruling_statement(standing, label),
                 covered_digest=standing.digest,
             )
             row.save(force_insert=True)
             act.after = {
                 "requirement": str(requirement),
+                "signoffs": attested_digest([row]),
                 "dissent": [f"{each.printed_name}: {each.reason}" for each in standing.rejections],
             }
             settle_standings(standings, actor=signer, at=at)
     return row
+
+
+def withdraw_overruling(
+    *,
+    requirement: Requirement,
+    reason: str,
+    signer: User,
+    authentication: str,
+    authenticated_at: datetime,
+    at: datetime,
+) -> Signoff:
+    """Take an approval over dissent back, before activation: the No counts again, and the version is in review.
+
+    By whoever gave it, or by anybody whom the policy lets approve over dissent. Raises NotAllowedError, ConflictError
+    when none stands or the version is not under review any more, InvalidError without a reason.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise InvalidError(["Say why you take it back."])
+    refuse_unproven(signer, authentication, authenticated_at, at)
+    version = requirement.version
+    with transaction.atomic():
+        standings = lock_standings(version, at)
+        standing = next((each for each in standings.all() if each.requirement.pk == requirement.pk), None)
+        if version.state not in UNDER_WAY:
+            raise ConflictError(f"Version {version.number} is {version.standing.lower()}: nothing is taken back now.")
+        over = standing.overruled_by if standing else None
+        if standing is None or over is None:
+            raise ConflictError("No approval over dissent stands on this: there is nothing to take back.")
+        if refusals := withdrawing_refusals(standing, signer):
+            raise NotAllowedError(*refusals)
+        with governed("version.overruling_withdrawn", actor=signer, target=version, at=at, reason=reason) as act:
+            row = _withdrawal(SignoffWriter(version, signer, authentication, authenticated_at, at), standing, reason)
+            row.save(force_insert=True)
+            act.before = {"approved_over_dissent_by": over.printed_name, "because": over.reason}
+            act.after = {"requirement": str(requirement), "signoffs": attested_digest([row])}
+            settle_standings(standings, actor=signer, at=at)
+    return row
+
+
+def _withdrawal(writer: SignoffWriter, standing: RequirementStanding, reason: str) -> Signoff:
+    version = standing.requirement.version
+    where = f"version {version.number} of {version.framework.name}"
+    return writer.row(
+        standing.requirement,
+        decision=Signoff.Decision.WITHDRAW,
+        reason=reason,
+        meaning=OVER_DISSENT,
+        statement=f"I take back the approval over dissent on {standing.requirement} in {where}.",
+        covered_digest=standing.digest,
+    )
+
+
+def withdrawing_refusals(standing: RequirementStanding, signer: User) -> list[str]:
+    """Why this person cannot take the approval over dissent back, in words addressed to them; empty: they can."""
+    role = standing.requirement.dissent_role
+    today = next(iter(people([signer.pk])), None)
+    own = standing.overruled_by is not None and standing.overruled_by.signer_id == signer.pk
+    if (own and today is not None and today.is_active) or may_overrule(today, role):
+        return []
+    label = Role(role).label if role in Role.values else role
+    return [f"Only whoever approved over the No, or the role {label}, takes it back."]
 
 
 def overruling_statement(standing: RequirementStanding, label: str) -> str:

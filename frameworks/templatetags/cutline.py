@@ -256,8 +256,11 @@ def _marked(name: str, text: str) -> SafeString | str:
 
 
 @register.simple_tag
-def field(bound: BoundField, hint: str = "", css: str = "", **attrs: Any) -> SafeString:
-    """A form field with label, hint and errors in our look; further arguments become widget attributes."""
+def field(bound: BoundField, hint: str = "", css: str = "", *, is_filter: bool = False, **attrs: Any) -> SafeString:
+    """A form field with label, hint and errors in our look; further arguments become widget attributes.
+
+    A field that may stay empty says so, but for the filters of a list: all of those may.
+    """
     widget = bound.field.widget
     attrs = {name.replace("_", "-"): value for name, value in attrs.items()}
     attrs["class"] = f"{_widget_class(widget)}{' is-invalid' if bound.errors else ''} {css}".strip()
@@ -270,6 +273,7 @@ def field(bound: BoundField, hint: str = "", css: str = "", **attrs: Any) -> Saf
         "hint": hint or bound.help_text,
         "is_checkbox": isinstance(widget, CheckboxInput),
         "is_group": isinstance(widget, RadioSelect | CheckboxSelectMultiple),
+        "says_optional": not is_filter and not bound.field.required,
     }
     return mark_safe(render_to_string("components/_field.html", context))  # noqa: S308 - rendered by a template
 

@@ -12,7 +12,7 @@ from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
 from frameworks.models import FrameworkVersion, Kind
 from frameworks.querysets import contributor_ids
-from frameworks.services.overruling import overruling_refusals, overruling_statement
+from frameworks.services.overruling import overruling_refusals, overruling_statement, withdrawing_refusals
 from frameworks.services.signing import labels_of
 from frameworks.transitions import UNDER_WAY
 from frameworks.version_page import VersionPage
@@ -39,6 +39,7 @@ def term_detail(request: HttpRequest, slug: str, number: int, key: str) -> HttpR
         "term": term,
         "voices": voices,
         "disputes": _disputes(request, page, part),
+        "overruled": _overruled(request, page, part),
         "ways": ways_to_prove(request, page.at),
         "next": request.get_full_path(),
         "yes": sum(voice.said == "yes" for voice in voices),
@@ -70,6 +71,14 @@ def _disputes(request: HttpRequest, page: VersionPage, part: tuple[str, str]) ->
         }
         for standing in open_ones
     ]
+
+
+def _overruled(request: HttpRequest, page: VersionPage, part: tuple[str, str]) -> list[Any]:
+    """Requirements on the term that this person could make disputed again, by taking an approval over dissent back."""
+    if page.version.state not in UNDER_WAY:
+        return []
+    over = [standing for standing in page.standings_about(part) if standing.overruled_by]
+    return [standing for standing in over if not withdrawing_refusals(standing, person(request))]
 
 
 @login_required

@@ -17,7 +17,7 @@ from frameworks.models import FrameworkVersion, Requirement, Signoff, User
 from frameworks.querysets import asked_of
 from frameworks.recertification import open_recertifications
 from frameworks.services.delegation import principals_of
-from frameworks.services.overruling import overrule_dissent
+from frameworks.services.overruling import overrule_dissent, withdraw_overruling
 from frameworks.services.signing import Answer, sign, withdraw_signoff
 from frameworks.signing_page import Item, SigningPage
 from frameworks.views.answers import act, person, refused
@@ -61,10 +61,10 @@ def signing(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 def _page(request: HttpRequest, version: FrameworkVersion, at: datetime) -> SigningPage:
     user = person(request)
-    return SigningPage(version, _principal(request, at) or user, at, hand=user)
+    return SigningPage(version, principal_of(request, at) or user, at, hand=user)
 
 
-def _principal(request: HttpRequest, at: datetime) -> User | None:
+def principal_of(request: HttpRequest, at: datetime) -> User | None:
     """The person for whom this page is signed, if it is another one; 404 where nobody of that name asked."""
     wanted = request.GET.get("for", "")
     if not wanted:
@@ -77,7 +77,7 @@ def _principal(request: HttpRequest, at: datetime) -> User | None:
 
 def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
     at, user = timezone.now(), person(request)
-    principal = _principal(request, at)
+    principal = principal_of(request, at)
     answers = answers_of(request)
     proven = proof(request, at)
     if proven is None:
@@ -228,6 +228,27 @@ def signing_overrule(request: HttpRequest, slug: str, number: int, requirement: 
         at=at,
     )
     messages.success(request, "It is approved over the dissent, which stays printed beside it.")
+    return redirect("frameworks:term_detail", slug=slug, number=number, key=asked.part_key)
+
+
+@act
+def overruling_withdraw(request: HttpRequest, slug: str, number: int, requirement: int) -> HttpResponse:
+    """Take an approval over dissent back before activation; the No counts again."""
+    version, at = version_or_404(slug, number), timezone.now()
+    asked = get_object_or_404(Requirement.objects.select_related("version__framework"), pk=requirement, version=version)
+    proven = proof(request, at)
+    if proven is None:
+        raise NotAllowedError("Taking it back needs your password or a code, as signing does.")
+    method, moment = proven
+    withdraw_overruling(
+        requirement=asked,
+        reason=request.POST.get("reason", ""),
+        signer=person(request),
+        authentication=method,
+        authenticated_at=moment,
+        at=at,
+    )
+    messages.success(request, "It is taken back: the No counts again.")
     return redirect("frameworks:term_detail", slug=slug, number=number, key=asked.part_key)
 
 

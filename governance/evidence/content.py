@@ -41,7 +41,10 @@ from governance.services.audit import entry_content, instant
 FORMAT = "cutline-evidence/1"
 VERIFIER = Path(__file__).with_name("verify.py")
 EXPORTED = "evidence.exported"
-SIGNING = ("version.signed", "signoff.withdrawn", "version.recertified")
+SIGNING = (
+    *("version.signed", "signoff.withdrawn", "version.recertified"),
+    *("version.dissent_overruled", "version.overruling_withdrawn"),
+)
 CHUNK = 500
 PartId = tuple[str, str]
 Chunks = Iterator[bytes]

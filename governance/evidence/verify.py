@@ -23,7 +23,10 @@ FORMAT = "cutline-evidence/1"
 SUMS = "SHA256SUMS"
 LEVELS = ("cosmetic", "operational", "semantic")
 GENESIS = "0" * 64
-SIGNING = ("version.signed", "signoff.withdrawn", "version.recertified")
+SIGNING = (
+    *("version.signed", "signoff.withdrawn", "version.recertified"),
+    *("version.dissent_overruled", "version.overruling_withdrawn"),
+)
 ATTESTED = (
     *("code", "part_kind", "part_key", "round", "decision", "meaning", "statement", "reason", "covered_digest"),
     *("manifest_digest", "impact_digest", "printed_name", "on_behalf_of_name", "role", "authentication"),

@@ -125,6 +125,10 @@ class IntakeScopeSignoff(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", help_text="Who wrote the scope."
     )
     signer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    on_behalf_of_name = models.CharField(max_length=150, blank=True, db_default="")
     printed_name = models.CharField(max_length=150)
     role = models.CharField(max_length=200)
     authentication = models.CharField(max_length=40, help_text="How the signer proved who they are.")
@@ -140,6 +144,12 @@ class IntakeScopeSignoff(models.Model):
                 violation_error_message="Somebody who did not write the scope signs it.",
             ),
             models.CheckConstraint(
+                condition=Q(on_behalf_of__isnull=True, on_behalf_of_name="")
+                | (~Q(on_behalf_of=F("signer")) & ~Q(on_behalf_of=F("written_by")) & ~Q(on_behalf_of_name="")),
+                name="intake_scope_signed_for_another",
+                violation_error_message="Nobody signs on their own behalf, or for whoever wrote the scope.",
+            ),
+            models.CheckConstraint(
                 condition=~Q(decision="reject") | ~Q(reason=""),
                 name="intake_scope_reject_has_reason",
                 violation_error_message="Say why not.",
@@ -147,7 +157,12 @@ class IntakeScopeSignoff(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.printed_name}: {self.decision} {self.scope}"
+        return f"{self.signed_by}: {self.decision} {self.scope}"
+
+    @property
+    def signed_by(self) -> str:
+        """The printed name, and for whom when it was given in somebody's place."""
+        return f"{self.printed_name} for {self.on_behalf_of_name}" if self.on_behalf_of_id else self.printed_name
 
 
 class CurrentField(models.Model):

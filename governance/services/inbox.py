@@ -25,6 +25,7 @@ from governance.services.eligibility import approvals_of, awaited_roles
 from governance.services.intake_waiting import intakes_waiting_for
 from governance.services.meeting_inbox import meeting_items
 from governance.services.move_policies import told_dimensions
+from governance.services.retiring import RECONFIRM_WITHIN, overrides_to_reconfirm
 
 State = FrameworkVersion.State
 
@@ -91,6 +92,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_mentions(user),
         *(Item(kind="homework", **each) for each in meeting_items(user, at)),
         *waiting_by_role(user),
+        *_to_reconfirm(user, at),
         *_told_moves(user, at),
         *_intakes(user, at),
     ]
@@ -251,6 +253,25 @@ def _decisions(user: User) -> Iterator[Item]:
             since=row.requested_at,
             due_on=due_dates.decision_due(row),
             ref=f"decide:{row.uuid}:{row.version}",
+        )
+
+
+def _to_reconfirm(user: User, at: datetime) -> Iterator[Item]:
+    """Overrides that a split ended: whoever decides overrides says whether another is asked for."""
+    if not user.has_perm("governance.decide_override"):
+        return
+    for row in overrides_to_reconfirm(at)[:MOST]:
+        now = row.computed_name or "Unassigned"
+        yield Item(
+            kind="decision",
+            icon="git-branch",
+            title=f"Reconfirm: {row.account} was {row.segment.name} by override",
+            detail=f"{row.segment.name} was split; the account counts as {now} by the rules. “{row.reason}”",
+            url=reverse("governance:override_request", args=[row.account.uuid]),
+            asked_by=row.created_by.name,
+            since=row.ended_at,
+            due_on=timezone.localdate(row.ended_at + RECONFIRM_WITHIN),
+            ref=f"reconfirm:{row.uuid}",
         )
 
 

@@ -15,9 +15,11 @@ from django.db import transaction
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.governed import governed
-from frameworks.independence import SignerFacts, standing_reasons
+from frameworks.independence import SignerFacts, StandInFacts, reasons_against_standing_in, standing_reasons
 from frameworks.models import User
+from frameworks.querysets import delegations_in_force
 from frameworks.roles import PEOPLE, Role, roles_of
+from frameworks.services.delegation import principals_of
 from frameworks.signers import refuse_unproven
 from frameworks.values import RefusedValueError, text
 from governance.intake_standing import IntakeStanding, ScopeState
@@ -141,11 +143,13 @@ def decide_scope(
     authenticated_at: datetime,
     at: datetime,
     reason: str = "",
+    on_behalf_of: User | None = None,
 ) -> IntakeScopeSignoff:
     """Sign the scope, or say No to it with a reason. A No asks for another scope.
 
-    The same answer given twice is one. Raises NotAllowedError with the reasons, InvalidError, ConflictError when
-    the scope is not the newest, is not the one on the screen, or was answered otherwise.
+    `on_behalf_of`: the executive in whose place a delegate signs, under a delegation in force. The same answer given
+    twice is one. Raises NotAllowedError with the reasons, InvalidError, ConflictError when the scope is not the newest,
+    is not the one on the screen, or was answered otherwise.
     """
     words = _reason(decision, reason)
     refuse_unproven(signer, authentication, authenticated_at, at)
@@ -156,13 +160,14 @@ def decide_scope(
         newest = standing.scope
         if newest is None or newest.pk != scope.pk or newest.digest != expected_digest:
             raise ConflictError(CHANGED)
-        if refusals := scope_refusals(standing, signer):
+        if refusals := refusals_for(standing, signer, on_behalf_of, at):
             raise NotAllowedError(*refusals)
         if given := standing.signoff:
-            if (given.signer_id, given.decision) == (signer.pk, decision):
+            behalf_id = on_behalf_of.pk if on_behalf_of else None
+            if (given.signer_id, given.on_behalf_of_id, given.decision) == (signer.pk, behalf_id, decision):
                 return given
-            raise ConflictError(f"{given.printed_name} answered it already: {given.get_decision_display()}.")
-        return _record(newest, decision, words, signer, authentication, authenticated_at, at)
+            raise ConflictError(f"{given.signed_by} answered it already: {given.get_decision_display()}.")
+        return _record(newest, decision, words, signer, on_behalf_of, authentication, authenticated_at, at)
 
 
 def _reason(decision: str, reason: str) -> str:
@@ -182,6 +187,7 @@ def _record(
     decision: str,
     reason: str,
     signer: User,
+    on_behalf_of: User | None,
     authentication: str,
     authenticated_at: datetime,
     at: datetime,
@@ -198,6 +204,8 @@ def _record(
         covered_digest=scope.digest,
         written_by_id=scope.written_by_id,
         signer=signer,
+        on_behalf_of=on_behalf_of,
+        on_behalf_of_name=on_behalf_of.name if on_behalf_of else "",
         printed_name=signer.name,
         role=", ".join(role.label for role in roles_of(signer)),
         authentication=authentication,
@@ -208,6 +216,8 @@ def _record(
     with governed(action, actor=signer, target=scope, at=at, reason=reason) as act:
         row.save(force_insert=True)
         act.after = {"digest": scope.digest, "decision": decision}
+        if on_behalf_of:
+            act.after["on_behalf_of"] = on_behalf_of.name
     return row
 
 
@@ -229,6 +239,35 @@ def scope_refusals(standing: IntakeStanding, user: User) -> list[str]:
     if user.pk in standing.writer_ids:
         reasons.append("You wrote who takes part and what for, so somebody else signs it.")
     return reasons
+
+
+def refusals_for(standing: IntakeStanding, user: User, principal: User | None, at: datetime) -> list[str]:
+    """Why this person cannot sign the newest scope, for themselves or in the place of `principal`.
+
+    What stands against that other one counts besides: a delegate inherits both people's conflicts.
+    """
+    if principal is None:
+        return scope_refusals(standing, user)
+    facts = StandInFacts(
+        principal=principal.name,
+        is_active=user.is_active,
+        is_service=user.is_service,
+        is_delegate=delegations_in_force(at).filter(delegator=principal, delegate=user).exists(),
+        contributed=False,
+        counts_contributors=False,
+        signs_already=not scope_refusals(standing, user),
+    )
+    reasons = reasons_against_standing_in(facts)
+    if user.pk in standing.writer_ids:
+        reasons.append("You wrote who takes part and what for, so you cannot sign it for anybody.")
+    if scope_refusals(standing, principal):
+        reasons.append(f"{principal.name} cannot sign it either, so nobody signs it in their place.")
+    return reasons
+
+
+def principals_signable(standing: IntakeStanding, user: User, at: datetime) -> list[User]:
+    """The executives in whose place this person can sign the newest scope now."""
+    return [each for each in principals_of(user, at) if not refusals_for(standing, user, each, at)]
 
 
 def eligible_signers(standing: IntakeStanding) -> list[User]:

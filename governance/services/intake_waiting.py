@@ -11,7 +11,7 @@ from frameworks.models import User
 from frameworks.roles import Role, roles_of
 from governance.intake_standing import IntakeStanding
 from governance.models import IntakeForm
-from governance.services.intake_scope import is_awaited, scope_refusals
+from governance.services.intake_scope import is_awaited, principals_signable, scope_refusals
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,11 @@ def intakes_waiting_for(user: User, at: datetime) -> Iterator[Waiting]:
         return
     roles, today = roles_of(user), timezone.localdate(at)
     for standing in (IntakeStanding(intake, today) for intake in rows):
-        if Role.EXECUTIVE in roles and is_awaited(standing) and not scope_refusals(standing, user):
-            yield _to_sign(standing)
+        if is_awaited(standing):
+            if Role.EXECUTIVE in roles and not scope_refusals(standing, user):
+                yield _to_sign(standing)
+            for principal in principals_signable(standing, user, at):
+                yield _to_sign(standing, principal)
         if _is_chased(standing, user, roles):
             yield _to_fill(standing)
 
@@ -44,12 +47,14 @@ def _is_chased(standing: IntakeStanding, user: User, roles: list[Role]) -> bool:
     return standing.intake.owner_id == user.pk or (standing.is_overdue and Role.REVOPS in roles)
 
 
-def _to_sign(standing: IntakeStanding) -> Waiting:
+def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Waiting:
     scope, intake = standing.scopes[0], standing.intake
+    behalf = f"for {principal.name} " if principal else ""
+    query = f"?for={principal.uuid}" if principal else ""
     return Waiting(
-        title=f"Sign who takes part in {intake.framework.name} and what segments are for",
+        title=f"Sign {behalf}who takes part in {intake.framework.name} and what segments are for",
         detail=f"{len(scope.participants)} people; {', '.join(scope.use_labels)}. The intake waits for it.",
-        url=reverse("governance:intake_sign", args=[intake.framework.slug]),
+        url=reverse("governance:intake_sign", args=[intake.framework.slug]) + query,
         asked_by=scope.written_by.name,
         since=scope.written_at,
     )

@@ -6,8 +6,11 @@ that was missed is left out, the newest one is told.
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from frameworks.models import FrameworkVersion, Signoff, User
@@ -15,29 +18,86 @@ from frameworks.querysets import delegations_in_force, waiting_mentions
 from frameworks.recertification import open_recertifications
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
+from governance.models import Homework, Meeting, Notification
 from governance.services import due_dates
 from governance.services.inbox import Item, for_another, recertification_item, signoff_items, waiting_by_role
-from governance.services.notifying import Kind, News, notify
+from governance.services.notifying import Kind, News, notify, one_line
 from governance.services.telling import activators, asked_to_sign, revops, version_url
 
 State = FrameworkVersion.State
 Told = tuple[int, News]
+Waiting = set[tuple[int, str]]
+"""Person and `ref` of what waits for them."""
+MEETING_AHEAD = timedelta(days=1)
+"""So long before a meeting its people are reminded of what they still owe it."""
 NAMED = 5
 """So many names or points are written out; the page has all of them."""
+BATCH = 1_000
+TO_DO = (Kind.ASKED, Kind.REMINDER, Kind.OVERDUE, Kind.ESCALATION, Kind.MENTION)
+"""Kinds that ask for something, so that doing it is an answer."""
 BY_ROLE = ("decide_override", "decide_transition", "activate_version", "release_run", "submit_version")
 
 
 def watch_notices(at: datetime) -> int:
-    """Write everything that somebody is to be told and was not; returns how many rows are new."""
-    return notify(
-        [*_of_signing(at), *_of_recertifying(at), *_of_roles(at), *_of_mentions(at), *_of_standing(at)], at=at
-    )
+    """Write everything that somebody is to be told and was not; returns how many rows are new.
+
+    What a person was told to do and has no more to do counts as read: nobody has to click away what they did.
+    """
+    waiting: Waiting = set()
+    new = notify(_everything(at, waiting), at=at)
+    settle_notices(waiting, at)
+    return new
+
+
+def _everything(at: datetime, waiting: Waiting) -> list[Told]:
+    """What everybody is to be told; whatever waits for somebody is added to `waiting`, also between its stages."""
+    return [
+        *_of_signing(at, waiting),
+        *_of_recertifying(at, waiting),
+        *_of_roles(at, waiting),
+        *_of_mentions(at, waiting),
+        *_of_standing(at),
+        *_of_meetings(at, waiting),
+    ]
+
+
+def settle_notices(waiting: Waiting, at: datetime) -> int:
+    """Count as read what asked a person for something that waits for them no more; returns how many rows."""
+    refs = {ref for _, ref in waiting}
+    rows = Notification.objects.filter(kind__in=TO_DO).unread()
+    done = [
+        pk
+        for pk, person, kind, occurrence in rows.values_list("pk", "person_id", "kind", "occurrence")
+        if not _still_waits(person, kind, occurrence, waiting, refs)
+    ]
+    return int(Notification.objects.filter(pk__in=done).unread().update(read_at=at))
+
+
+def _still_waits(person: int, kind: str, occurrence: str, waiting: Waiting, refs: set[str]) -> bool:
+    ref = occurrence if kind == Kind.MENTION else occurrence.partition(":")[2]
+    # An escalation is about what others have to do.
+    return ref in refs if kind == Kind.ESCALATION else (person, ref) in waiting
+
+
+def delete_old_notices(at: datetime) -> int:
+    """Delete what people were told NOTIFICATION_KEEP_DAYS ago, read or not; returns how many rows.
+
+    Mail that is still owed stays, and so does whatever the next sweep would tell again if it were gone.
+    """
+    told = {(person, news.occurrence) for person, news in _everything(at, set())}
+    before = at - timedelta(days=settings.NOTIFICATION_KEEP_DAYS)
+    rows = Notification.objects.filter(created_at__lt=before).exclude(mail_state=Notification.MailState.PENDING)
+    old = rows.order_by("pk").values_list("pk", "person_id", "occurrence")
+    gone = [pk for pk, person, occurrence in old.iterator(chunk_size=BATCH) if (person, occurrence) not in told]
+    for start in range(0, len(gone), BATCH):
+        Notification.objects.filter(pk__in=gone[start : start + BATCH]).delete()
+    return len(gone)
 
 
 # Signing
 
 
-def _of_signing(at: datetime) -> Iterator[Told]:
+def _of_signing(at: datetime, waiting: Waiting) -> Iterator[Told]:
     awaiting = Q(state=State.ACTIVATED, is_emergency=True, ratified_at=None, superseded_at=None)
     sent_back = Q(state=State.DRAFT, round__gt=0)
     versions = FrameworkVersion.objects.filter(Q(state=State.IN_REVIEW) | awaiting | sent_back)
@@ -45,10 +105,10 @@ def _of_signing(at: datetime) -> Iterator[Told]:
         known = Standings(version, at)
         yield from _voided(version, known)
         if version.state != State.DRAFT:
-            yield from _asked(version, known, at)
+            yield from _asked(version, known, at, waiting)
 
 
-def _asked(version: FrameworkVersion, known: Standings, at: datetime) -> Iterator[Told]:
+def _asked(version: FrameworkVersion, known: Standings, at: datetime, waiting: Waiting) -> Iterator[Told]:
     """Who has to sign and who may in their place: that they are asked, by when, and that they are late."""
     signers = User.objects.filter(pk__in={pk for pool in known.pools.values() for pk in pool}).order_by("name", "pk")
     late, today = [], timezone.localdate(at)
@@ -57,7 +117,7 @@ def _asked(version: FrameworkVersion, known: Standings, at: datetime) -> Iterato
         own = [(signer.pk, item), *((pk, for_another(item, signer)) for pk in delegates.get(signer.pk, ()))]
         for person, each in own:
             yield person, _news(Kind.ASKED, f"asked:{each.ref}", each, each.title)
-            yield from _staged(person, each, today)
+            yield from _staged(person, each, today, waiting)
         late.append((item, signer.name))
     yield from _escalated(late, {version.author_id, *revops()}, today)
 
@@ -114,13 +174,13 @@ def _some(names: list[str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def _of_recertifying(at: datetime) -> Iterator[Told]:
+def _of_recertifying(at: datetime, waiting: Waiting) -> Iterator[Told]:
     today = timezone.localdate(at)
     for each in open_recertifications(at):
         item = recertification_item(each, at)
         for person in each.missing:
             yield person.pk, _news(Kind.ASKED, f"asked:{item.ref}", item, item.title)
-            yield from _staged(person.pk, item, today)
+            yield from _staged(person.pk, item, today, waiting)
         late = [(item, person.name) for person in each.missing]
         yield from _escalated(late, {each.requirement.version.author_id, *revops()}, today)
 
@@ -128,14 +188,14 @@ def _of_recertifying(at: datetime) -> Iterator[Told]:
 # What waits for a role
 
 
-def _of_roles(at: datetime) -> Iterator[Told]:
+def _of_roles(at: datetime, waiting: Waiting) -> Iterator[Told]:
     """Decisions, held moves, approved versions, held runs: reminders for each who may act, RevOps when it is late."""
     today = timezone.localdate(at)
     late: list[tuple[Item, str]] = []
     people = User.objects.filter(is_active=True, is_service=False, groups__permissions__codename__in=BY_ROLE)
     for person in people.distinct().prefetch_related("groups").order_by("name", "pk"):
         for item in waiting_by_role(person):
-            yield from _staged(person.pk, item, today)
+            yield from _staged(person.pk, item, today, waiting)
             late.append((item, person.name))
     yield from _escalated(late, revops(), today)
 
@@ -143,10 +203,13 @@ def _of_roles(at: datetime) -> Iterator[Told]:
 # Mentions
 
 
-def _of_mentions(at: datetime) -> Iterator[Told]:
-    rows = waiting_mentions().filter(comment__created_at__gt=at - timedelta(days=30))
-    for mention in rows.select_related("comment__version__framework"):
+def _of_mentions(at: datetime, waiting: Waiting) -> Iterator[Told]:
+    oldest = at - timedelta(days=30)
+    for mention in waiting_mentions().select_related("comment__version__framework"):
         comment = mention.comment
+        waiting.add((mention.person_id, f"mention:{comment.uuid}"))
+        if comment.created_at <= oldest:
+            continue
         about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else "the whole"
         yield (
             mention.person_id,
@@ -158,6 +221,36 @@ def _of_mentions(at: datetime) -> Iterator[Told]:
                 url=f"{version_url(comment.version, 'version_discussion')}?show=mine#c-{comment.uuid}",
             ),
         )
+
+
+# Meetings
+
+
+def _of_meetings(at: datetime, waiting: Waiting) -> Iterator[Told]:
+    """Before a meeting: whoever is invited and has homework open, whichever meeting of the framework gave it."""
+    soon = Meeting.objects.planned().filter(starts_at__gt=at, starts_at__lte=at + MEETING_AHEAD)
+    for meeting in soon.select_related("framework").order_by("starts_at", "pk"):
+        invited = set(meeting.attendances.values_list("person_id", flat=True))
+        rows = Homework.objects.open().of_framework(meeting.framework_id).filter(assignee__in=invited)
+        texts: dict[int, list[str]] = {}
+        for person, text in rows.order_by("due_on", "pk").values_list("assignee_id", "text"):
+            texts.setdefault(person, []).append(text)
+        for person, own in texts.items():
+            # A meeting that is moved is another occurrence.
+            ref = f"meeting:{meeting.uuid}:{meeting.starts_at.isoformat()}"
+            waiting.add((person, ref))
+            yield person, _before_meeting(meeting, ref, own)
+
+
+def _before_meeting(meeting: Meeting, ref: str, homework: list[str]) -> News:
+    starts = meeting.starts_at.astimezone(ZoneInfo(meeting.time_zone))
+    return News(
+        kind=Kind.REMINDER,
+        occurrence=f"before:{ref}",
+        subject=f"{meeting} of {meeting.framework.name} begins on {_day(starts.date())}, {starts:%H:%M}",
+        text=f"Your homework is still open: {_some([one_line(each) for each in homework])}",
+        url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]) + "#homework-h",
+    )
 
 
 # What became of versions, where no single act says it
@@ -224,8 +317,9 @@ def _news(kind: str, occurrence: str, item: Item, subject: str) -> News:
     return News(kind, occurrence, subject, f"{due}{item.detail}", item.url)
 
 
-def _staged(person: int, item: Item, today: date) -> Iterator[Told]:
+def _staged(person: int, item: Item, today: date, waiting: Waiting) -> Iterator[Told]:
     """The reminder that is due today, if one is; nobody is reminded on the day they were asked."""
+    waiting.add((person, item.ref))
     if item.due_on is None or timezone.localdate(item.since) >= today:
         return
     stage = due_dates.stage_of(item.due_on, today)

@@ -1,11 +1,13 @@
 """What people had asked for a segment that a new version retired: closed or carried on, and each of them told why."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from accounts.models import Override
+from accounts.models import Assignment, Override
 from accounts.services.overrides import SettledOverrides
 from frameworks.governed import governed
 from frameworks.mapping import Succession, Successions
@@ -16,6 +18,8 @@ from governance.services.telling import tell_people
 from governance.transitions import check_transition
 
 State = OverrideRequest.State
+RECONFIRM_WITHIN = timedelta(days=14)
+"""So long after a split the overrides that it ended wait to be asked for again."""
 
 
 def close_retired_requests(*, version: FrameworkVersion, known: Successions, at: datetime) -> list[OverrideRequest]:
@@ -45,6 +49,21 @@ def _gone(segment: Segment, succession: Succession | None) -> str:
     return f"{into} took the place of {segment.name}: ask again, if the rules do not say it by themselves."
 
 
+def overrides_to_reconfirm(at: datetime) -> QuerySet[Override, Any]:
+    """Overrides that a split ended within RECONFIRM_WITHIN and that nobody has asked for again, oldest first.
+
+    `computed_name` is the segment that the rules give now.
+    """
+    same = {"account": OuterRef("account"), "dimension": OuterRef("dimension")}
+    asked = OverrideRequest.objects.filter(**same, requested_at__gte=OuterRef("ended_at"))
+    newer = Override.objects.filter(**same, created_at__gte=OuterRef("ended_at"))
+    computed = Assignment.objects.filter(**same).values("computed__name")[:1]
+    ended = {"ended_at__gt": at - RECONFIRM_WITHIN, "ended_at__lte": at, "valid_until__gt": at}
+    rows = Override.objects.filter(ending=Override.Ending.LAPSED, dimension__is_live=True, **ended)
+    rows = rows.filter(~Exists(asked), ~Exists(newer)).annotate(computed_name=Subquery(computed))
+    return rows.select_related("account", "segment", "created_by").order_by("ended_at", "pk")
+
+
 def follow_carried(settled: SettledOverrides) -> None:
     """Let the requests behind carried overrides point to the rows that go on: they are looked at and revoked there."""
     for override in settled.carried:
@@ -58,7 +77,10 @@ def tell_settled(version: FrameworkVersion, settled: SettledOverrides, at: datet
         text = f"{override.account.name}: its override goes on as {override.segment.name} until {_day(override)}."
         _add(lines, override, text)
     for override in settled.ended:
-        text = f"{override.account.name}: its override to {override.segment.name} ended. Ask again if it should go on."
+        text = (
+            f"{override.account.name}: its override to {override.segment.name} ended."
+            f" Ask again if it should go on; CS Ops finds it in the inbox for {RECONFIRM_WITHIN.days} days."
+        )
         _add(lines, override, text)
     place = reverse("frameworks:version_detail", args=[version.framework.slug, version.number])
     for person, texts in lines.items():

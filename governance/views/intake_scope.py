@@ -11,13 +11,20 @@ from django.views.decorators.http import require_http_methods
 
 from frameworks.authentication import proof, ways_to_prove
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
-from frameworks.views.signing import not_proven
+from frameworks.views.signing import not_proven, principal_of
 from governance.intake_forms import ROLES, DecideScopeForm, ScopeForm, participants_of, people_rows
 from governance.intake_page import scope_changes, scope_rows
 from governance.intake_standing import IntakeStanding, ScopeState
 from governance.models import IntakeForm, IntakeScope
 from governance.services.intake import may_edit_intake
-from governance.services.intake_scope import decide_scope, scope_refusals, statement_of, write_scope
+from governance.services.intake_scope import (
+    decide_scope,
+    is_awaited,
+    principals_signable,
+    refusals_for,
+    statement_of,
+    write_scope,
+)
 from governance.views.intake import STATUS, Refused, open_intake_of
 from governance.visitor import visitor
 
@@ -116,6 +123,7 @@ def intake_sign(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _sign_page(request, intake, scope, problems=["Answer Yes or No. Nothing was signed."], status=422)
     at = timezone.now()
+    principal = principal_of(request, at)
     try:
         proven = proof(request, at)
         if proven is None:
@@ -129,6 +137,7 @@ def intake_sign(request: HttpRequest, slug: str) -> HttpResponse:
             authentication=proven[0],
             authenticated_at=proven[1],
             at=at,
+            on_behalf_of=principal,
         )
     except (NotAllowedError, ConflictError, InvalidError) as error:
         problems = getattr(error, "problems", None) or [str(error)]
@@ -149,6 +158,9 @@ def _sign_page(
 ) -> HttpResponse:
     standing = _standing(intake)
     scope = standing.scope or shown
+    at, user = timezone.now(), visitor(request)
+    principal = principal_of(request, at)
+    others = principals_signable(standing, user, at) if is_awaited(standing) else []
     before = standing.last_signed if standing.last_signed != scope else None
     context: dict[str, Any] = {
         "intake": intake,
@@ -156,11 +168,13 @@ def _sign_page(
         "scope": scope,
         "rows": scope_rows(scope),
         "signoff": standing.signoff,
-        "refusals": scope_refusals(standing, visitor(request)),
+        "principal": principal,
+        "others": [each for each in others if each != principal],
+        "refusals": refusals_for(standing, user, principal, at),
         "statement": statement_of(scope),
         "before": before,
         "changes": scope_changes(before, scope) if before else [],
-        "ways": ways_to_prove(request, timezone.now()),
+        "ways": ways_to_prove(request, at),
         "next": request.get_full_path(),
         "problems": problems or [],
         "posted": request.POST if status == 422 else {},

@@ -6,15 +6,17 @@ from typing import Any, cast
 import pytest
 from django.db import Error, connection, transaction
 
+from frameworks.attested import attested_digest
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
 from frameworks.models import FrameworkVersion, Requirement, Signoff
 from frameworks.parts import PartError, level_digests, parse_part
 from frameworks.services.activation import activation_blockers, flip_active_version
-from frameworks.services.overruling import overrule_dissent
+from frameworks.services.overruling import overrule_dissent, withdraw_overruling
 from frameworks.services.review import request_changes
 from frameworks.standing import requirements_standing
 from governance.models import AuditEntry
 from tests.frameworks.making import AT, POLICY, Company
+from tests.frameworks.making import person as make_person
 from tests.frameworks.pages import text, url
 
 WHY = "The board decided on this wording in its meeting."
@@ -276,6 +278,109 @@ def test_overruling_is_written_once(dispute: Company) -> None:
         Signoff.objects.filter(pk=row.pk).update(reason="Other words than these were said.")
 
 
+# --- taking it back
+
+
+def take_back(company: Company, name: str = "priya", **changes: Any) -> Signoff:
+    given: dict[str, Any] = {
+        "requirement": arr(company),
+        "reason": "Marcus showed us the contracts.",
+        "signer": company.people[name],
+        "authentication": "password",
+        "authenticated_at": AT,
+        "at": AT,
+    }
+    return withdraw_overruling(**(given | changes))
+
+
+def written(company: Company) -> tuple[int, int, str]:
+    state = FrameworkVersion.objects.get(pk=company.version.pk).state
+    return Signoff.objects.count(), AuditEntry.objects.count(), state
+
+
+def test_approval_over_dissent_is_taken_back_and_the_no_counts_again(dispute: Company) -> None:
+    overrule(dispute)
+
+    row = take_back(dispute)
+
+    dispute.version.refresh_from_db()
+    now = standing(dispute)
+    assert (dispute.version.state, now.is_disputed, now.overruled_by) == ("in_review", True, None)
+    assert (row.decision, row.meaning) == ("withdraw", "over dissent")
+    entry = AuditEntry.objects.get(action="version.overruling_withdrawn")
+    assert (entry.before["because"], entry.reason) == (WHY, "Marcus showed us the contracts.")
+    assert entry.after["signoffs"] == attested_digest([row])
+    # Priya's own Yes to the definition was never taken back, and it can be approved over again.
+    assert dispute.priya.pk in {given.signer_id for given in now.approvals}
+    overrule(dispute)
+    assert standing(dispute).is_met
+
+
+def test_approval_that_was_taken_back_lets_nothing_into_force_by_sql(dispute: Company) -> None:
+    overrule(dispute)
+    take_back(dispute)
+    move_by_sql(dispute, "approved")
+
+    with pytest.raises(Error, match="Not everybody signed"), transaction.atomic():
+        move_by_sql(dispute, "activated")
+
+    assert FrameworkVersion.objects.get(pk=dispute.version.pk).state == "approved"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "error", "words"),
+    [
+        ("marcus", {}, NotAllowedError, "Only whoever approved over the No, or the role Executive"),
+        ("nadia", {}, NotAllowedError, "takes it back"),
+        ("priya", {"reason": "  "}, InvalidError, "Say why"),
+        ("priya", {"authenticated_at": AT - timedelta(minutes=6)}, NotAllowedError, "Confirm who you are again"),
+        ("priya", {"authentication": "token"}, NotAllowedError, "API tokens cannot sign"),
+    ],
+)
+def test_taking_it_back_is_refused(
+    dispute: Company, name: str, changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    overrule(dispute)
+    before = written(dispute)
+
+    with pytest.raises(error, match=words):
+        take_back(dispute, name, **changes)
+
+    assert written(dispute) == before
+    assert standing(dispute).overruled_by
+
+
+def test_there_is_nothing_to_take_back_twice_or_before_it_was_given(dispute: Company) -> None:
+    with pytest.raises(ConflictError, match="nothing to take back"):
+        take_back(dispute)
+    overrule(dispute)
+    take_back(dispute)
+
+    with pytest.raises(ConflictError, match="nothing to take back"):
+        take_back(dispute)
+
+
+def test_nothing_is_taken_back_once_the_version_is_in_force(dispute: Company) -> None:
+    overrule(dispute)
+    dispute.version.refresh_from_db()
+    flip_active_version(version=dispute.version, actor=dispute.priya, at=AT)
+    before = written(dispute)
+
+    with pytest.raises(ConflictError, match="nothing is taken back now"):
+        take_back(dispute)
+
+    assert written(dispute) == before
+
+
+def test_another_executive_takes_it_back(dispute: Company) -> None:
+    overrule(dispute)
+    dispute.people["bo"] = make_person("bo", "executive")
+
+    take_back(dispute, "bo")
+
+    assert standing(dispute).is_disputed
+
+
 # --- pages
 
 
@@ -304,6 +409,26 @@ def test_page_offers_it_to_the_executive_and_prints_the_dissent_everywhere(dispu
     assert "Approved over this dissent by Priya" in text(page.get(url(dispute, "version_alignment")))
     assert "Over the dissent of Marcus" in text(page.get(url(dispute, "version_detail")))
     assert "Approved over dissent" in text(page.get(url(dispute, "signing_manifest")))
+
+
+def test_page_takes_it_back(dispute: Company, login: Any) -> None:
+    overrule(dispute)
+    term, address = (
+        url(dispute, "term_detail", key="arr"),
+        url(dispute, "overruling_withdraw", requirement=arr(dispute).pk),
+    )
+    page = login(dispute.priya)
+    offered, others = text(page.get(term)), text(login(dispute.nadia).get(term))
+    refused = login(dispute.nadia).post(address, {"reason": "Why not.", "password": "correct horse"})
+    unproven = login(dispute.priya).post(address, {"reason": "Why not.", "password": "wrong"})
+    assert standing(dispute).overruled_by
+    page = login(dispute.priya)
+    done = page.post(address, {"reason": "Marcus is right.", "password": "correct horse"})
+
+    assert ("Take it back" in offered, "Take it back" in others) == (True, False)
+    assert (refused.status_code, unproven.status_code, done.status_code) == (403, 403, 302)
+    assert standing(dispute).is_disputed
+    assert "Approve over dissent" in text(page.get(term))
 
 
 @pytest.mark.parametrize(("name", "password"), [("nadia", "correct horse"), ("priya", "wrong")])

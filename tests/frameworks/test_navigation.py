@@ -36,6 +36,22 @@ def test_every_registered_entry_has_a_page():
         assert reverse(name)
 
 
+def test_no_shortcut_goes_to_two_pages():
+    keys = [entry.key for entry in navigation.registered_entries() if entry.key]
+
+    assert sorted(keys) == sorted(set(keys))
+
+
+def test_shortcut_that_is_taken_is_refused(entries):
+    navigation.register(NavEntry(MAIN, "Log in", "login", "account_login", key="l"))
+
+    with pytest.raises(ValueError, match="Secret: “g l” goes to Log in already"):
+        navigation.register(NavEntry(MAIN, "Secret", "lock", "account_logout", key="l"))
+
+    navigation.register(NavEntry(MAIN, "Log in again", "login", "account_login", key="l"))
+    assert [(entry.label, entry.key) for entry in navigation.registered_entries()] == [("Log in again", "l")]
+
+
 def test_entry_without_permission_is_not_shown(entries, person):
     navigation.register(
         NavEntry(MAIN, "Log in", "login", "account_login"),

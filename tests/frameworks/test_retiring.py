@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from frameworks.definition import bodies_of, definition_of
 from frameworks.dimension_edit import EditRefusedError, read_edit
@@ -396,6 +398,40 @@ def test_page_shows_what_hangs_and_writes_the_mapping(regional: Company, login: 
     assert answer.status_code == 302
     assert regional.body("dimension", "tier")["segments"] == ["enterprise", "smb"]
     assert "Enterprise East Enterprise Enterprise" in text(page.get(address))
+
+
+def test_page_asks_the_same_for_two_segments_and_for_eight(regional: Company, login: Any) -> None:
+    page, counts = login(regional.ravi), []
+    for names in ((), ("a", "b", "c", "d", "e")):
+        for name in names:
+            regional.save("segment", f"tier/{name}", segment(name.title(), ("ge", "arr", "7")))
+        body = regional.body("dimension", "tier")
+        regional.save("dimension", "tier", {**body, "segments": ["east", "west", *names, "smb"]})
+        page.get(url(regional, "segments_retire", key="tier"))
+        with CaptureQueriesContext(connection) as queries:
+            page.get(url(regional, "segments_retire", key="tier"))
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
+def test_expectation_of_a_segment_that_left_keeps_a_version_from_review(regional: Company) -> None:
+    guard = {
+        "policy": "guard",
+        **dict.fromkeys(("max_share_moved", "max_segment_change", "max_unassigned"), "0.2"),
+        "max_dominance": "0.8",
+        "warn_dominance": "0.7",
+        "expectations": {"tier/east": "0.9"},
+    }
+    regional.save("policy", "guard", guard)
+    assert not any("tier/east" in each for each in content_problems(regional.version))
+
+    merge(regional)
+
+    (problem,) = [each for each in content_problems(regional.version) if "expects a share" in each]
+    assert "tier/east, which is no segment of this version. It went into tier/enterprise." in problem
+    regional.save("policy", "guard", {**guard, "expectations": {"tier/enterprise": "0.9"}})
+    assert not any("expects a share" in each for each in content_problems(regional.version))
 
 
 def test_page_keeps_what_was_typed_when_it_is_refused(regional: Company, login: Any) -> None:

@@ -185,6 +185,15 @@ def test_field_hint_of_the_template_is_tied_to_its_control():
     assert 'for="id_agreed"' in html
 
 
+def test_field_that_may_stay_empty_says_so_but_no_filter_does():
+    form = Request()
+    template = "{% load cutline %}{% field form.way %}|{% field form.way is_filter=True %}"
+
+    said, kept_quiet = Template(template).render(Context({"form": form})).split("|")
+
+    assert ("optional" in said, "optional" in kept_quiet) == (True, False)
+
+
 def test_field_choices_form_a_group_with_a_legend():
     html = render("{% field form.way %}", form=Request())
 

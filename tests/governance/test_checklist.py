@@ -1,15 +1,21 @@
 """The strategic sign-off checklist: every line follows from the state of things, and names who acts next."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from frameworks.models import Confirmation
 from governance.checklist import Line, checklist_of
+from governance.models import BusinessQuestion, IntakeForm
+from governance.services.intake_rows import link_answer, save_question
 from governance.services.meetings import close_meeting, plan_meeting
 from tests.frameworks.making import AT, Company
+from tests.governance.intakes import fillable
 from tests.governance.test_meetings import plan_of
 
 
@@ -31,6 +37,14 @@ def hold_final(company: Company, *names: str) -> None:
     close_meeting(meeting=meeting, attendance=came, notes="", actor=company.ravi, at=AT)
 
 
+def ask(company: Company, text: str) -> BusinessQuestion:
+    """A question of the business in an intake whose scope Priya has signed."""
+    people = SimpleNamespace(ravi=company.ravi, priya=company.priya)
+    framework = company.version.framework
+    intake = IntakeForm.objects.filter(framework=framework).first() or fillable(framework, people)
+    return save_question(intake=intake, values={"text": text}, actor=company.ravi, at=AT)
+
+
 def test_first_draft_meets_what_its_parts_say_and_no_more(company):
     checklist = checklist_of(company.version, AT)
 
@@ -45,6 +59,7 @@ def test_everything_is_met_once_people_did_their_part(company):
         company.save("data_source", key, {**company.body("data_source", key), "owner": "Finance", "refresh": "Daily"})
     company.waive()
     company.confirm()
+    link_answer(question=ask(company, "Who needs a CSM?"), target="dimension/tier", actor=company.ravi, at=AT)
     hold_final(company, "priya", "marcus")
     company.submit()
     company.sign_all()
@@ -52,7 +67,7 @@ def test_everything_is_met_once_people_did_their_part(company):
     checklist = checklist_of(company.version, AT)
 
     assert [each.code for each in checklist.open_lines] == []
-    assert (checklist.met, checklist.is_complete) == (9, True)
+    assert (checklist.met, checklist.is_complete) == (10, True)
 
 
 def test_open_no_names_who_said_it_and_holds_two_lines(company):
@@ -109,6 +124,40 @@ def test_segment_without_criteria_is_named(company):
     assert (dimensions.is_met, dimensions.next) == (False, "RevOps writes criteria for Customer Tier / SMB.")
 
 
+def test_questions_are_met_once_each_is_answered_by_what_is_there(company):
+    assert line(company, "questions").figure == "no intake"
+    first, second = ask(company, "Who needs a CSM?"), ask(company, "Which customers churn?")
+    assert line(company, "questions").next == "Ravi names what answers “Who needs a CSM?”, “Which customers churn?”."
+
+    link_answer(question=first, target="segment/tier/smb", actor=company.ravi, at=AT)
+    half = line(company, "questions")
+    assert (half.is_met, half.figure) == (False, "1 of 2 questions answered")
+    link_answer(question=second, target="page/accounts", actor=company.ravi, at=AT)
+    assert line(company, "questions").is_met
+    assert line(company, "questions").url.endswith("/intake/main/#questions")
+
+    company.version.parts.filter(kind="segment", key="tier/smb").delete()
+
+    gone = line(company, "questions")
+    assert (gone.is_met, gone.next) == (False, "Ravi names what answers “Who needs a CSM?”.")
+
+
+def test_checklist_page_shows_each_question_with_its_answer(company, client):
+    client.force_login(company.leah)
+    url = reverse("governance:version_checklist", args=["main", company.version.number])
+    counts = []
+    for number in range(3):
+        link_answer(question=ask(company, f"Question {number}?"), target="dimension/tier", actor=company.ravi, at=AT)
+        client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(url).content.decode()
+        counts.append(len(queries))
+
+    assert "Question 2?" in page
+    assert "part=dimension/tier" in page
+    assert counts[0] == counts[2]
+
+
 def test_critical_inputs_are_met_without_playbooks(company):
     assert not line(company, "inputs").is_met
     parts = company.version.parts.exclude(kind="playbook").select_related("body")
@@ -158,7 +207,7 @@ def test_checklist_stands_on_its_page_and_beside_the_version(company):
     version = client.get(reverse("frameworks:version_detail", args=["main", company.version.number]))
     framework = client.get(reverse("frameworks:framework_detail", args=["main"]))
 
-    assert "4 of 9 met" in page.content.decode()
+    assert "4 of 10 met" in page.content.decode()
     assert 'id="checklist"' in version.content.decode()
     assert 'id="meetings"' in framework.content.decode()
 

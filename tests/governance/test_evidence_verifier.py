@@ -17,6 +17,8 @@ from frameworks.models import Part, Requirement
 from frameworks.parts import canonical
 from governance.evidence import verify
 from governance.evidence.levels import level_table
+from tests.frameworks.making import Company
+from tests.frameworks.test_dissent import WHY, disputed, overrule, take_back
 from tests.governance.evidence_cases import (
     bundle_of,
     files_of,
@@ -288,3 +290,49 @@ def test_dissent_and_carried_signatures_are_there(files):
     assert {(each["version"], each["round"]) for each in given} == {(0, 1), (1, 1), (1, 2)}
     assert [each["by"] for each in json.loads(files["dissent.json"])["signoffs"]] == ["Marcus"]
     assert any(name.startswith("bodies/") for name in files)
+
+
+# --- approved over dissent
+
+
+@pytest.fixture
+def over_dissent(db: None) -> dict[str, bytes]:
+    """A version whose definition was approved over a No, taken back, and approved over again."""
+    company = disputed(Company())
+    for reason in (WHY, "Decided again after the contracts were read."):
+        overrule(company, reason=reason)
+        if reason == WHY:
+            take_back(company)
+    return files_of(bundle_of(company.version))
+
+
+def test_bundle_of_a_version_approved_over_dissent_is_whole(over_dissent, tmp_path):
+    decisions = [each["decision"] for each in rows(over_dissent, "signoffs.jsonl") if each["meaning"] == "over dissent"]
+
+    status, said = verified(packed(over_dissent, tmp_path / "bundle.zip"))
+
+    assert decisions == ["overrule", "withdraw", "overrule"]
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("decision", ["overrule", "withdraw"])
+@pytest.mark.parametrize("name", ["reason", "statement", "authentication"])
+def test_approval_over_dissent_said_otherwise_is_found(over_dissent, tmp_path, decision, name):
+    def change(found: list[Any]) -> None:
+        row = next(each for each in found if (each["decision"], each["meaning"]) == (decision, "over dissent"))
+        row[name] = "Other words than these were said."
+
+    changed = resummed(with_rows(over_dissent, "signoffs.jsonl", change))
+
+    status, said = verified(packed(changed, tmp_path / "bundle.zip"))
+
+    assert (status, "was written for other sign-offs" in said) == (1, True), said
+
+
+def test_approval_over_dissent_that_is_left_out_is_found(over_dissent, tmp_path):
+    def drop(found: list[Any]) -> None:
+        found[:] = [each for each in found if each["decision"] != "overrule"]
+
+    status, said = verified(packed(resummed(with_rows(over_dissent, "signoffs.jsonl", drop)), tmp_path / "b.zip"))
+
+    assert (status, "other decisions" in said or "other sign-offs" in said) == (1, True), said

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Account, Assignment, Reason
@@ -119,6 +121,17 @@ def test_fill_tells_values_that_are_too_old(db):
         (1, 1, new),
         (1, 1, old),
     ]
+
+
+def test_fill_reads_no_provenance_where_no_age_is_asked_for(db):
+    known("Any", attributes={"seats": 1}, stage="customer")
+
+    with CaptureQueriesContext(connection) as queries:
+        _, undated = fill_of([StoredAttribute("seats", "integer"), StoredAttribute("stage", "choice")], AT)
+        fill_of([StoredAttribute("seats", "integer", (), 90)], AT)
+
+    assert ["provenance" in query["sql"] for query in queries] == [False, True]
+    assert [(fill.populated, fill.newest) for fill in undated.values()] == [(1, None), (1, None)]
 
 
 def test_lacking_finds_exactly_the_accounts_that_fill_does_not_count(db):

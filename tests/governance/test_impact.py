@@ -1,6 +1,7 @@
 """The impact of a version: computed without changing anything, recorded for its signers, compared at activation."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from frameworks.errors import ConflictError
 from frameworks.models import Framework, FrameworkVersion, Segment, VersionImpact
 from frameworks.services.drafting import save_part, start_draft
 from governance.services.activation import request_activation
+from governance.services.inbox import waiting_for
 from tests.accounts.activating import AT, account, activate, next_version, push_through, signed_version, work_off
 from tests.accounts.test_mapping import retirement
 from tests.accounts.test_runs import segments_of, spread
@@ -163,6 +165,26 @@ def test_override_of_a_split_that_names_no_successor_lapses_with_the_activation(
     assert override.ended_at is not None
     assert Account.objects.count() == len(accounts)
     assert segments_of(accounts[0].pk)["customer_tier"] != "strategic"
+    assert override.ended_at is not None
+    later = override.ended_at + timedelta(days=13)
+    cs_ops, csm = person("carol", "cs_ops"), person("leah", "csm")
+    (asked,) = [item for item in waiting_for(cs_ops, later) if item.ref == f"reconfirm:{override.uuid}"]
+    assert asked.title == f"Reconfirm: {accounts[0].name} was Strategic by override"
+    assert "the account counts as" in asked.detail
+    assert asked.url.endswith("/override/")
+    assert not [item for item in waiting_for(csm, later) if item.ref.startswith("reconfirm")]
+    assert not [item for item in waiting_for(cs_ops, later + timedelta(days=1)) if item.ref.startswith("reconfirm")]
+    grant_override(
+        account=accounts[0],
+        dimension=segment.dimension,
+        segment=Segment.objects.get(dimension__key="customer_tier", key="enterprise"),
+        valid_from=override.ended_at,
+        valid_until=AT.replace(year=2027),
+        reason="Agreed again for the new segment.",
+        actor=first.author,
+        at=override.ended_at,
+    )
+    assert not [item for item in waiting_for(cs_ops, later) if item.ref.startswith("reconfirm")]
 
 
 @pytest.mark.django_db(transaction=True)

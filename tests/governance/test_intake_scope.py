@@ -5,11 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.urls import reverse
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.services.delegation import delegate_signing
 from governance.intake_standing import ScopeState
 from governance.models import (
+    AuditEntry,
     IntakeForm,
     IntakeScope,
     IntakeScopeSignoff,
@@ -312,3 +316,113 @@ def test_database_refuses_self_signature_and_forged_digest(model, people):
             row.save(force_insert=True)
 
     assert not IntakeScopeSignoff.objects.exists()
+
+
+# --- in somebody's place
+
+
+def stand_in(people: SimpleNamespace, delegate: str = "leah", delegator: str = "priya") -> None:
+    delegate_signing(
+        actor=getattr(people, delegator),
+        delegate=getattr(people, delegate),
+        valid_from=AT - timedelta(hours=1),
+        valid_until=AT + timedelta(days=7),
+        reason="On leave.",
+        at=AT,
+    )
+
+
+def test_delegate_signs_the_scope_and_both_names_are_printed(model, people):
+    stand_in(people)
+    intake = opened(model.framework, people)
+    scope = written(intake, people)
+    (waiting,) = waiting_for(people.leah, AT)
+
+    row = signed(scope, people.leah, on_behalf_of=people.priya)
+
+    assert waiting.title == "Sign for Priya Raman who takes part in Customers and what segments are for"
+    assert waiting.url.endswith(f"?for={people.priya.uuid}")
+    assert (row.signed_by, row.on_behalf_of) == ("Leah Kim for Priya Raman", people.priya)
+    assert standing(intake).scope_state == ScopeState.SIGNED
+    assert AuditEntry.objects.get(action="intake.scope_signed").after["on_behalf_of"] == "Priya Raman"
+    assert signed(scope, people.leah, on_behalf_of=people.priya) == row
+    assert waiting_for(people.leah, AT) == []
+
+
+@pytest.mark.parametrize(
+    ("signer", "principal", "reason"),
+    [
+        ("leah", "priya", "Priya Raman has not asked you"),
+        ("tomas", "priya", "You wrote who takes part and what for, so you cannot sign it for anybody"),
+        ("boss", "priya", "You sign this yourself"),
+        ("leah", "tomas", "Tomas Ekberg cannot sign it either"),
+        ("sync", "priya", "A program cannot sign"),
+    ],
+)
+def test_stand_in_inherits_what_stands_against_either(model, people, signer, principal, reason):
+    if reason != "Priya Raman has not asked you" and signer != "sync":
+        stand_in(people, signer, principal)
+    scope = written(opened(model.framework, people), people, actor=people.tomas)
+    before = rows()
+
+    with pytest.raises(NotAllowedError, match=reason):
+        signed(scope, getattr(people, signer), on_behalf_of=getattr(people, principal))
+
+    assert rows() == before
+
+
+def test_delegation_that_is_over_signs_nothing(model, people):
+    stand_in(people)
+    scope = written(opened(model.framework, people), people)
+    before, later = rows(), AT + timedelta(days=8)
+
+    with pytest.raises(NotAllowedError, match="not asked you"):
+        signed(scope, people.leah, on_behalf_of=people.priya, at=later, authenticated_at=later)
+
+    assert rows() == before
+
+
+def test_database_refuses_a_signature_on_behalf_of_whoever_wrote_the_scope(model, people):
+    scope = written(opened(model.framework, people), people, actor=people.boss)
+    given = signed(scope, people.priya)
+    other = written(opened_again(scope), people, expected_number=1, uses=["reporting"], actor=people.boss)
+    fields = {name: getattr(given, name) for name in ("decision", "statement", "content", "printed_name", "role")}
+    common = {**fields, "authentication": "password", "authenticated_at": AT, "signed_at": AT}
+    for behalf, name in ((people.boss, "Bo Lind"), (people.priya, "Priya Raman"), (people.ravi, "")):
+        with pytest.raises(IntegrityError, match="intake_scope_signed_for_another"), transaction.atomic():
+            IntakeScopeSignoff.objects.create(
+                scope=other,
+                covered_digest=other.digest,
+                written_by=people.boss,
+                signer=people.priya,
+                on_behalf_of=behalf,
+                on_behalf_of_name=name,
+                **common,
+            )
+
+
+def opened_again(scope: IntakeScope) -> IntakeForm:
+    found: IntakeForm = IntakeForm.objects.with_content().get(pk=scope.intake_id)
+    return found
+
+
+@time_machine.travel(AT, tick=False)
+def test_page_lets_a_delegate_sign_and_nobody_else(client, model, people):
+    stand_in(people)
+    scope = written(opened(model.framework, people), people)
+    url = reverse("governance:intake_sign", args=["customers"])
+    answer = {"decision": "approve", "digest": scope.digest, "password": "correct horse battery"}
+    client.force_login(people.leah)
+
+    shown = client.get(url).content.decode()
+    refused = client.post(url, answer)
+    mine = client.get(f"{url}?for={people.priya.uuid}").content.decode()
+    unasked = client.post(f"{url}?for={people.boss.uuid}", answer)
+    assert (refused.status_code, unasked.status_code) == (403, 404)
+    assert not IntakeScopeSignoff.objects.exists()
+    done = client.post(f"{url}?for={people.priya.uuid}", answer)
+
+    assert f"?for={people.priya.uuid}" in shown
+    assert "on behalf of Priya Raman" in mine
+    assert done.status_code == 302
+    assert IntakeScopeSignoff.objects.get().signed_by == "Leah Kim for Priya Raman"

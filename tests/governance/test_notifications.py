@@ -25,12 +25,15 @@ from frameworks.services.signing import sign
 from governance.health import check_mail
 from governance.models import Mute, Notification
 from governance.services.due_dates import due_words, is_escalated, signoff_due, stage_of
+from governance.services.homework import give_homework, settle_homework
 from governance.services.inbox import waiting_for
 from governance.services.mailing import ATTEMPTS, claim_mail, deliver_next, pause_after, retry_failed
+from governance.services.meetings import plan_meeting
 from governance.services.notifying import News, may_mute, notify, one_line, save_mutes
-from governance.services.reminding import watch_notices
+from governance.services.reminding import delete_old_notices, watch_notices
 from tests.frameworks.making import AT, Company, requirement
 from tests.governance.makers import make_person
+from tests.governance.test_meetings import plan_of
 
 Kind = Notification.Kind
 DUE = date(2026, 12, 4)
@@ -701,3 +704,119 @@ def test_inbox_marks_what_is_overdue_and_filters_by_kind(submitted: Company, tim
     assert "1 overdue" in shown
     assert "overdue since 4 Dec 2026" in shown
     assert "overdue since" not in client.get("/?kind=mention").content.decode()
+
+
+# Done is read
+
+
+def late(person: User) -> list[str]:
+    rows = Notification.objects.filter(person=person, occurrence__startswith="escalation:sign:").unread()
+    return list(rows.values_list("subject", flat=True))
+
+
+def unread(person: User) -> list[str]:
+    return sorted(Notification.objects.filter(person=person).unread().values_list("kind", flat=True))
+
+
+def test_what_was_asked_counts_as_read_once_it_is_done(submitted: Company) -> None:
+    watch_notices(at(DUE))
+    assert unread(submitted.marcus) == unread(submitted.nadia) == ["asked", "reminder"]
+
+    submitted.sign("marcus")
+    watch_notices(at(DUE) + timedelta(minutes=2))
+
+    assert unread(submitted.marcus) == []
+    assert unread(submitted.nadia) == ["asked", "reminder"]
+    read = Notification.objects.filter(person=submitted.marcus).values_list("read_at", flat=True)
+    assert set(read) == {at(DUE) + timedelta(minutes=2)}
+
+
+def test_escalation_counts_as_read_when_the_last_one_did_it(submitted: Company) -> None:
+    moment = at(DUE) + timedelta(days=7)
+    watch_notices(moment)
+    assert len(late(submitted.ravi)) == 1
+
+    submitted.sign("marcus")
+    watch_notices(moment + timedelta(minutes=2))
+    assert len(late(submitted.ravi)) == 1
+    submitted.sign_all()
+    watch_notices(moment + timedelta(minutes=4))
+
+    assert late(submitted.ravi) == []
+
+
+def test_version_sent_back_asks_for_nothing_any_more(submitted: Company) -> None:
+    watch_notices(AT)
+    assert "asked" in unread(submitted.marcus)
+
+    request_changes(version=submitted.version, reason="Not yet.", actor=submitted.ravi, at=AT)
+    watch_notices(AT)
+
+    assert unread(submitted.marcus) == ["version"]
+
+
+def test_mention_counts_as_read_once_it_was_answered(submitted: Company) -> None:
+    common: dict[str, Any] = {"version": submitted.version, "part_kind": "term", "part_key": "arr", "at": AT}
+    said = add_comment(thread=None, text="@marcus please look.", actor=submitted.nadia, **common)
+    watch_notices(AT)
+    assert "mention" in unread(submitted.marcus)
+
+    add_comment(thread=said, text="I did.", actor=submitted.marcus, **common)
+    watch_notices(AT)
+
+    assert "mention" not in unread(submitted.marcus)
+
+
+# Old ones
+
+
+def test_old_notices_are_deleted_but_for_what_is_owed_or_still_waits(submitted: Company, settings: Any) -> None:
+    settings.NOTIFICATION_KEEP_DAYS = 30
+    watch_notices(AT)
+    later = AT + timedelta(days=31)
+    news = News(Kind.VERSION, "activated:x", "v0 is in force", "", "/")
+    notify([(submitted.nadia.pk, news), (submitted.leah.pk, news)], at=AT)
+    notify([(submitted.leah.pk, News(Kind.VERSION, "activated:y", "v1 is in force", "", "/"))], at=later)
+    Notification.objects.exclude(person=submitted.leah, occurrence="activated:x").update(mail_state="muted")
+
+    assert delete_old_notices(later) == 1
+    assert delete_old_notices(later) == 0
+
+    assert "v0 is in force" not in told(submitted.nadia)  # mailed or muted long ago
+    assert told(submitted.leah) == ["v0 is in force", "v1 is in force"]  # mail is owed; it is new
+    assert told(submitted.marcus, Kind.ASKED)  # it still waits: deleted, it would be told again
+    before = Notification.objects.count()
+    watch_notices(AT)
+    assert Notification.objects.count() == before
+
+
+# Meetings
+
+
+def test_whoever_owes_homework_is_reminded_the_day_before_the_meeting(company: Company) -> None:
+    framework, ravi = company.version.framework, company.ravi
+    first = plan_meeting(
+        framework=framework,
+        plan=plan_of(company, people=[company.marcus, company.nadia], starts_at=AT + timedelta(days=5)),
+        actor=ravi,
+        at=AT,
+    )
+    give_homework(meeting=first, text="Bring the ARR list.", assignee=company.marcus, due_on=DUE, actor=ravi, at=AT)
+    begins = first.starts_at
+
+    watch_notices(begins - timedelta(days=1, minutes=1))
+    assert told(company.marcus, Kind.REMINDER) == []
+    watch_notices(begins - timedelta(hours=23))
+    watch_notices(begins - timedelta(hours=22))
+
+    row = Notification.objects.get(person=company.marcus, kind=Kind.REMINDER)
+    assert row.subject.startswith(f"{first} of {framework.name} begins on ")
+    assert row.text == "Your homework is still open: Bring the ARR list."
+    assert row.url.endswith("#homework-h")
+    assert told(company.nadia, Kind.REMINDER) == []
+    (mailed,) = deliver(begins - timedelta(hours=20))
+    assert "Bring the ARR list." in mailed.body
+
+    settle_homework(homework=first.homework.get(), to="done", actor=company.marcus, at=begins - timedelta(hours=2))
+    watch_notices(begins - timedelta(hours=1))
+    assert unread(company.marcus) == []

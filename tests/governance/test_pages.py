@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Account, Override
@@ -336,6 +338,21 @@ def test_audit_log_finds_by_text_act_and_day(sign_in, people, request_by_leah):
         True
     ] * 5
     assert [shows(q) for q in ("q=nobody", "since=2026-11-22", "until=2026-11-20", "before=1")] == [False] * 4
+
+
+def test_audit_log_asks_the_same_for_one_entry_and_for_three(sign_in, people, request_by_leah):
+    browser, counts = sign_in(people.ines), []
+    entry = AuditEntry.objects.get()
+    for seqs in ((), (2, 3)):
+        for entry.seq in seqs:
+            fields = {field.attname: getattr(entry, field.attname) for field in AuditEntry._meta.fields}
+            AuditEntry.objects.bulk_create([AuditEntry(**fields)])
+        browser.get(reverse("governance:audit_log"))
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(reverse("governance:audit_log"))
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
 
 
 def test_audit_log_reads_older_pages_by_number(sign_in, people, request_by_leah):

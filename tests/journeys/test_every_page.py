@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -101,6 +103,38 @@ def test_every_page_is_accessible_and_fits(site: Site, browser: Browser, width: 
         for path in paths:
             found += _faults(page, path.format(**subjects), width)
         context.close()
+
+    assert found == []
+
+
+READING = ("/reading/", "/reading/definitions/", "/reading/changes/", "/reading/impact/")
+INVITE = """
+    INSERT INTO governance_invitation
+        (uuid, version_id, person_id, note, invited_by_id, invited_at, expires_at, secret_hash)
+    SELECT gen_random_uuid(), v.id, reader.id, '', v.author_id, now(), now() + interval '1 day', '{hash}'
+    FROM frameworks_frameworkversion v, frameworks_user reader
+    WHERE v.number = 1 AND starts_with(reader.name, 'Leah') LIMIT 1 RETURNING id
+"""
+
+
+def test_pages_behind_a_link_are_accessible_and_fit(site: Site, browser: Browser) -> None:
+    """Nobody is logged in: the link alone opens them, and its own pages before and after it was used."""
+    found: list[str] = []
+    secret = secrets.token_urlsafe(32)
+    assert site.query(INVITE.format(hash=hashlib.sha256(secret.encode()).hexdigest()))
+    context = browser.new_context(base_url=site.address, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.on("console", partial(_note, found))
+
+    found += _faults(page, f"/invited/{secret}/", 1440)
+    page.locator("main form button").first.click()
+    sizes: list[tuple[int, Any]] = [(1440, "light"), (360, "dark")]
+    for width, scheme in sizes:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        for path in READING:
+            found += _faults(page, path, width)
+    context.close()
 
     assert found == []
 

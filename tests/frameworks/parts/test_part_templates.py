@@ -5,6 +5,7 @@ import pytest
 from frameworks.content import checked_all
 from frameworks.exchange.templates import TemplateError, list_templates, load_template, read_template
 from frameworks.parts import KINDS, parse_part
+from frameworks.parts.base import Piece
 from frameworks.parts.segment import attributes_used
 
 SLUGS = [
@@ -50,6 +51,33 @@ def test_every_segment_has_rules_and_a_treatment_of_its_own(slug):
     assert all(len(playbook.actions) >= 2 for playbook in playbooks.values())
     titles = [tuple(action.title for action in playbook.actions) for playbook in playbooks.values()]
     assert len(set(titles)) == len(titles)
+
+
+def unsaid(piece, path=""):
+    """The fields of a playbook, and of its pieces, that say nothing; a zero says something."""
+    for name in type(piece).model_fields:
+        value = getattr(piece, name)
+        if value in (None, "", []):
+            yield f"{path}{name}"
+        elif isinstance(value, Piece):
+            yield from unsaid(value, f"{path}{name}.")
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_playbook_says_everything_a_segment_carries(slug):
+    missing = {key: list(unsaid(playbook)) for key, playbook in bodies(slug, "playbook").items()}
+
+    assert {key: fields for key, fields in missing.items() if fields} == {}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("facet", ["compensation", "messages", "training", "offering", "pricing", "icp", "targets"])
+def test_no_two_segments_of_a_dimension_share_a_facet(slug, facet):
+    playbooks = bodies(slug, "playbook")
+
+    for dimension, body in bodies(slug, "dimension").items():
+        said = [repr(getattr(playbooks[f"{dimension}/{short}"], facet)) for short in body.segments]
+        assert len(set(said)) == len(said), dimension
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -1,0 +1,223 @@
+"""What is in a version: counts, digests and labels; bodies only of what is read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from frameworks.changes import Changed, described
+from frameworks.comparison import Difference, bodies_of_parts, bodies_to_read, differences
+from frameworks.coverage import Manifest, manifest_of
+from frameworks.definition import bodies_of
+from frameworks.document import Document, PartId
+from frameworks.gates import CONFIRMED_LATER
+from frameworks.models import FrameworkVersion, Kind, User
+from frameworks.querysets import assumed, threads_on
+from frameworks.standing import RequirementStanding
+from frameworks.standing_cache import Overview, overview_of
+
+State = FrameworkVersion.State
+TERMS_SHOWN = 6
+DIMENSIONS_SHOWN = 8
+LARGE = 2_000
+"""More parts than this, and a draft is checked on its own tab only."""
+CONFIRMED_AT_ONCE = 500
+
+
+class VersionContents:
+    """What is in one version, for one person, each piece read once: parts, changes, comments, signatures, addresses."""
+
+    def __init__(self, version: FrameworkVersion, user: User, at: datetime) -> None:
+        self.version = version
+        self.user = user
+        self.user_id = user.pk
+        self.at = at
+
+    # What is there: counts, digests and labels; bodies only of what is read
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        found = dict(self.version.parts.order_by().values_list("kind").annotate(count=Count("pk")))
+        return {kind.value: found.get(kind.value, 0) for kind in Kind}
+
+    @property
+    def part_count(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def is_large(self) -> bool:
+        return self.part_count > LARGE
+
+    @cached_property
+    def overview(self) -> Overview:
+        return overview_of(self.version, self.at)
+
+    @cached_property
+    def standings(self) -> Sequence[RequirementStanding]:
+        return self.overview.standings if self.version.state != State.DRAFT else ()
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        return manifest_of(self.version)
+
+    @cached_property
+    def assumed_ids(self) -> set[PartId]:
+        return set(assumed(self.version.parts.order_by()).values_list("kind", "key"))
+
+    @property
+    def confirmed_count(self) -> int:
+        return self.part_count - len(self.assumed_ids)
+
+    @property
+    def has_assumed_gate(self) -> bool:
+        """Whether confirming is what comes next; playbooks may wait."""
+        return any(kind not in CONFIRMED_LATER for kind, _ in self.assumed_ids)
+
+    def read(self, parts: Iterable[PartId]) -> Document:
+        """These parts as a document, with what they refer to."""
+        return Document(bodies_to_read(self.version, parts))
+
+    @cached_property
+    def document(self) -> Document:
+        """Every part: for pages that judge the whole, such as the checks."""
+        return Document(bodies_of(self.version))
+
+    def keys_of(self, kind: str) -> list[PartId]:
+        """The ids of all parts of a kind, by key."""
+        keys = self.version.parts.filter(kind=kind).order_by("key").values_list("key", flat=True)
+        return [(str(kind), key) for key in keys]
+
+    def names(self, parts: Iterable[PartId]) -> Document:
+        """A document of labels alone, to call parts by their names; one query."""
+        wanted = set(parts)
+        for kind, key in list(wanted):
+            if kind in (Kind.SEGMENT, Kind.PLAYBOOK):
+                wanted |= {(Kind.DIMENSION.value, key.partition("/")[0]), (Kind.SEGMENT.value, key)}
+        rows = self.version.parts.filter(_any_of(_grouped(wanted))).order_by("kind", "key")
+        labels = rows.values_list("kind", "key", "body__body__label") if wanted else ()
+        return Document({(kind, key): {"label": label or ""} for kind, key, label in labels})
+
+    @cached_property
+    def first_dimensions(self) -> list[dict[str, Any]]:
+        """The dimensions of the overview with their segments in words."""
+        return self.dimensions_among(self.keys_of(Kind.DIMENSION)[:DIMENSIONS_SHOWN])
+
+    def dimensions_among(self, parts: Sequence[PartId]) -> list[dict[str, Any]]:
+        """These dimensions with their segments, highest rank first."""
+        document = self.read(parts)
+        wanted = {(Kind.SEGMENT.value, f"{key}/{short}") for _, key in parts for short in _shorts(document, key)}
+        document = self.read([*parts, *wanted])
+        return [
+            {"part": part, "url": self.part_url(part.id), "segments": segments, "count": len(segments)}
+            for each in parts
+            if (part := document.part(*each))
+            for segments in [document.segments_of(part.key)]
+        ]
+
+    @property
+    def first_terms(self) -> list[dict[str, Any]]:
+        keys = self.version.parts.filter(kind=Kind.TERM).order_by("key").values_list("key", flat=True)[:TERMS_SHOWN]
+        document = Document(bodies_of_parts(self.version, [(Kind.TERM.value, key) for key in keys]))
+        return [{"part": part, "url": self.part_url(part.id)} for part in document.of_kind(Kind.TERM)]
+
+    @property
+    def purpose(self) -> str:
+        meta = self.version.parts.filter(kind=Kind.META).values_list("body__body__purpose", flat=True).first()
+        return str(meta or "")
+
+    @cached_property
+    def confirm_choices(self) -> list[tuple[str, str]]:
+        """ASSUMED parts in words, and what each tick posts: the digest that this page showed."""
+        chosen = sorted(self.assumed_ids)[:CONFIRMED_AT_ONCE]
+        names = self.names(chosen)
+        rows = self.version.parts.filter(_any_of(_grouped(chosen))).values_list("kind", "key", "body_id")
+        digests = {(kind, key): digest for kind, key, digest in rows} if chosen else {}
+        return [
+            (f"{Kind(kind).label}: {names.label_of(kind, key)}", f"{kind}/{key}@{digests[kind, key]}")
+            for kind, key in chosen
+        ]
+
+    @cached_property
+    def open_threads(self) -> dict[PartId, int]:
+        """Comments that wait, by part; those on the version itself under two empty texts."""
+        rows = threads_on(self.version).filter(resolved_at__isnull=True).order_by()
+        counts = rows.values_list("part_kind", "part_key").annotate(count=Count("pk"))
+        return {(kind, key): count for kind, key, count in counts}
+
+    @property
+    def thread_count(self) -> int:
+        return sum(self.open_threads.values())
+
+    # Changes
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """What differs from the base version; nothing for a version without one."""
+        base = self.version.base_version
+        return differences(base, self.version) if base else []
+
+    @cached_property
+    def changed_ids(self) -> set[PartId]:
+        return {each.id for each in self.differences}
+
+    def changes(self, found: Sequence[Difference]) -> list[Changed]:
+        """These differences typed and in words."""
+        return described(self.version, found, url=self.part_url, noes=self._noes)
+
+    def _noes(self, part: PartId) -> list[tuple[str, str]]:
+        return [
+            (given.printed_name, f"{given.reason}{over_dissent_words(standing)}")
+            for standing in self.standings_about(part)
+            for given in standing.rejections
+        ]
+
+    def standings_about(self, part: PartId) -> list[RequirementStanding]:
+        """The part's own requirements."""
+        return self.overview.by_part.get(part, []) if self.standings else []
+
+    def is_asked(self, standing: RequirementStanding) -> bool:
+        return any(person.pk == self.user_id for person in standing.missing) and not standing.is_met
+
+    def may(self, codename: str) -> bool:
+        return self.user.has_perm(f"frameworks.{codename}")
+
+    # Addresses
+
+    def url(self, name: str, **values: str) -> str:
+        place = {"slug": self.version.framework.slug, "number": self.version.number}
+        return reverse(f"frameworks:{name}", kwargs={**place, **values})
+
+    def part_url(self, part: PartId) -> str:
+        return f"{self._address}?part={part[0]}/{part[1]}"
+
+    @cached_property
+    def _address(self) -> str:
+        return self.url("version_detail")
+
+
+def over_dissent_words(standing: RequirementStanding) -> str:
+    """ "” Approved over this dissent by Priya: “…": what stands beside a No that was approved over."""
+    over = standing.overruled_by
+    return f"” Approved over this dissent by {over.printed_name}: “{over.reason}" if over else ""
+
+
+def _any_of(by_kind: Mapping[str, Sequence[str]]) -> Q:
+    found = Q(pk__in=[])
+    for kind, keys in by_kind.items():
+        found |= Q(kind=kind, key__in=keys)
+    return found
+
+
+def _grouped(parts: Iterable[PartId]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for kind, key in parts:
+        found.setdefault(kind, []).append(key)
+    return found
+
+
+def _shorts(document: Document, dimension: str) -> Sequence[str]:
+    found: Sequence[str] = document.bodies.get((Kind.DIMENSION.value, dimension), {}).get("segments", ())
+    return found

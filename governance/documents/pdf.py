@@ -1,7 +1,10 @@
-"""A page as a tagged PDF. The renderer reads nothing but what it is handed: no network, no files."""
+"""A document as a tagged PDF. The renderer reads nothing but what it is handed: no network, no files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from django.template.loader import render_to_string
 
 STYLES = Path(__file__).with_name("print.css")
 MISSING = (
@@ -23,12 +26,20 @@ def refuse(url: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
     raise RefusedAddressError(f"A document may not load {url}.")
 
 
-def pdf_of(html: str) -> bytes:
-    """The PDF of a whole HTML page. Raises NoPdfError."""
+def check_renderer() -> None:
+    """Raises NoPdfError when this machine cannot make a PDF."""
     try:
-        from weasyprint import CSS, HTML
+        import weasyprint  # noqa: F401
     except (ImportError, OSError) as error:
         raise NoPdfError(MISSING) from error
+
+
+def pdf_of(context: Mapping[str, Any]) -> bytes:
+    """The PDF of a document. Raises NoPdfError."""
+    check_renderer()
+    from weasyprint import CSS, HTML
+
     style = CSS(string=STYLES.read_text(encoding="utf-8"), url_fetcher=refuse)
+    html = render_to_string("governance/documents/print.html", dict(context))
     page = HTML(string=html, url_fetcher=refuse)
     return bytes(page.write_pdf(stylesheets=[style], pdf_variant="pdf/ua-1"))

@@ -3,7 +3,16 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from governance.documents import alignment, framework, gaps
+from governance.documents import (
+    alignment,
+    distribution,
+    enrichment,
+    framework,
+    gaps,
+    maintenance,
+    source_map,
+    tech_spec,
+)
 from governance.documents.blocks import Section
 from governance.documents.source import Source
 
@@ -42,6 +51,41 @@ PRINTABLES = {
             "RevOps, and whoever owns the data",
             "What is missing between today's segmentation and this version, most urgent first",
             gaps.sections_of,
+        ),
+        Printable(
+            "tech-spec",
+            "Tech Spec",
+            "Whoever builds it: architect, CRM admin, integration",
+            "Fields of Salesforce and HubSpot, security, layout, automation, enrichment, dashboards, sequence, risks",
+            tech_spec.sections_of,
+        ),
+        Printable(
+            "segment-distribution-report",
+            "Segment Distribution Report",
+            "Leadership, RevOps and Finance",
+            "Customers and ARR by segment against the baseline, and what somebody has to look at",
+            distribution.sections_of,
+        ),
+        Printable(
+            "data-source-map",
+            "Data Source Map",
+            "RevOps, data owners, the CRM admin",
+            "For every attribute its system, owner, refresh and age, how much of it is there, and who reads it",
+            source_map.sections_of,
+        ),
+        Printable(
+            "enrichment-refresh-guide",
+            "Enrichment Refresh Guide",
+            "RevOps, CS Ops and the owners of data sources",
+            "Which values are brought in anew, from where, how often, and which accounts first",
+            enrichment.sections_of,
+        ),
+        Printable(
+            "maintenance-schedule",
+            "Maintenance Schedule",
+            "CS Ops and RevOps",
+            "What is looked at how often, by whom, what is a red flag, and when it is next",
+            maintenance.sections_of,
         ),
     )
 }

@@ -1,12 +1,15 @@
 """The documents of the process: a registry. One module per document, each made from live data when it is asked for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from governance.documents import (
     alignment,
+    card,
     distribution,
     enrichment,
+    exceptions,
+    faq,
     framework,
     gaps,
     maintenance,
@@ -19,13 +22,22 @@ from governance.documents.source import Source
 
 @dataclass(frozen=True)
 class Printable:
-    """A document people read or print: `sections` answers what it says of a version."""
+    """A document people read or print: `sections` answers what it says of a version.
+
+    One of exactly one page has `shorter`: what it says instead, less and less, until the page holds it.
+    """
 
     slug: str
     title: str
     audience: str
     summary: str
     sections: Callable[[Source], Iterable[Section]]
+    shorter: Sequence[Callable[[Source], Iterable[Section]]] = ()
+
+    @property
+    def is_card(self) -> bool:
+        """It is one page, without contents."""
+        return bool(self.shorter)
 
 
 PRINTABLES = {
@@ -67,6 +79,21 @@ PRINTABLES = {
             distribution.sections_of,
         ),
         Printable(
+            "quick-reference-card",
+            "CSM Quick-Reference Card",
+            "CSMs and AEs, beside the telephone",
+            "Who is in which segment and what to do for it, on one page",
+            card.sections_of,
+            card.shorter(),
+        ),
+        Printable(
+            "faq",
+            "FAQ",
+            "CSMs, AEs and everybody who meets a segment",
+            "Why an account is in its segment, whether it can be overridden, how often segments update",
+            faq.sections_of,
+        ),
+        Printable(
             "data-source-map",
             "Data Source Map",
             "RevOps, data owners, the CRM admin",
@@ -86,6 +113,13 @@ PRINTABLES = {
             "CS Ops and RevOps",
             "What is looked at how often, by whom, what is a red flag, and when it is next",
             maintenance.sections_of,
+        ),
+        Printable(
+            "exception-process",
+            "Exception Process",
+            "CSMs who ask, CS Ops and Deal Desk who decide",
+            "What to do when an account seems to be in the wrong segment, who decides, and until when",
+            exceptions.sections_of,
         ),
     )
 }

@@ -14,7 +14,7 @@ from accounts.models import Account, Assignment, AssignmentRun, DistributionSnap
 from accounts.querysets import current_segment
 from frameworks.models import Segment, VersionImpact
 from frameworks.parts.policy import GuardPolicy, LimitsPolicy
-from frameworks.templatetags.cutline import DASH, day, money, share, signed
+from frameworks.templatetags.cutline import day, money, share, signed
 from governance.documents.blocks import Block, Facts, Link, Points, Prose, Section, Words, missing, table
 from governance.documents.source import Divided, Source
 
@@ -169,7 +169,7 @@ def _dimension(source: Source, divided: Divided, now: Placed, baseline: Placed |
                 *_change(baseline, key, short, accounts),
             )
         )
-    heads = ("Segment", "Accounts", "Share", "ARR", "Share of ARR", "Baseline", "Change")
+    heads = ["Segment", "Accounts", "Share", "ARR", "Share of ARR", *(("Baseline", "Change") if baseline else ())]
     yield table(f"{divided.label}: {total:,} {now.what}", heads, rows, figures=range(1, 7))
     if reasons := now.reasons.get(key):
         said = [f"{Reason(reason).label}: {count:,}" for reason, count in sorted(reasons.items(), key=lambda e: -e[1])]
@@ -182,9 +182,9 @@ def _accounts_url(source: Source, dimension: str, short: str) -> str:
     return f"{reverse('accounts:account_list')}?in-{dimension}={short or '-'}&stage=customer"
 
 
-def _change(baseline: Placed | None, key: str, short: str, accounts: int) -> tuple[str, str]:
+def _change(baseline: Placed | None, key: str, short: str, accounts: int) -> tuple[str, ...]:
     if baseline is None:
-        return DASH, DASH
+        return ()
     before = baseline.cells.get(key, {}).get(short, (0, Decimal(0)))[0]
     return f"{before:,}", signed(accounts - before)
 

@@ -1,6 +1,6 @@
 """A document as a tagged PDF. The renderer reads nothing but what it is handed: no network, no files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,23 @@ def check_renderer() -> None:
 
 def pdf_of(context: Mapping[str, Any]) -> bytes:
     """The PDF of a document. Raises NoPdfError."""
+    return bytes(_laid_out(context).write_pdf(pdf_variant="pdf/ua-1"))
+
+
+def card_of(contexts: Iterable[Mapping[str, Any]]) -> bytes:
+    """The first of these that fits one page as a PDF, else the last. Raises NoPdfError."""
+    page = None
+    for context in contexts:
+        page = _laid_out(context)
+        if len(page.pages) == 1:
+            break
+    return bytes(page.write_pdf(pdf_variant="pdf/ua-1")) if page else b""
+
+
+def _laid_out(context: Mapping[str, Any]) -> Any:
     check_renderer()
     from weasyprint import CSS, HTML
 
     style = CSS(string=STYLES.read_text(encoding="utf-8"), url_fetcher=refuse)
     html = render_to_string("governance/documents/print.html", dict(context))
-    page = HTML(string=html, url_fetcher=refuse)
-    return bytes(page.write_pdf(stylesheets=[style], pdf_variant="pdf/ua-1"))
+    return HTML(string=html, url_fetcher=refuse).render(stylesheets=[style], pdf_variant="pdf/ua-1")

@@ -218,7 +218,7 @@ def _sequence(source: Source) -> Iterator[str]:
     fields = all_fields(source)
     new = sum(not field.is_standard for field in fields)
     under = [row.label for row in source.inventory.used if row.is_under]
-    yield f"Fields: create {new} fields ({len(fields) - new} are standard), permissions and the page section."
+    yield f"Fields: create {new} fields beside {len(fields) - new} that are standard, permissions, the page section."
     yield (
         f"Enrichment: {listed(under)} first; a test batch, then the full run."
         if under

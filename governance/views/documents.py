@@ -1,5 +1,6 @@
 """The documents of a version: an index, each as a page and as a PDF."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from frameworks.models import Framework, FrameworkVersion
 from frameworks.views.versions import version_or_404
 from governance.documents import PRINTABLES, Printable
 from governance.documents.decisions import decided_on
-from governance.documents.pdf import NoPdfError, pdf_of
+from governance.documents.pdf import NoPdfError, card_of, pdf_of
 from governance.documents.source import Source
 
 SHOWN = 5
@@ -57,14 +58,21 @@ def document_pdf(request: HttpRequest, slug: str, number: int, document: str) ->
     """The same content as a file; says what to install where the machine cannot make one."""
     printable, version = _asked_for(slug, number, document)
     # On paper an address is of no use without the site it belongs to.
-    context = context_of(printable, version) | {"site": settings.SITE_URL.rstrip("/")}
+    context = context_of(printable, version) | {"site": settings.SITE_URL}
     try:
-        content = pdf_of(context)
+        content = card_of(_shorter(printable, context)) if printable.is_card else pdf_of(context)
     except NoPdfError as error:
         return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
     answer = HttpResponse(content, content_type="application/pdf")
     answer["Content-Disposition"] = f'attachment; filename="{slug}-v{number}-{document}.pdf"'
     return answer
+
+
+def _shorter(printable: Printable, context: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The card's contexts, with less and less in them."""
+    yield context
+    for sections in printable.shorter:
+        yield context | {"sections": list(sections(context["source"]))}
 
 
 def _asked_for(slug: str, number: int, document: str) -> tuple[Printable, FrameworkVersion]:
@@ -84,6 +92,7 @@ def context_of(printable: Printable, version: FrameworkVersion) -> dict[str, Any
         "is_in_force": version.is_active,
         "as_of": source.at,
         "site": "",
+        "source": source,
         "sections": sections,
         "chapters": [section for section in sections if section.level == 2],
         "decided": decided_on(version, source.document, source.at),

@@ -13,6 +13,7 @@ from governance.documents import (
     framework,
     gaps,
     maintenance,
+    readiness,
     source_map,
     tech_spec,
 )
@@ -63,6 +64,13 @@ PRINTABLES = {
             "RevOps, and whoever owns the data",
             "What is missing between today's segmentation and this version, most urgent first",
             gaps.sections_of,
+        ),
+        Printable(
+            "strategic-checklist",
+            "Strategic Sign-off Checklist",
+            "The executive, and whoever prepares the sign-off",
+            "What has to be true before a version is built, and who acts next where it is not",
+            readiness.sections_of,
         ),
         Printable(
             "tech-spec",

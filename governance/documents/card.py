@@ -23,7 +23,14 @@ class Room:
     actions: int
 
 
-ROOMS = (Room(22, 170, 60, 130, 2), Room(22, 100, 40, 80, 1), Room(16, 70, 34, 60, 1), Room(8, 50, 30, 40, 1))
+ROOMS = (
+    Room(24, 220, 60, 130, 2),
+    Room(24, 160, 40, 90, 1),
+    Room(24, 110, 34, 80, 1),
+    Room(24, 90, 30, 60, 1),
+    Room(18, 70, 26, 50, 1),
+    Room(8, 50, 24, 40, 1),
+)
 """From what a usual framework needs down to what always fits."""
 
 
@@ -68,7 +75,7 @@ def _segments(source: Source, divided: Divided, shown: tuple[Tier, ...], room: R
 
 def _who(source: Source, divided: Divided, tier: Tier) -> str:
     if tier.part.rules:
-        return " Or: ".join(rule.problem or rule.sentence for rule in tier.part.rules)
+        return "; or ".join(rule.problem or rule.sentence for rule in tier.part.rules)
     is_fallback = divided.part.schema.fallback == tier.part.key.partition("/")[2]
     return "nothing else fits" if is_fallback else "somebody decided so, by an override"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.urls import reverse
 
 from accounts.models import Account, Assignment, AssignmentRun, DistributionSnapshot, Reason
@@ -65,7 +65,7 @@ class Distribution:
         run = self._runs().filter(kind=AssignmentRun.Kind.ACTIVATION).order_by("finished_at", "pk").first()
         return self._snapshot(run, "customers, when its activation ended") if run else None
 
-    def _runs(self) -> "AssignmentRunRows":
+    def _runs(self) -> QuerySet[AssignmentRun]:
         return AssignmentRun.objects.filter(
             framework_version=self.source.version, state=AssignmentRun.State.APPLIED, distribution__isnull=False
         ).distinct()
@@ -113,9 +113,6 @@ class Distribution:
             dimension, _, segment = key.partition("/")
             found.cells[dimension][segment] = (int(row["accounts"]), Decimal(str(row["arr"])))
         return found
-
-
-AssignmentRunRows = type(AssignmentRun.objects.none())
 
 
 def sections_of(source: Source) -> Iterator[Section]:

@@ -54,8 +54,8 @@ def _steps(policy: OverridesPolicy | None) -> Iterator[str]:
         " from when, and until when."
     )
     yield (
-        f"A decision is due in {DECISION_DAYS} business days. {ESCALATE_AFTER} business days later whoever asked is told"
-        " that it is late."
+        f"A decision is due in {DECISION_DAYS} business days. {ESCALATE_AFTER} business days later whoever asked is"
+        " told that it is late."
     )
     yield "Whoever decides sees what the rules say, the ARR, earlier overrides, and the playbook that would follow."
     yield "Approved: the account counts as the segment from the day named. The rules' answer stays visible beside it."

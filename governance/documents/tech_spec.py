@@ -63,7 +63,7 @@ def _segment_fields(divided: Divided) -> Iterator[crm.Field]:
 
 
 def _value(tier: Tier) -> crm.Value:
-    rules = " Or: ".join(rule.problem or rule.sentence for rule in tier.part.rules)
+    rules = "; or ".join(rule.problem or rule.sentence for rule in tier.part.rules)
     return crm.Value(tier.label, tier.body.api_name or tier.label, f"{rules}." if rules else NO_RULE)
 
 

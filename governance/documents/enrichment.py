@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import ceil
 
 from frameworks.models import VersionImpact
 from frameworks.parts.wording import listed
@@ -99,8 +100,7 @@ def coverage_table(source: Source) -> Block:
 
 def accounts_to_goal(row: InventoryRow) -> int:
     """How many more accounts need a value that rules can use, for the limit to be met."""
-    wanted = -(-(row.limit * row.total) // 1)
-    return max(0, int(wanted) - (row.fill.usable if row.fill else 0))
+    return max(0, ceil(row.limit * row.total) - (row.fill.usable if row.fill else 0))
 
 
 def expected_blocks(source: Source) -> Iterator[Block]:

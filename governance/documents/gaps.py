@@ -28,11 +28,15 @@ def sections_of(source: Source) -> Iterator[Section]:
 
 def _summary(analysis: GapAnalysis) -> list[Block]:
     counted, inventory = analysis.by_priority, analysis.inventory
+    noun = "account" if analysis.unassigned == 1 else "accounts"
     facts = Facts(
         [
             ("Gaps", ", ".join(f"{counted[priority]} {priority.value}" for priority in PRIORITIES)),
             ("Values there", f"{share(inventory.score)} of what rules read, over {inventory.total:,} accounts"),
-            ("Unassigned for missing data", f"{analysis.unassigned:,} accounts"),
+            (
+                "Unassigned for missing data",
+                f"{analysis.unassigned:,} {noun}",
+            ),
             ("Questions answered", f"{analysis.answered} of {len(analysis.questions)}"),
             ("Limit", f"an attribute that rules read is populated on {share(inventory.limit)} of accounts"),
         ]

@@ -1,8 +1,8 @@
 """A playbook with everything in it: whatever field it has gets printed, also one that is added later."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -73,12 +73,19 @@ def _lines(piece: Piece) -> Iterator[tuple[str, str, list[Words]]]:
 
 
 def _said(field: FieldInfo, value: Any, names: Names) -> str:
-    how = next((mark.how for mark in field.metadata if isinstance(mark, Shown)), "")
+    how = next(_shown(field.annotation, field.metadata), "")
     if how == "share":
         return f"{Decimal(value) * 100:.0f} %"
     if how == "money" or isinstance(value, Decimal):
         return names.shown("quota", value)
     return humanise(value) if field.annotation is not str and isinstance(value, str) else names.shown("", value)
+
+
+def _shown(annotation: Any, marks: Iterable[Any] = ()) -> Iterator[str]:
+    """How values of a field are written; the mark of an optional field is within its type."""
+    yield from (mark.how for mark in (*marks, *getattr(annotation, "__metadata__", ())) if isinstance(mark, Shown))
+    for inner in get_args(annotation):
+        yield from _shown(inner)
 
 
 def _label(name: str) -> str:

@@ -9,6 +9,7 @@ from frameworks.parts.wording import humanise
 from frameworks.templatetags.cutline import money
 from governance.documents.blocks import Block, Points, Prose, Section, missing, table
 from governance.documents.playbooks import due_words
+from governance.documents.policies import role_label
 from governance.documents.source import Divided, Source, Tier
 
 
@@ -85,7 +86,7 @@ def _doing(playbook: Playbook | None, room: Room) -> tuple[str, str]:
         return "no playbook yet", ""
     served = ", ".join(part for part in (humanise(playbook.cs_model or ""), playbook.cadence) if part)
     actions = [action for action in playbook.actions if action.trigger == "on_entry"] or playbook.actions
-    said = [f"{action.title} ({humanise(action.role)}, {due_words(action)})" for action in actions[: room.actions]]
+    said = [f"{action.title} ({role_label(action.role)}, {due_words(action)})" for action in actions[: room.actions]]
     return cut(served or playbook.summary, room.doing), cut("; ".join(said) or "no action yet", room.doing)
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from django.db.models import Count, QuerySet, Sum
 from django.urls import reverse
 
+from accounts.account_list import UNASSIGNED as ACCOUNTS_UNASSIGNED
 from accounts.models import Account, Assignment, AssignmentRun, DistributionSnapshot, Reason
 from accounts.querysets import current_segment
 from frameworks.models import Segment, VersionImpact
@@ -176,7 +177,7 @@ def _dimension(source: Source, divided: Divided, now: Placed, baseline: Placed |
 def _accounts_url(source: Source, dimension: str, short: str) -> str:
     if not source.version.is_active:
         return ""
-    return f"{reverse('accounts:account_list')}?in-{dimension}={short or '-'}&stage=customer"
+    return f"{reverse('accounts:account_list')}?in-{dimension}={short or ACCOUNTS_UNASSIGNED}&stage=customer"
 
 
 def _change(baseline: Placed | None, key: str, short: str, accounts: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from frameworks.parts.base import Piece, Shown
 from frameworks.parts.playbook import Action, Playbook, Target
 from frameworks.parts.wording import Names, humanise
 from governance.documents.blocks import Block, Facts, Points, Prose, Section, Words, Written, table
+from governance.documents.policies import role_label
 
 OWN = frozenset({"summary", "actions", "targets"})
 """Fields that are no fact among others."""
@@ -37,7 +38,7 @@ def playbook_blocks(playbook: Playbook, names: Names) -> Iterator[Block]:
     yield Written(playbook.summary)
     yield Facts(list(_facts(playbook, names)))
     if playbook.actions:
-        rows = [(action.title, humanise(action.role), due_words(action)) for action in playbook.actions]
+        rows = [(action.title, role_label(action.role), due_words(action)) for action in playbook.actions]
         yield table("What people do", ("Action", "Who", "By when"), rows)
     else:
         yield Prose("Missing: no action, so nobody would act on this segment.", "warn")

@@ -21,12 +21,12 @@ from tests.governance.makers import OVERRIDES, add_part
 
 NO = "We count signed contracts, not subscriptions."
 WHY = "The board decided on this wording in its meeting."
-DISSENT = {**POLICY["requirements"][0], "dissent_role": "executive"}  # type: ignore[index,dict-item]
+DISSENT = {**POLICY["requirements"][0], "dissent_role": "executive"}  # type: ignore[dict-item]
 
 
 def disputed(company: Company) -> Company:
     """In review, signed by everybody; Marcus says No to ARR."""
-    company.save("policy", "signoff", {**POLICY, "requirements": [DISSENT, *POLICY["requirements"][1:]]})  # type: ignore[index]
+    company.save("policy", "signoff", {**POLICY, "requirements": [DISSENT, *POLICY["requirements"][1:]]})
     company.submit()
     arr = company.requirement("terms", "arr")
     for name in ("priya", "nadia", "tomas", "carol"):

@@ -114,7 +114,7 @@ def test_decisions_are_each_persons_newest_on_todays_wording(company: Company) -
     before = decided_on(company.version, document, AT)
     arr = company.requirement("terms", "arr")
     said_no = [each for each in company.answers("marcus") if each.requirement_id == arr.pk]
-    proof = {"authentication": "password", "authenticated_at": AT, "at": AT}
+    proof: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}
     withdraw_signoff(requirement=arr, signer=company.people["marcus"], reason="Convinced.", **proof)
     company.sign("marcus", said_no)
     after = decided_on(company.version, document, AT)
@@ -237,8 +237,8 @@ def test_the_framework_document_has_precedence_moves_policies_and_every_field_of
         "Unassigned or in the fallback: more than 30 %",
         "Two people decide: over $100,000 of ARR",
         "Strategic relationship | 366 days",
-        "Hold a planning call | CSM | within 5 business days",
-        "Review the business | CSM | every 91 days, within 2 business days",
+        "Hold a planning call | CSM / AE | within 5 business days",
+        "Review the business | CSM / AE | every 91 days, within 2 business days",
         "GRR | more than 90 % over the two highest segments",
         "Quota per year: $1,700,000",
         "Base pay: 55 %",
@@ -518,7 +518,7 @@ def test_the_card_says_whom_what_and_what_first(reader: Client, model: SimpleNam
     (text,) = pdf(reader, "quick-reference-card")
     assert packed("ARR of $100,000 or more; or Employees of 1,000 or more") in text
     assert packed("Dedicated, Quarterly executive review") in text
-    assert packed("Hold a planning call (CSM, within 5 business days)") in text
+    assert packed("Hold a planning call (CSM / AE, within 5 business days)") in text
     assert packed("within 366 days") in text
 
 

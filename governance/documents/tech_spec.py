@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from frameworks.checks.findings import with_waivers
 from frameworks.checks.static import static_findings
+from frameworks.criteria.parsing import CriteriaError
 from frameworks.models import FrameworkVersion, Kind
+from frameworks.parts import PartError
 from frameworks.parts.wording import humanise, listed
 from frameworks.querysets import assumed
 from frameworks.templatetags.cutline import share
@@ -254,7 +256,12 @@ def _data_risks(source: Source) -> Iterator[tuple[str, str, str]]:
 
 def _finding_risks(source: Source) -> Iterator[tuple[str, str, str]]:
     """What the checks find without evaluating: open, or accepted with a reason."""
-    for finding in with_waivers(static_findings(source.definition), source.definition.waivers):
+    try:
+        found = with_waivers(static_findings(source.definition), source.definition.waivers)
+    except (PartError, CriteriaError) as error:
+        yield "Rules", f"Some cannot be read: {error}", "RevOps"
+        return
+    for finding in found:
         accepted = f" Accepted: {finding.waiver.reason}" if finding.waiver else ""
         yield "Rules", f"{finding.text}{accepted}", "RevOps"
 

@@ -1,6 +1,7 @@
 """The documents of a version: an index, each as a page and as a PDF."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from frameworks.criteria.parsing import CriteriaError
 from frameworks.models import Framework, FrameworkVersion
+from frameworks.parts import PartError
 from frameworks.views.versions import version_or_404
 from governance.documents import PRINTABLES, Printable
+from governance.documents.blocks import Prose, Section
 from governance.documents.decisions import decided_on
 from governance.documents.pdf import NoPdfError, card_of, pdf_of
 from governance.documents.source import Source
@@ -68,11 +72,19 @@ def document_pdf(request: HttpRequest, slug: str, number: int, document: str) ->
     return answer
 
 
+def _sections(printable: Printable, source: Source) -> list[Section]:
+    """What the document says; of a draft whose parts do not fit together, why it says nothing."""
+    try:
+        return list(printable.sections(source))
+    except (PartError, CriteriaError) as error:
+        return [Section("This version cannot be read", [Prose(str(error), "warn")])]
+
+
 def _shorter(printable: Printable, context: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The card's contexts, with less and less in them."""
     yield context
     for sections in printable.shorter:
-        yield context | {"sections": list(sections(context["source"]))}
+        yield context | {"sections": _sections(replace(printable, sections=sections), context["source"])}
 
 
 def _asked_for(slug: str, number: int, document: str) -> tuple[Printable, FrameworkVersion]:
@@ -84,7 +96,7 @@ def _asked_for(slug: str, number: int, document: str) -> tuple[Printable, Framew
 def context_of(printable: Printable, version: FrameworkVersion) -> dict[str, Any]:
     """What the page and the print template show."""
     source = Source(version.framework, version, timezone.now())
-    sections = list(printable.sections(source))
+    sections = _sections(printable, source)
     return {
         "printable": printable,
         "version": version,

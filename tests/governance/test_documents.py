@@ -174,6 +174,13 @@ def test_a_version_without_parts_says_what_is_missing(reader: Client, people: Si
         assert "Missing:thisversionhasnodimensions." in "".join(pdf(reader, slug)), slug
 
 
+def test_a_draft_whose_rules_cannot_be_read_has_its_documents(reader: Client, people: SimpleNamespace) -> None:
+    drafted(people.ravi, [part for part in PARTS if part[0] != "data_source"])
+    for slug in PRINTABLES:
+        assert "Not in force: Draft." in page(reader, slug), slug
+    assert "arr" in page(reader, "segmentation-framework")
+
+
 def test_odd_texts_are_inert_and_stay_on_the_paper(reader: Client, people: SimpleNamespace) -> None:
     tier = {"label": f"{LONG} {ODD}"[:120], "question": ODD, "segments": ["a"], "hit_policy": "ranked"}
     version = drafted(people.ravi, [("dimension", "tier", tier)])

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from math import ceil
 
 from django.db.models import Count, F, Func
 from django.urls import reverse
@@ -222,8 +223,8 @@ def _under(inventory: Inventory, row: InventoryRow, accounts: int) -> Gap:
 
 
 def _needed(limit: Decimal, total: int, populated: int) -> int:
-    wanted = -(-limit * total // 1)
-    return max(0, int(wanted) - populated)
+    """Accounts that still need a value for the limit to be met; a part of an account is a whole one."""
+    return max(0, ceil(limit * total) - populated)
 
 
 def _stale(inventory: Inventory, row: InventoryRow, accounts: int) -> Gap:

@@ -19,6 +19,7 @@ from kombu.exceptions import KombuError
 
 from accounts.models import AssignmentRun, PendingEvaluation, RunChunk
 from frameworks.database_rules import tables_with_trigger
+from governance.documents.pdf import NoPdfError, check_renderer
 from governance.models import Heartbeat, Notification
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -201,6 +202,15 @@ def check_broker() -> Check:
     return Check("broker", OK, "Redis answers.")
 
 
+def check_documents(at: datetime) -> Check:
+    """Pages work without it; only the files cannot be made."""
+    try:
+        check_renderer()
+    except NoPdfError as error:
+        return Check("documents", WARN, str(error))
+    return Check("documents", OK, "Documents can be made as PDF.")
+
+
 def check_disk() -> Check:
     usage = shutil.disk_usage(_existing(Path(settings.AUDIT_ANCHOR_FILE)))
     share = usage.free / usage.total
@@ -232,4 +242,5 @@ CHECKS: tuple[Callable[[datetime], Check], ...] = (
     check_reconciliation,
     check_transactions,
     check_mail,
+    check_documents,
 )

@@ -14,6 +14,7 @@ from frameworks.models import Framework, FrameworkVersion
 from frameworks.parts import PartError
 from frameworks.version_contents import LARGE
 from governance.checklist import checklist_of
+from governance.documents import PRINTABLES
 from governance.models import Invitation, Meeting, OverrideRequest
 from governance.rounds import rounds_of
 from governance.services.eligibility import awaited_roles, computed_segment, request_refusals
@@ -95,6 +96,14 @@ def version_links(request: HttpRequest, subject: object) -> SafeString | str:
     return render_to_string("governance/_version_links.html", context, request)
 
 
+def version_documents(request: HttpRequest, subject: object) -> SafeString | str:
+    """Beside a version: the way to its documents."""
+    if not isinstance(subject, FrameworkVersion):
+        return ""
+    context = {"version": subject, "printables": PRINTABLES.values()}
+    return render_to_string("governance/_version_documents.html", context, request)
+
+
 def register() -> None:
     """Called once from `ready()`."""
     panels.register(panels.FRAMEWORK_BODY, framework_progress)
@@ -102,4 +111,5 @@ def register() -> None:
     panels.register(BANNER, override_banner)
     panels.register(SIDE, account_requests)
     panels.register(panels.VERSION_HISTORY, version_evidence)
+    panels.register(panels.VERSION_SIDE, version_documents)
     panels.register(panels.VERSION_SIDE, version_links)

@@ -100,6 +100,7 @@ urlpatterns = [
     path("audit/verification/", audit.audit_verification, name="audit_verification"),
     path("audit/entries.csv", audit.audit_csv, name="audit_csv"),
     path("documents/", documents.document_index, name="document_index"),
+    path("documents/<slug:slug>/v<int:number>/", documents.version_documents, name="version_documents"),
     path("documents/<slug:slug>/v<int:number>/<slug:document>/", documents.document_page, name="document_page"),
     path("documents/<slug:slug>/v<int:number>/<slug:document>.pdf", documents.document_pdf, name="document_pdf"),
     path("help/", guide.help_page, name="help"),

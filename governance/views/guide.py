@@ -12,6 +12,7 @@ from frameworks.criteria.text_keys import matching_key
 from frameworks.models import Dimension, Framework, FrameworkVersion, Kind, Part, User
 from frameworks.parts import parse_body
 from frameworks.parts.term import Term
+from governance.documents import PRINTABLES
 from governance.services.eligibility import overrides_policy, reason_codes
 from governance.visitor import visitor
 
@@ -22,7 +23,10 @@ MOST = 12
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     frameworks = Framework.objects.filter(active_version__isnull=False).select_related("active_version")
-    context = {"frameworks": [_guide(framework) for framework in frameworks]}
+    shown = [
+        PRINTABLES[slug] for slug in ("quick-reference-card", "faq", "exception-process", "segmentation-framework")
+    ]
+    context = {"frameworks": [_guide(framework) for framework in frameworks], "printables": shown}
     return render(request, "governance/help.html", context)
 
 

@@ -232,6 +232,12 @@ def test_gaps_of_data_are_prioritised_by_what_they_decide(model, draft):
     assert found[1].action == "Refresh it from Clearbit (monthly)."
 
 
+def test_what_is_needed_for_the_limit_is_rounded_up(model, draft):
+    for place in range(6):
+        known(f"Account {place}", arr=Decimal(1) if place < 1 else None, employee_count=1)
+    assert gaps(model, draft)[0].action.startswith("Enrich at least 4 more accounts")  # 80 % of 6 are 4.8
+
+
 def test_gap_counts_the_accounts_that_are_unassigned_for_it(model, draft, people):
     for place in range(2):
         account = make_account(model, people.leah, f"Account {place}")

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from governance.documents import PRINTABLES
 from tests.journeys.conftest import log_in
 from tests.journeys.prepared import running_site
 from tests.journeys.site import Site
@@ -64,7 +65,9 @@ PAGES = {
         f"{VERSION}dimensions/customer_tier/retire/",
         "/audit/",
         "/documents/",
-        "/documents/customer-segmentation/v1/segmentation-framework/",
+        "/documents/customer-segmentation/v1/",
+        *(f"/documents/customer-segmentation/v1/{slug}/" for slug in PRINTABLES),
+        "/documents/customer-segmentation/v0/segment-distribution-report/",
         "/help/",
     ],
     "priya": ["/", f"{VERSION}sign/", "/sign-off/"],

@@ -38,7 +38,7 @@ BANNER = "account.banner"
 SIDE = "account.side"
 """Slot in the right column: requests and tasks. Subject: Account."""
 
-SOURCES = {"generated": "generated for the demo"}
+SOURCES = {"generated": "generated for the demo", "supposed": "your what-if"}
 BECAUSE_CHARACTERS = 72
 SIGNALS = 10
 

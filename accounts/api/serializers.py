@@ -228,7 +228,7 @@ class WhatIfSerializer(serializers.Serializer[Any]):
 
     # Only describes: accounts.supposing is what reads them.
 
-    values = serializers.DictField(  # type: ignore[assignment]
+    values = serializers.DictField(
         required=False, help_text="Attribute → value, of core and own attributes alike; null: no value."
     )
     lists = serializers.DictField(

@@ -268,7 +268,7 @@ class AccountWhatIf(ApiView):
             supposed = what_if(account=account, changes=changes, at=at)
         except DataError as error:
             raise refused("unreadable", UNREADABLE) from error
-        data = SupposedSerializer(supposed, many=True, context={"slugs": framework_slugs()}).data
+        data = SupposedSerializer(cast(Any, supposed), many=True, context={"slugs": framework_slugs()}).data
         return Response({"data": data, "at": serializers.DateTimeField().to_representation(at)})
 
 

@@ -6,7 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +23,7 @@ from tests import oracle
 from tests.accounts import storing
 from tests.accounts.small import AT, framework, leaf, rule
 from tests.accounts.strategies import Example, examples
+from tests.accounts.test_account_pages import words
 from tests.accounts.test_oracle import random_frameworks, undone
 from tests.accounts.vocabulary import ATTRIBUTES, LISTS
 from tests.frameworks.making import person
@@ -199,3 +203,114 @@ def test_every_core_attribute_can_be_supposed_and_taken_away(author: User) -> No
 
     assert (supposed.then.why.segment, supposed.then.why.reason) == ("low", "provisional")
     assert Assignment.objects.get(account=row).computed is not None
+
+
+# --- the page
+
+
+def page_of(account: Account) -> str:
+    return f"/accounts/{account.uuid}/what-if/"
+
+
+@pytest.fixture
+def visitor(client: Client) -> Client:
+    client.force_login(person("leah", "csm"))
+    return client
+
+
+@pytest.fixture
+def shown(author: User) -> Account:
+    high = {
+        "op": "any",
+        "items": [
+            leaf("ge", "employee_count", "1000"),
+            {"op": "on_list", "list": "fortune"},
+            {"op": "signal", "kind": "hiring", "at_least": 2, "within_days": 30},
+            {"op": "sustained", "periods": 2, "grain": "fiscal_quarter", "item": leaf("ge", "arr", "100000.00")},
+        ],
+    }
+    return stored(tiers(high), Facts({"employee_count": 900}), author)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"v-employee_count": "1000"},
+        {"l-fortune": "on"},
+        {"s-0": "2"},
+        {"p-arr-fiscal_quarter-1": "100000.00", "p-arr-fiscal_quarter-2": "100000.00"},
+    ],
+)
+def test_form_asks_of_values_lists_signals_and_periods(visitor: Client, shown: Account, query: dict[str, str]) -> None:
+    with time_machine.travel(AT, tick=False):
+        visitor.force_login(User.objects.get(name="Leah"))
+        said = words(visitor.get(page_of(shown), query))
+
+    assert "low high Moves" in said
+    assert "Why high then?" in said
+
+
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        ({"v-employee_count": "many"}, "Must be a whole number"),
+        ({"v-employee_count": "-5"}, "Must be 0 or more."),
+        ({"l-fortune": "perhaps"}, "is not one of the available choices"),
+        ({"s-0": "21"}, "less than or equal to 20"),
+        ({"p-arr-fiscal_quarter-1": "<b>1</b>"}, "Only digits and one point"),
+    ],
+)
+def test_what_cannot_be_read_is_said_beside_its_field(
+    visitor: Client, shown: Account, query: dict[str, str], refusal: str
+) -> None:
+    before = everything()
+
+    response = visitor.get(page_of(shown), query)
+
+    assert response.status_code == 200
+    assert refusal in words(response)
+    assert "Moves" not in words(response)
+    assert everything() == before
+
+
+def test_panel_alone_is_answered_to_the_page_that_asks_for_it(visitor: Client, shown: Account) -> None:
+    response = visitor.get(page_of(shown), {"v-employee_count": "1000"}, headers={"HX-Request": "true"})
+
+    assert b"<html" not in response.content
+    assert b'id="what-if"' in response.content
+
+
+def test_override_is_said_to_go_on_counting(visitor: Client, author: User) -> None:
+    over = [Override("d", "low", AT - timedelta(days=1), AT + timedelta(days=1))]
+    row = stored(tiers(leaf("ge", "arr", "100000.00")), Facts({"arr": "5.00"}, overrides=over), author)
+
+    with time_machine.travel(AT, tick=False):
+        visitor.force_login(User.objects.get(name="Leah"))
+        said = words(visitor.get(page_of(row), {"v-arr": "200000.00"}))
+
+    assert "low goes on counting: override until" in said
+
+
+def test_what_if_of_a_visitor_asks_to_log_in_and_of_a_deleted_account_is_not_found(
+    client: Client, shown: Account
+) -> None:
+    anonymous = client.get(page_of(shown))
+    client.force_login(person("leah", "csm"))
+    Account.objects.filter(pk=shown.pk).update(deleted_at=AT)
+
+    gone = client.get(page_of(shown))
+
+    assert (anonymous.status_code, anonymous["Location"].split("?")[0], gone.status_code) == (302, "/login/", 404)
+
+
+def test_what_if_takes_as_many_queries_for_three_changes_as_for_one(visitor: Client, shown: Account) -> None:
+    three = {"v-employee_count": "1000", "l-fortune": "on", "p-arr-fiscal_quarter-1": "3.00"}
+    visitor.get(page_of(shown), three)
+    counts = []
+
+    for query in ({"l-fortune": "on"}, three):
+        with CaptureQueriesContext(connection) as captured:
+            visitor.get(page_of(shown), query)
+        counts.append(len(captured))
+
+    assert counts[0] == counts[1]

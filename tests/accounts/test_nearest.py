@@ -20,7 +20,7 @@ from accounts.evaluation.past import facts_at
 from accounts.evaluation.steps import Step
 from accounts.models import Account, AccountIdentifier, Assignment, PastAccount
 from accounts.services.evaluation import evaluate_pending
-from accounts.services.lists import Action, change_list_entries
+from accounts.services.lists import change_list_entries
 from accounts.services.observing import push_observations, record_signals
 from accounts.services.pushing import push_accounts
 from accounts.way_up import step_words
@@ -166,7 +166,7 @@ def test_other_changes_than_of_numbers_are_told(rules: Any, facts: Facts, expect
 def stored_for_real(changes: Iterable[Any], actor: User) -> None:
     """As programs and people store them: pushed, observed, signalled, listed; then evaluated."""
     key = {"source": "crm", "external_id": "A-1"}
-    told = {"all_or_none": True, "actor": actor, "at": AT}
+    told: dict[str, Any] = {"all_or_none": True, "actor": actor, "at": AT}
     for number, change in enumerate(changes):
         match change:
             case ValueSet():
@@ -184,8 +184,7 @@ def stored_for_real(changes: Iterable[Any], actor: User) -> None:
                 result = record_signals(items=items, **told)
             case Listed():
                 on = AccountList.objects.get(key=change.list)
-                result = change_list_entries(account_list=on, action=Action.ADD, items=[key], actor=None, at=AT)
-                assert not result.failed
+                assert not change_list_entries(account_list=on, action="add", items=[key], actor=None, at=AT).failed
                 continue
         assert result.is_applied, result
     evaluate_pending(at=AT)

@@ -28,7 +28,7 @@ from accounts.services.overrides import overrides_in_force
 from accounts.way_up import WayUp, way_up
 from frameworks.criteria.english import sentence, value_text
 from frameworks.criteria.types import AttributeType, LiteralError, parse_literal
-from frameworks.models import Segment
+from frameworks.models import AccountList, Segment
 from frameworks.parts.playbook import Action, Playbook
 from frameworks.roles import Role
 from frameworks.templatetags.cutline import DASH, day, money, number
@@ -38,7 +38,7 @@ BANNER = "account.banner"
 SIDE = "account.side"
 """Slot in the right column: requests and tasks. Subject: Account."""
 
-SOURCES = {"generated": "generated for the demo"}
+SOURCES = {"generated": "generated for the demo", "supposed": "your what-if"}
 BECAUSE_CHARACTERS = 72
 SIGNALS = 10
 
@@ -160,7 +160,11 @@ class AccountPage:
         if plan is None or row.framework_version_id != plan.version_id:
             return str(reason.label)
         d = next(each for each in plan.dimensions if each.dimension_id == row.dimension_id)
-        return reason_words(plan, d, reason, row.rule_key, row.missing)
+        return reason_words(plan, d, reason, row.rule_key, row.missing, self._list_labels)
+
+    @cached_property
+    def _list_labels(self) -> dict[str, str]:
+        return dict(AccountList.objects.values_list("key", "label"))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -206,23 +210,42 @@ class AccountPage:
     @property
     def is_ahead(self) -> bool:
         """The rules say something else now than when the stored segment was computed."""
-        if self.explanation is None:
-            return False
-        row = self._assignments.get(self.explanation.dimension_id)
+        return self.explanation is not None and self._is_behind(self.explanation)
+
+    def _is_behind(self, why: DimensionExplanation) -> bool:
+        row = self._assignments.get(why.dimension_id)
         if row is None:
             return False
-        listed = next(each for each in self.dimensions if each.dimension.pk == self.explanation.dimension_id)
+        listed = next(each for each in self.dimensions if each.dimension.pk == why.dimension_id)
         stored = listed.segments.get(row.computed_id)
-        return (stored.key if stored else None) != self.explanation.segment
+        return (stored.key if stored else None) != why.segment
 
     @cached_property
-    def way_up(self) -> WayUp | None:
-        """What would move it to the next segment by the rules. Not while an evaluation is owed or it is excluded."""
+    def _ways_up(self) -> dict[str, WayUp]:
+        """By dimension of the explained framework. Not of one whose stored segment is behind, nor of the excluded."""
         why = self.explanation
-        if why is None or self.is_ahead or why.reason in (Reason.EXCLUDED, Reason.CONFLICT):
-            return None
+        if why is None:
+            return {}
         plan = self._plan_by_dimension[why.dimension_id]
-        return way_up(account=self.account, plan=plan, dimension=why.key, segment=why.segment, at=self.at)
+        segments = {
+            each.key: each.segment
+            for each in self.explanations
+            if self._plan_by_dimension[each.dimension_id] is plan
+            and not self._is_behind(each)
+            and each.reason not in (Reason.EXCLUDED, Reason.CONFLICT)
+        }
+        return way_up(account=self.account, plan=plan, segments=segments, at=self.at)
+
+    @property
+    def way_up(self) -> WayUp | None:
+        """What would move it to the next segment by the rules, in the explained dimension."""
+        return self._ways_up.get(self.explanation.key) if self.explanation else None
+
+    @property
+    def other_ways_up(self) -> list[WayUp]:
+        """The same of the other dimensions, where a way was found."""
+        why = self.explanation
+        return [each for key, each in self._ways_up.items() if why is not None and key != why.key and each.ways]
 
     @property
     def tree(self) -> list[VerdictNode]:
@@ -328,22 +351,32 @@ def _rules_say(row: Any, computed: Segment | None) -> str:
     return f"{said}, provisional" if row.is_provisional else said
 
 
-def reason_words(plan: FrameworkPlan, d: DimensionPlan, reason: Reason, rule_key: str, missing: Sequence[str]) -> str:
-    """Why an outcome is as it is, on one line: the rule that decided, else what is missing, else the reason."""
+def reason_words(
+    plan: FrameworkPlan,
+    d: DimensionPlan,
+    reason: Reason,
+    rule_key: str,
+    missing: Sequence[str],
+    lists: Mapping[str, str],
+) -> str:
+    """Why an outcome is as it is, on one line: the rule that decided, else what is missing, else the reason.
+
+    `lists` has the labels of account lists by key.
+    """
     if reason in (Reason.MATCHED, Reason.PROVISIONAL):
-        return _rule_words(plan, d, reason, rule_key)
+        return _rule_words(plan, d, reason, rule_key, lists)
     if missing:
         return f"Missing: {', '.join(_label(plan, key) for key in missing)}"
     return str(reason.label)
 
 
-def _rule_words(plan: FrameworkPlan, d: DimensionPlan, reason: Reason, rule_key: str) -> str:
+def _rule_words(plan: FrameworkPlan, d: DimensionPlan, reason: Reason, rule_key: str, lists: Mapping[str, str]) -> str:
     """The rule that decided, in English. Its note is no reason: authors explain there why the rule is as it is."""
     candidate = next((each for each in d.candidates if each.key == rule_key), None)
     if candidate is None:
         return str(reason.label)
     definition = plan.definition
-    said = sentence(candidate.criteria.root, definition.attributes, definition.labels)
+    said = sentence(candidate.criteria.root, definition.attributes, definition.labels, lists)
     return Truncator(said[:1].upper() + said[1:]).chars(BECAUSE_CHARACTERS)
 
 

@@ -18,7 +18,7 @@ from accounts.evaluation.past import said_at, segments_at
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.models import Account, Cause, Reason, Transition
-from frameworks.models import Dimension, FrameworkVersion
+from frameworks.models import AccountList, Dimension, FrameworkVersion
 
 _STATE = FrameworkVersion.State
 ASKED = (_STATE.ACTIVATED, _STATE.SCHEDULED, _STATE.APPROVED, _STATE.IN_REVIEW)
@@ -128,6 +128,10 @@ class PastDay:
         wanted = Dimension.objects.filter(pk__in=[*changes, *asked]).order_by("framework_id", "position", "pk")
         return [self._row(each, changes.get(each.pk), asked.get(each.pk), plan) for each in wanted]
 
+    @cached_property
+    def _list_labels(self) -> dict[str, str]:
+        return dict(AccountList.objects.values_list("key", "label"))
+
     def _row(
         self, dimension: Dimension, change: Transition | None, d: DimensionPlan | None, plan: FrameworkPlan | None
     ) -> PastRow:
@@ -142,6 +146,6 @@ class PastDay:
             change=change,
             cause=cause,
             said=labels[outcome.segment] if outcome.segment else "Unassigned",
-            because=reason_words(plan, d, Reason(outcome.reason), outcome.rule_key, outcome.missing),
+            because=reason_words(plan, d, Reason(outcome.reason), outcome.rule_key, outcome.missing, self._list_labels),
             differs=was != outcome.segment,
         )

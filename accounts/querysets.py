@@ -13,7 +13,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from accounts.models import Account, AccountIdentifier, Assignment
 from accounts.models.account import LISTED
-from frameworks.models import AccountList, Segment, User
+from frameworks.models import AccountList, Framework, Segment, User
 
 
 def is_overridden(at: datetime) -> Q:
@@ -72,6 +72,11 @@ def segment_keys(segment_ids: Iterable[int | None]) -> dict[int | None, str | No
     keys: dict[int | None, str | None] = {None: None}
     keys.update(Segment.objects.filter(pk__in=wanted).values_list("pk", "key"))
     return keys
+
+
+def framework_slugs() -> dict[int, str]:
+    """Framework id → slug."""
+    return dict(Framework.objects.values_list("pk", "slug"))
 
 
 # Rows carry the moment their transaction's work began, and become visible when it commits. Before this many

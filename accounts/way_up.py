@@ -1,14 +1,15 @@
 """The panel of an account's page that says what would move the account one segment up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.utils import DataError
 
-from accounts.evaluation.nearest import Step, nearest_above
+from accounts.evaluation.nearest import Nearest, ways_up
 from accounts.evaluation.stages import FrameworkPlan
+from accounts.evaluation.steps import Step, Turn
 from accounts.models import Account
 from frameworks.criteria.english import value_text
 from frameworks.templatetags.cutline import number
@@ -16,41 +17,58 @@ from frameworks.templatetags.cutline import number
 
 @dataclass(frozen=True)
 class Way:
-    """One change that is enough, in words; `bars` has what is there and what is needed of each number."""
+    """One change that is enough, in words; `bars` has what is there and what is needed of each number.
+
+    `lands` is the segment it leads to where that is not the next one but one above it.
+    """
 
     words: str
     detail: str
     bars: tuple[tuple[Decimal, Decimal], ...]
+    lands: str = ""
 
 
 @dataclass(frozen=True)
 class WayUp:
-    """The next segment's name and the ways to it; none where no one or two numbers are enough."""
+    """The next segment's name and the ways to it. Without `is_complete` not every change of one or two was tried."""
 
+    dimension: str
     segment: str
     ways: tuple[Way, ...]
+    is_complete: bool = True
 
 
-def way_up(*, account: Account, plan: FrameworkPlan, dimension: str, segment: str | None, at: datetime) -> WayUp | None:
-    """The way from `segment` (by the rules) to the next one up. None at the top, or where values cannot be read."""
-    d = next(each for each in plan.dimensions if each.key == dimension)
+def way_up(
+    *, account: Account, plan: FrameworkPlan, segments: Mapping[str, str | None], at: datetime
+) -> dict[str, WayUp]:
+    """By dimension, the way from its segment (by the rules) to the next one up.
+
+    Without those at the top; nothing where values cannot be read.
+    """
     try:
-        found = nearest_above(account=account, plan=plan, d=d, segment=segment, at=at)
+        found = ways_up(account=account, plan=plan, segments=segments, at=at)
     except DataError:
-        return None
-    if found is None:
-        return None
-    label = plan.definition.labels[dimension].segments[found.segment]
-    return WayUp(label, tuple(_way(steps) for steps in found.ways))
+        return {}
+    return {key: _way_up(plan, key, nearest) for key, nearest in found.items()}
 
 
-def _way(steps: Sequence[Step]) -> Way:
+def _way_up(plan: FrameworkPlan, dimension: str, nearest: Nearest) -> WayUp:
+    known = plan.definition.labels[dimension]
+    ways = tuple(
+        _way(steps, "" if lands == nearest.segment else known.segments[lands])
+        for steps, lands in zip(nearest.ways, nearest.lands, strict=True)
+    )
+    return WayUp(known.label, known.segments[nearest.segment], ways, nearest.is_complete)
+
+
+def _way(steps: Sequence[Step | Turn], lands: str) -> Way:
     words = " and ".join(step_words(step) for step in steps)
-    known = [step for step in steps if step.before is not None and step.amount]
+    known = [step for step in steps if isinstance(step, Step) and step.before is not None and step.amount]
     return Way(
         words=words[:1].upper() + words[1:],
         detail="; ".join(_detail(step) for step in known),
         bars=tuple((step.before, step.after) for step in known if step.before is not None and step.amount > 0),
+        lands=lands,
     )
 
 
@@ -59,8 +77,10 @@ def _detail(step: Step) -> str:
     return f"{attribute.label} from {value_text(attribute, step.before)} to {value_text(attribute, step.after)}"
 
 
-def step_words(step: Step) -> str:
-    """ "12 more employees", "$1,400 more ARR", "health score 5 lower"."""
+def step_words(step: Step | Turn) -> str:
+    """ "12 more employees", "$1,400 more ARR", "health score 5 lower", "Industry: Mining"."""
+    if isinstance(step, Turn):
+        return step.words
     attribute, amount = step.attribute, abs(step.amount)
     if step.before is None:
         return f"{attribute.label} of {value_text(attribute, step.after)}, which nobody knows today"

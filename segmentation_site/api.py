@@ -41,6 +41,7 @@ urlpatterns = [
     path("accounts/batch/upsert", guarded(accounts.AccountUpsert), name="api-account-upsert"),
     path("accounts/<uuid:uuid>", guarded(accounts.AccountDetail), name="api-account"),
     path("accounts/<uuid:uuid>/assignments", guarded(accounts.AccountAssignments), name="api-account-assignments"),
+    path("accounts/<uuid:uuid>/what-if", guarded(accounts.AccountWhatIf), name="api-account-what-if"),
     path(
         "accounts/by-external-id/<str:source>/<path:external_id>",
         guarded(accounts.AccountByExternalId),

@@ -10,7 +10,9 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.attributes import CORE_ATTRIBUTES
-from accounts.models import Account, Assignment, Cause, Reason, Transition
+from accounts.evaluation.explain import VerdictNode
+from accounts.evaluation.what_if import Standing, Supposed
+from accounts.models import Account, Assignment, Cause, MetricObservation, Reason, Transition
 
 _ABOUT = ["id", "external_ids", "name", "domain", "stage", "exclusion", "currency", "parent"]
 _STATE = ["attributes", "provenance", "source_version", "source_updated_at", "version", "created_at", "updated_at"]
@@ -205,3 +207,80 @@ class PushItemSerializer(serializers.ModelSerializer[Account]):
 class PushSerializer(serializers.Serializer[Any]):
     items = serializers.ListField(child=PushItemSerializer(), min_length=1, max_length=1000)
     all_or_none = serializers.BooleanField(default=False, required=False)
+
+
+class SupposedSignalSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(max_length=63)
+    occurred_on = serializers.DateField()
+    details = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
+
+
+class SupposedPeriodSerializer(serializers.Serializer[Any]):
+    metric = serializers.CharField(max_length=63)
+    grain = serializers.ChoiceField(choices=MetricObservation.Grain.choices)
+    period = serializers.CharField(max_length=10, help_text="2026, 2026-Q3 or 2026-07.")
+    period_end_on = serializers.DateField(help_text="It must have ended.")
+    value = serializers.DecimalField(max_digits=24, decimal_places=4)
+
+
+class WhatIfSerializer(serializers.Serializer[Any]):
+    """What is supposed: 1 to 100 changes in all."""
+
+    # Only describes: accounts.supposing is what reads them.
+
+    values = serializers.DictField(
+        required=False, help_text="Attribute → value, of core and own attributes alike; null: no value."
+    )
+    lists = serializers.DictField(
+        child=serializers.BooleanField(), required=False, help_text="Account list → whether the account is on it."
+    )
+    signals = SupposedSignalSerializer(many=True, required=False, help_text="Besides those that are known.")
+    periods = SupposedPeriodSerializer(many=True, required=False, help_text="Closed periods of the history.")
+
+
+class VerdictSerializer(serializers.Serializer[VerdictNode]):
+    """One node of a rule."""
+
+    id = serializers.CharField(help_text="The node's id; of a rule, its key.")
+    text = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=["true", "false", "unknown"])
+    value = serializers.CharField(allow_blank=True, help_text="What was seen.")
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    observed_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
+    children = serializers.SerializerMethodField(help_text="Nodes like this one.")
+
+    def get_children(self, node: VerdictNode) -> list[dict[str, Any]]:
+        return [dict(VerdictSerializer(child).data) for child in node.children]
+
+
+class StandingSerializer(serializers.Serializer[Standing]):
+    segment = serializers.CharField(
+        source="counted", allow_null=True, help_text="What counts, by the rules or an override; null: Unassigned."
+    )
+    computed = serializers.CharField(source="why.segment", allow_null=True, help_text="What the rules say.")
+    reason = serializers.ChoiceField(source="why.reason", choices=Reason.choices)
+    rule = serializers.CharField(source="why.rule_key", allow_blank=True, help_text="The rule that decides.")
+    missing = serializers.ListField(source="why.missing", child=serializers.CharField(), help_text="Labels.")
+    losers = serializers.ListField(
+        source="why.losers", child=serializers.CharField(), help_text="Segments true as well, by label."
+    )
+
+
+class ThenSerializer(StandingSerializer):
+    rules = VerdictSerializer(source="why.rules", many=True, help_text="Every rule, in the order they are asked.")
+
+
+class SupposedSerializer(serializers.Serializer[Supposed]):
+    """One dimension, as it is and as it would be."""
+
+    framework = serializers.SerializerMethodField(help_text="Slug.")
+    dimension = serializers.CharField(source="key")
+    now = StandingSerializer()
+    then = ThenSerializer()
+    moves = serializers.BooleanField(help_text="The rules would say another segment.")
+    counts = serializers.BooleanField(help_text="Another segment would count: an override or a review may keep it.")
+
+    def get_framework(self, supposed: Supposed) -> str:
+        slug: str = self.context["slugs"][supposed.framework_id]
+        return slug

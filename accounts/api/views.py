@@ -4,6 +4,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.db.utils import DataError
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -19,12 +20,24 @@ from accounts.api.serializers import (
     PastAssignmentSerializer,
     PushResultSerializer,
     PushSerializer,
+    SupposedSerializer,
     TombstoneSerializer,
+    WhatIfSerializer,
 )
 from accounts.evaluation.past import segments_at
+from accounts.evaluation.what_if import what_if
 from accounts.models import Account, Assignment, Transition
-from accounts.querysets import external_ids, segment_keys, visible_accounts, watermark, with_current_segment
+from accounts.pushed import ItemError
+from accounts.querysets import (
+    external_ids,
+    framework_slugs,
+    segment_keys,
+    visible_accounts,
+    watermark,
+    with_current_segment,
+)
 from accounts.services.pushing import ITEMS_MOST, ItemResult, PushResult, push_accounts
+from accounts.supposing import UNREADABLE, SupposedError, read_changes
 from frameworks import values
 from frameworks.api import parameters
 from frameworks.api.bodies import Reader, read_body
@@ -217,6 +230,50 @@ class AccountAssignments(ApiView):
         changes = sorted(segments_at(account, at), key=lambda change: (change.dimension.position, change.pk))
         data = PastAssignmentSerializer(cast(Any, changes), many=True).data
         return Response({"data": data, "at": serializers.DateTimeField().to_representation(at)})
+
+
+class AccountWhatIf(ApiView):
+    """Which segments one account would be in if other things were known of it. Nothing is written.
+
+    The rules in force are asked of the account as it is and as it is supposed, each dimension with the verdicts of
+    "then". Where the account is now counts, as in any evaluation; an override in force goes on counting.
+    """
+
+    required_scope = "accounts:read"
+
+    @extend_schema(
+        operation_id="accounts_what_if",
+        request=WhatIfSerializer,
+        responses=inline_serializer(
+            "WhatIfResult", {"data": SupposedSerializer(many=True), "at": serializers.DateTimeField()}
+        ),
+        examples=[
+            OpenApiExample(
+                "More employees, and on a list",
+                request_only=True,
+                value={"values": {"employee_count": 1250}, "lists": {"fortune_2000": True}},
+            )
+        ],
+    )
+    def post(self, request: Request, uuid: UUID) -> Response:
+        account = visible_accounts(_caller(request)).filter(uuid=uuid).first()
+        if account is None:
+            raise ProblemError("not-found")
+        at = timezone.now()
+        try:
+            changes = read_changes(self.body(), today=at.date())
+        except SupposedError as error:
+            raise ProblemError("validation", causes=[_cause(each) for each in error.errors]) from error
+        try:
+            supposed = what_if(account=account, changes=changes, at=at)
+        except DataError as error:
+            raise refused("unreadable", UNREADABLE) from error
+        data = SupposedSerializer(cast(Any, supposed), many=True, context={"slugs": framework_slugs()}).data
+        return Response({"data": data, "at": serializers.DateTimeField().to_representation(at)})
+
+
+def _cause(error: ItemError) -> Cause:
+    return Cause(error.code, error.detail, error.pointer, received=error.received)
 
 
 class AssignmentList(ApiView):

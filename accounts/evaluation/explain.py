@@ -4,19 +4,19 @@ The verdicts come from the engine's own expressions, one boolean array per rule,
 with an assignment. Values are read from the account's row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.db import connection, transaction
 
 from accounts.evaluation.engine import Scope, active_plans
+from accounts.evaluation.hypothetical import HypotheticalOutcome, read_outcomes
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.seen import Seen
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.models import Account, Reason
-from frameworks.criteria.ast import DimensionLeaf, ListTest, Node, Sustained
+from frameworks.criteria.ast import DimensionLeaf, ListTest, Node, SignalTest, Sustained
 from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.english import node_text
 from frameworks.criteria.uses import is_on_history
@@ -103,47 +103,44 @@ def explain_account(*, account: Account, at: datetime) -> list[DimensionExplanat
             cursor.execute(scope.narrow(text, plan), {**parameters, **scope.parameters, "as_of": at})
             row = cursor.fetchone()
         if row:
-            found += _read(plan, row, account, at)
+            outcomes = read_outcomes(plan, row[1:])
+            found += explain_outcomes(plan, outcomes, Seen(account, plan.definition, effective_of(outcomes), at))
     return found
 
 
-def _read(plan: FrameworkPlan, row: tuple[Any, ...], account: Account, at: datetime) -> list[DimensionExplanation]:
-    columns = iter(row[1:])
-    raw = {}
-    for d in plan.dimensions:
-        outcome = [next(columns) for _ in range(6)]
-        raw[d.key] = (d, outcome, [next(columns) for _ in d.candidates])
-    effective = {key: _segment_key(d, outcome[1]) for key, (d, outcome, _) in raw.items()}
-    seen = Seen(account, plan.definition, effective, at)
-    order = list(plan.definition.dimensions)
-    return [_explanation(*raw[key], plan.definition, seen) for key in order if key in raw]
+def effective_of(outcomes: Mapping[str, HypotheticalOutcome]) -> dict[str, str | None]:
+    """The segment that counts by dimension: what `Seen` needs to say what rules saw of other dimensions."""
+    return {key: outcome.effective for key, outcome in outcomes.items()}
 
 
-def _segment_key(d: DimensionPlan, segment_id: int | None) -> str | None:
-    return next((key for key, pk in d.segment_ids.items() if pk == segment_id), None)
+def explain_outcomes(
+    plan: FrameworkPlan, outcomes: Mapping[str, HypotheticalOutcome], seen: Seen
+) -> list[DimensionExplanation]:
+    """The outcomes of one account, stored or supposed, by the nodes of their rules, in the framework's order."""
+    by_key = {d.key: d for d in plan.dimensions}
+    order = [key for key in plan.definition.dimensions if key in by_key]
+    return [_explanation(by_key[key], outcomes[key], plan.definition, seen) for key in order]
 
 
 def _explanation(
-    d: DimensionPlan, outcome: list[Any], verdicts: list[list[bool | None]], definition: Definition, seen: Seen
+    d: DimensionPlan, outcome: HypotheticalOutcome, definition: Definition, seen: Seen
 ) -> DimensionExplanation:
-    computed, _, rule_key, reason, missing, losers = outcome
-    segment = _segment_key(d, computed)
-    labels = definition.labels[d.key].segments
+    labels, rule_key = definition.labels[d.key].segments, outcome.rule_key
     return DimensionExplanation(
         dimension_id=d.dimension_id,
         key=d.key,
         label=definition.dimensions[d.key].label,
         hit_policy=d.hit_policy,
-        segment=segment,
-        segment_label=labels[segment] if segment else "Unassigned",
-        reason=reason,
+        segment=outcome.segment,
+        segment_label=labels[outcome.segment] if outcome.segment else "Unassigned",
+        reason=outcome.reason,
         rule_key=rule_key,
-        missing=[seen.label(key) for key in missing],
-        losers=[labels[key] for key in losers],
+        missing=[seen.label(key) for key in outcome.missing],
+        losers=[labels[key] for key in outcome.losers],
         pulled_label=labels.get(rule_key.partition("/")[0]) or labels.get(d.fallback or "", ""),
         rules=[
-            _rule(place, candidate, given, labels[candidate.segment_key], candidate.key == rule_key, definition, seen)
-            for place, (candidate, given) in enumerate(zip(d.candidates, verdicts, strict=True), 1)
+            _rule(place, candidate, outcome, labels[candidate.segment_key], definition, seen)
+            for place, candidate in enumerate(d.candidates, 1)
         ],
     )
 
@@ -151,13 +148,13 @@ def _explanation(
 def _rule(
     place: int,
     candidate: Candidate,
-    verdicts: list[bool | None],
+    outcome: HypotheticalOutcome,
     label: str,
-    has_won: bool,  # noqa: FBT001 - a fact to print, not a switch
     definition: Definition,
     seen: Seen,
 ) -> VerdictNode:
-    tree = _tree(candidate.criteria.root, iter(verdicts), definition, seen)
+    tree = _tree(candidate.criteria.root, iter(outcome.trace[candidate.key]), definition, seen)
+    has_won = candidate.key == outcome.rule_key
     value = "decides" if has_won else "cannot be ruled out" if tree.verdict == "unknown" else ""
     return VerdictNode(
         id=candidate.key,
@@ -187,7 +184,7 @@ def _tree(
     verdict = {True: "true", False: "false", None: "unknown"}[next(verdicts)]
     shown = VerdictNode(
         id=str(getattr(node, "id", "")),
-        text=node_text(node, definition.attributes, definition.labels),
+        text=node_text(node, definition.attributes, definition.labels, seen.list_labels(node)),
         verdict=verdict,
     )
     looking = seen.looking_at(node)
@@ -207,4 +204,9 @@ def _put_seen(shown: VerdictNode, node: Node, period: str, seen: Seen) -> None:
     elif isinstance(node, DimensionLeaf):
         shown.value, shown.source = seen.segment(node.dimension), seen.label(node.dimension)
     elif isinstance(node, ListTest):
-        shown.value = "on it" if shown.verdict == "true" else "not on it"
+        is_on = shown.verdict == "true"
+        shown.value = "on it" if is_on else "not on it"
+        shown.observed_at = seen.listed_at(node.list, node.holder) if is_on else None
+        shown.source = "added" if shown.observed_at else ""
+    elif isinstance(node, SignalTest):
+        shown.value, shown.source = seen.signals(node.kind, node.details or {})

@@ -40,9 +40,10 @@ class Prior:
 
 @dataclass(frozen=True)
 class HypotheticalOutcome:
-    """One dimension of one hypothetical account. `verdicts` has, per candidate, the verdict on its root.
+    """One dimension of one hypothetical account. `trace` has, per candidate, the verdict on every node of its rule, in
+    the order of `walk`.
 
-    `segment` is computed; `effective` differs from it where a move waits for a person.
+    `segment` is computed; `effective` differs from it where a move waits for a person or an override counts.
     """
 
     segment: str | None
@@ -51,7 +52,12 @@ class HypotheticalOutcome:
     rule_key: str
     missing: tuple[str, ...]
     losers: tuple[str, ...]
-    verdicts: Mapping[str, bool | None]
+    trace: Mapping[str, Sequence[bool | None]]
+
+    @property
+    def verdicts(self) -> dict[str, bool | None]:
+        """Per candidate the verdict on its root."""
+        return {key: nodes[0] for key, nodes in self.trace.items()}
 
 
 def evaluate_rows(
@@ -66,8 +72,9 @@ def evaluate_rows(
     `prior` has, in the same order, what is stored of them by dimension; without it all are new. Numbers that must
     stay exact are strings; what a row leaves out is missing. Besides columns a row may have
     `series` {metric: {grain: {last day: value}}}, `signals` [{kind, occurred_on, details}], `lists` [key], and
-    `parent`, an ultimate parent given like a row; or `ultimate_parent_id`, one that is stored. Overrides play no
-    part. Nothing is written. Raises DataError for values PostgreSQL cannot read.
+    `parent`, an ultimate parent given like a row; or `ultimate_parent_id`, one that is stored; and `overrides`, given
+    as columns of their table, without which none plays a part. Nothing is written. Raises DataError for values
+    PostgreSQL cannot read.
     """
     text, parameters = plan.explaining
     for d in plan.dimensions:
@@ -84,7 +91,7 @@ def evaluate_rows(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
         cursor.execute(_in_front(has_parents=bool(tables.stored_parents)) + text, given)
-        found = {row[0]: _outcomes(plan, row[1:]) for row in cursor.fetchall()}
+        found = {row[0]: read_outcomes(plan, row[1:]) for row in cursor.fetchall()}
     return [found[-place] for place in range(1, len(rows) + 1)]
 
 
@@ -105,7 +112,7 @@ def _stored(plan: FrameworkPlan, place: int, d: DimensionPlan, known: Prior) -> 
 
 
 _SHADOWED: tuple[type[Model], ...] = (Account, Override, Assignment, MetricSeries, Signal, AccountList, ListEntry)
-_BESIDES = ("series", "signals", "lists", "parent")
+_BESIDES = ("series", "signals", "lists", "parent", "overrides")
 
 
 @cache
@@ -137,6 +144,7 @@ class _Tables:
         self.accounts: list[dict[str, Any]] = []
         self.series: list[dict[str, Any]] = []
         self.signals: list[dict[str, Any]] = []
+        self.overrides: list[dict[str, Any]] = []
         self.listed: list[tuple[int, str]] = []
         self.stored_parents = sorted({pk for row in rows if (pk := row.get("ultimate_parent_id"))})
         for place, row in enumerate(rows, 1):
@@ -160,6 +168,7 @@ class _Tables:
                 self.series.append({**key, "ends": newest, "values": numbers})
         for signal in row.get("signals", []):
             self.signals.append({**signal, "account_id": pk, "details_keys": details_keys(signal.get("details", {}))})
+        self.overrides += [{**override, "account_id": pk} for override in row.get("overrides", [])]
         self.listed += [(pk, key) for key in row.get("lists", [])]
 
     @property
@@ -168,7 +177,7 @@ class _Tables:
         entries = [{"account_id": pk, "list_id": ids[key]} for pk, key in self.listed]
         rows: dict[type[Model], list[dict[str, Any]]] = {
             Account: self.accounts,
-            Override: [],
+            Override: self.overrides,
             Assignment: self.stored,
             MetricSeries: self.series,
             Signal: self.signals,
@@ -182,7 +191,8 @@ class _Tables:
 _DEFAULTS: dict[str, Any] = {"exclusion": "", "version": 1, "attributes": {}, "attribute_keys": {}, "provenance": {}}
 
 
-def _outcomes(plan: FrameworkPlan, row: Sequence[Any]) -> dict[str, HypotheticalOutcome]:
+def read_outcomes(plan: FrameworkPlan, row: Sequence[Any]) -> dict[str, HypotheticalOutcome]:
+    """One row of the explaining statement, without the account's id, by dimension."""
     columns = iter(row)
     return {d.key: _outcome(d, [next(columns) for _ in range(6 + d.size)]) for d in plan.dimensions}
 
@@ -197,5 +207,5 @@ def _outcome(d: DimensionPlan, columns: list[Any]) -> HypotheticalOutcome:
         rule_key=rule_key,
         missing=tuple(missing),
         losers=tuple(losers),
-        verdicts={candidate.key: of[0] for candidate, of in zip(d.candidates, verdicts, strict=True)},
+        trace={candidate.key: of for candidate, of in zip(d.candidates, verdicts, strict=True)},
     )

@@ -1,80 +1,107 @@
-"""What would move an account up: the smallest changes of its numbers with which the rules reach the next segment.
+"""What would move an account up: the smallest changes with which the rules reach the next segment, or one above it.
 
-Nothing is computed backwards. Thresholds of the rules that lead there only suggest values; the engine evaluates the
-account with each of them in one statement, and only what it confirms is told.
+Nothing is computed backwards. What the rules that lead there compare with only suggests changes (steps.py); the engine
+evaluates the account with each of them, for every dimension in one statement, and only what it confirms is told.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import combinations
-from typing import Any, cast
+from itertools import chain, combinations, islice, zip_longest
+from typing import Any
 
-from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
-from accounts.evaluation.hypothetical import Prior, evaluate_rows
-from accounts.evaluation.past import facts_at
+from accounts.evaluation.altering import altered
+from accounts.evaluation.hypothetical import HypotheticalOutcome, Prior, evaluate_rows
+from accounts.evaluation.past import facts_now
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.stages import FrameworkPlan
+from accounts.evaluation.steps import Step, Suggesting, Turn
 from accounts.models import Account, Assignment
-from frameworks.criteria.ast import Node, dimensions_used, thresholds
-from frameworks.criteria.types import NUMERIC, AttributeType, LiteralError, parse_literal
-from frameworks.criteria.uses import current_leaves
 
 MOST = 300
-"""Changes tried in one statement: all single ones of a usual dimension, and its nearest pairs."""
+"""Changes tried in one statement, of all dimensions. Single ones are tried before any pair."""
+PAIRED = 40
+"""Of so many nearest steps of a dimension pairs are made; of all of 200 steps there would be 20,000."""
 SHOWN = 6
 
-
-@dataclass(frozen=True)
-class Step:
-    """One number changed. `before` is None where none is known; equal to `after` where it only must be seen again."""
-
-    attribute: AttributeType
-    before: Decimal | None
-    after: Decimal
-
-    @property
-    def amount(self) -> Decimal:
-        """How far, with its sign; a value that nobody knows yet counts whole."""
-        return self.after - (self.before or Decimal(0))
+Way = tuple[Step | Turn, ...]
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The next segment up and the changes that reach it, each enough by itself; none may be found."""
+    """The next segment up and the changes that reach it or one above it, each enough by itself; none may be found.
+
+    `lands` has, for each way, the segment it leads to. `is_complete`: every single change and every pair that the
+    rules suggest was tried, so that where there is no way, none of one or two is enough.
+    """
 
     segment: str
-    ways: tuple[tuple[Step, ...], ...]
+    ways: tuple[Way, ...]
+    lands: tuple[str, ...] = ()
+    is_complete: bool = True
 
 
 def next_up(d: DimensionPlan, segment: str | None) -> str | None:
     """The segment above; of an Unassigned account the lowest. None at the top."""
-    rank = d.rank(segment) if segment else len(d.ranked) + 1
-    return d.ranked[rank - 2] if rank > 1 else None
+    above = _above(d, segment)
+    return above[-1] if above else None
+
+
+def _above(d: DimensionPlan, segment: str | None) -> list[str]:
+    return list(d.ranked[: d.rank(segment) - 1] if segment else d.ranked)
 
 
 def nearest_above(
     *, account: Account, plan: FrameworkPlan, d: DimensionPlan, segment: str | None, at: datetime
 ) -> Nearest | None:
-    """What would bring the account from `segment` (by the rules) to the next one up; None at the top.
+    """As `ways_up`, of one dimension; None at the top."""
+    return ways_up(account=account, plan=plan, segments={d.key: segment}, at=at).get(d.key)
 
-    Where the account stands counts, as in any evaluation: what a minimum stay keeps is reached by no number. Raises
-    DataError for values that cannot be read.
+
+def ways_up(
+    *, account: Account, plan: FrameworkPlan, segments: Mapping[str, str | None], at: datetime
+) -> dict[str, Nearest]:
+    """What would bring the account from its segment (by the rules, by dimension) to one above; none for the top.
+
+    Where the account stands counts, as in any evaluation: what a minimum stay keeps is reached by no change. Overrides
+    in force count where another dimension reads them. Raises DataError for values that cannot be read.
     """
-    target = next_up(d, segment)
-    if target is None:
-        return None
-    facts = facts_at(account.pk, at)
-    tried = _ways(list(_steps(plan, d, target, facts)))
-    if not tried:
-        return Nearest(target, ())
-    rows = [_changed(facts, way, at) for way in tried]
+    facts = facts_now(account.pk, at)
+    wanted = [(d, above) for d in plan.dimensions if d.key in segments and (above := _above(d, segments[d.key]))]
+    if not wanted:
+        return {}
+    suggesting = Suggesting(plan, facts, at)
+    # As they count when pairs are made of them: the nearest first.
+    steps = {d.key: sorted(suggesting.towards(d, above), key=_effort_of) for d, above in wanted}
+    tried = _tried(steps)
     prior = prior_of(account, plan)
-    outcomes = evaluate_rows(plan=plan, rows=rows, as_of=at, prior=[prior] * len(rows))
-    reaching = [way for way, said in zip(tried, outcomes, strict=True) if said[d.key].segment == target]
-    singles = [way for way in reaching if len(way) == 1]
-    return Nearest(target, tuple(_smallest(singles or reaching)))
+    rows = [altered(facts, _changes(way), at) for way in tried.ways]
+    said = evaluate_rows(plan=plan, rows=rows, as_of=at, prior=[prior] * len(rows)) if rows else []
+    return {d.key: _nearest(d, above, tried, said, is_complete=d.key not in tried.cut) for d, above in wanted}
+
+
+def _changes(way: Way) -> Iterable[Any]:
+    return chain.from_iterable(step.changes for step in way)
+
+
+def _nearest(
+    d: DimensionPlan,
+    above: Sequence[str],
+    tried: "_Tried",
+    said: Sequence[Mapping[str, HypotheticalOutcome]],
+    *,
+    is_complete: bool,
+) -> Nearest:
+    mine = tried.steps[d.key]
+    landing = {
+        way: outcomes[d.key].segment
+        for way, outcomes in zip(tried.ways, said, strict=True)
+        if outcomes[d.key].segment in above and mine.issuperset(way)
+    }
+    singles = [way for way in landing if len(way) == 1]
+    ways = tuple(_smallest(singles or list(landing)))
+    return Nearest(above[-1], ways, tuple(str(landing[way]) for way in ways), is_complete)
 
 
 def prior_of(account: Account, plan: FrameworkPlan) -> dict[str, Prior]:
@@ -100,84 +127,47 @@ def _prior(row: Assignment, plan: FrameworkPlan, d: DimensionPlan) -> Prior:
 # --- what to try
 
 
-def _steps(plan: FrameworkPlan, d: DimensionPlan, target: str, facts: Mapping[str, Any]) -> Iterator[Step]:
-    """Every threshold of the rules that lead to the segment, and its neighbours on either side of it."""
-    for key, values in sorted(_thresholds(plan, d, target).items()):
-        attribute = plan.definition.attributes[key]
-        if attribute.data_type == "money" and facts.get("currency") != attribute.currency:
-            continue  # The difference would be in a currency that the threshold is not in.
-        before = _value(attribute, facts)
-        unit = Decimal(1).scaleb(-attribute.scale)
-        after = {value + side for value in values for side in (Decimal(0), unit, -unit)} - {before}
-        if before is not None and attribute.freshness_days is not None:
-            after.add(before)  # It may only have been seen too long ago.
-        lowest = attribute.minimum
-        yield from (Step(attribute, before, each) for each in sorted(after) if lowest is None or each >= lowest)
+@dataclass(frozen=True)
+class _Tried:
+    """Ways in the order of their rows; `cut` are the dimensions of which something was left out."""
+
+    ways: list[Way]
+    steps: dict[str, frozenset[Step | Turn]]
+    cut: frozenset[str]
 
 
-def _thresholds(plan: FrameworkPlan, d: DimensionPlan, target: str) -> dict[str, set[Decimal]]:
-    """What the rules compare stored numbers of the account itself with, by attribute."""
-    found: dict[str, set[Decimal]] = {}
-    for leaf in (leaf for root in _roots(plan, d, target) for leaf in current_leaves(root)):
-        if leaf.type.data_type in NUMERIC and leaf.type.derived is None and leaf.holder == "self":
-            found.setdefault(leaf.attribute, set()).update(
-                Decimal(str(each.value)) for each in thresholds(cast(Node, leaf))
-            )
-    return found
+def _tried(steps: Mapping[str, Sequence[Step | Turn]]) -> _Tried:
+    """All single changes, then the nearest pairs of each dimension in turn, MOST in all; each once."""
+    singles = dict.fromkeys((step,) for of in zip_longest(*steps.values()) for step in of if step is not None)
+    pairs = {key: _pairs(of) for key, of in steps.items()}
+    in_turn = dict.fromkeys(pair for of in zip_longest(*pairs.values()) for pair in of if pair is not None)
+    ways: list[Way] = list(islice(chain(singles, in_turn), max(MOST, min(len(singles), 2 * MOST))))
+    known = set(ways)
+    cut = {
+        key
+        for key, of in steps.items()
+        if len(of) > PAIRED or not known.issuperset((step,) for step in of) or not known.issuperset(pairs[key])
+    }
+    return _Tried(ways, {key: frozenset(of) for key, of in steps.items()}, frozenset(cut))
 
 
-def _roots(plan: FrameworkPlan, d: DimensionPlan, target: str) -> Iterator[Node]:
-    """The segment's own criteria, those of what it is nested in, and of every dimension that any of them reads."""
-    leading = {target, *d.ancestors[target]}
-    pending = [each.criteria.root for each in d.candidates if each.segment_key in leading]
-    by_key = {each.key: each for each in plan.dimensions}
-    seen = {d.key}
-    while pending:
-        root = pending.pop()
-        yield root
-        for key in sorted(dimensions_used(root) - seen):
-            seen.add(key)
-            pending += [each.criteria.root for each in by_key[key].candidates]
+def _pairs(steps: Sequence[Step | Turn]) -> list[Way]:
+    pairs = combinations(steps[:PAIRED], 2)
+    return sorted((pair for pair in pairs if pair[0].key != pair[1].key), key=_effort)
 
 
-def _value(attribute: AttributeType, facts: Mapping[str, Any]) -> Decimal | None:
-    stored = facts.get(attribute.key) if attribute.key in CORE_ATTRIBUTES else facts["attributes"].get(attribute.key)
-    try:
-        return None if stored is None else Decimal(str(parse_literal(attribute, str(stored))))
-    except LiteralError:
-        return None
-
-
-def _ways(steps: Sequence[Step]) -> list[tuple[Step, ...]]:
-    """Single changes, then pairs; the smaller first, where not all can be tried."""
-    pairs = (pair for pair in combinations(steps, 2) if pair[0].attribute.key != pair[1].attribute.key)
-    return [*((step,) for step in steps), *sorted(pairs, key=_effort)][:MOST]
-
-
-def _effort(way: tuple[Step, ...]) -> Decimal:
+def _effort(way: Way) -> Decimal:
     """How far in all, each step against what is there: 100 employees are more to 50 than to 5,000."""
-    return sum((abs(step.amount) / max(abs(step.before or step.after), Decimal(1)) for step in way), Decimal(0))
+    return sum((_effort_of(step) for step in way), Decimal(0))
 
 
-def _smallest(ways: Sequence[tuple[Step, ...]]) -> list[tuple[Step, ...]]:
-    """Of the ways over the same attributes the shortest; the shortest of all first."""
-    best: dict[tuple[str, ...], tuple[Step, ...]] = {}
+def _effort_of(step: Step | Turn) -> Decimal:
+    return step.effort
+
+
+def _smallest(ways: Sequence[Way]) -> list[Way]:
+    """Of the ways over the same facts the shortest; the shortest of all first."""
+    best: dict[tuple[str, ...], Way] = {}
     for way in sorted(ways, key=_effort):
-        best.setdefault(tuple(step.attribute.key for step in way), way)
+        best.setdefault(tuple(sorted(step.key for step in way)), way)
     return list(best.values())[:SHOWN]
-
-
-def _changed(facts: Mapping[str, Any], way: tuple[Step, ...], at: datetime) -> dict[str, Any]:
-    """The row with these values, seen now."""
-    row = {**facts, "attributes": {**facts["attributes"]}, "provenance": {**facts["provenance"]}}
-    row["version"] = facts["version"] + 1
-    for step in way:
-        key, text = step.attribute.key, str(step.after)
-        if key in CORE_ATTRIBUTES:
-            row[key] = text
-        else:
-            row["attributes"][key] = text
-        if key in OBSERVED:
-            row[f"{key}_observed_at"] = at.isoformat()
-        row["provenance"][key] = {"at": at.isoformat()}
-    return row

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.evaluation.engine import plan_of
 from accounts.evaluation.hypothetical import HypotheticalOutcome, evaluate_rows
-from accounts.models import Account, ListEntry, MetricObservation, Signal, Transition
+from accounts.models import Account, ListEntry, MetricObservation, MetricSeries, Override, Signal, Transition
 from frameworks.models import FrameworkVersion
 
 # One probe of the index past_account_until.
@@ -25,6 +25,8 @@ SELECT coalesce(
     jsonb_strip_nulls(to_jsonb(a))
 )::text FROM accounts_account a WHERE a.id = %(account)s
 """
+
+_NOW = "SELECT jsonb_strip_nulls(to_jsonb(a))::text FROM accounts_account a WHERE a.id = %(account)s"
 
 
 def segments_at(account: Account, at: datetime) -> QuerySet[Transition]:
@@ -44,16 +46,58 @@ def facts_at(account_id: int, at: datetime) -> dict[str, Any]:
     if parent_id is not None:
         row["parent"] = _of_one(parent_id, at)
         row["parent"].pop("ultimate_parent_id", None)
-    return row | {"series": _series(account_id, at), "signals": _signals(account_id, at)}
+    signals = _signals(Signal.objects.filter(account_id=account_id, recorded_at__lte=at))
+    return row | {"series": _series(account_id, at), "signals": signals}
+
+
+def facts_now(account_id: int, at: datetime) -> dict[str, Any]:
+    """What an evaluation at `at`, which is now, reads of the account: the tables as they are, whatever was so before,
+    closed periods as it reads them, and the overrides in force."""
+    row = _stored(account_id)
+    parent_id = row.pop("ultimate_parent_id", None)
+    if parent_id is not None:
+        row["parent"] = _stored(parent_id)
+        row["parent"].pop("ultimate_parent_id", None)
+    beside = {"series": _series_now(account_id), "signals": _signals(Signal.objects.filter(account_id=account_id))}
+    return row | beside | {"overrides": _overrides(account_id, at)}
+
+
+def _stored(account_id: int) -> dict[str, Any]:
+    row = _columns(_NOW, account_id)
+    entries = ListEntry.objects.filter(account_id=account_id)
+    return row | {"lists": list(entries.values_list("list__key", flat=True))}
+
+
+def _series_now(account_id: int) -> dict[str, dict[str, dict[str, str]]]:
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for row in MetricSeries.objects.filter(account_id=account_id):
+        values = zip(row.ends, row.values, strict=True)
+        found.setdefault(row.metric, {})[row.grain] = {end.isoformat(): str(value) for end, value in values}
+    return found
+
+
+def _overrides(account_id: int, at: datetime) -> list[dict[str, Any]]:
+    columns = ("dimension_id", "segment_id", "origin_id", "valid_from", "valid_until", "ended_at")
+    found = Override.objects.filter(account_id=account_id, valid_from__lte=at, valid_until__gt=at).values(*columns)
+    return [{key: _json(value) for key, value in row.items()} for row in found]
+
+
+def _json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _of_one(account_id: int, at: datetime) -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(_COLUMNS, {"account": account_id, "at": at})
-        # Decimals stay the digits they are: a float has fewer.
-        columns: dict[str, Any] = json.loads(cursor.fetchone()[0], parse_float=str)
+    columns = _columns(_COLUMNS, account_id, at)
     entries = ListEntry.objects.filter(account_id=account_id, added_at__lte=at)
     return columns | {"lists": list(entries.values_list("list__key", flat=True))}
+
+
+def _columns(query: str, account_id: int, at: datetime | None = None) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"account": account_id, "at": at})
+        # Decimals stay the digits they are: a float has fewer.
+        columns: dict[str, Any] = json.loads(cursor.fetchone()[0], parse_float=str)
+    return columns
 
 
 def _series(account_id: int, at: datetime) -> dict[str, dict[str, dict[str, str]]]:
@@ -66,8 +110,7 @@ def _series(account_id: int, at: datetime) -> dict[str, dict[str, dict[str, str]
     return found
 
 
-def _signals(account_id: int, at: datetime) -> list[dict[str, Any]]:
-    rows = Signal.objects.filter(account_id=account_id, recorded_at__lte=at)
+def _signals(rows: QuerySet[Signal]) -> list[dict[str, Any]]:
     return [
         {"kind": kind, "occurred_on": day.isoformat(), "details": details}
         for kind, day, details in rows.values_list("kind", "occurred_on", "details")

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -17,6 +17,7 @@ from accounts.models import Account, PendingEvaluation
 from accounts.past_page import PastDay
 from accounts.querysets import visible_accounts
 from accounts.tables import AccountTable
+from accounts.what_if_page import WhatIfPage
 from frameworks import panels
 from frameworks.models import User
 
@@ -92,11 +93,24 @@ def account_detail(request: HttpRequest, uuid: str) -> HttpResponse:
         "account": account,
         "page": page,
         "past": past,
+        "what_if": WhatIfPage(account, QueryDict(), at=page.at),
         "kept": [(name, request.GET[name]) for name in ("dimension", "checks") if name in request.GET],
         "banners": panels.rendered(BANNER, request, account),
         "side_panels": panels.rendered(SIDE, request, account),
     }
     return render(request, "accounts/account_detail.html", context)
+
+
+@login_required
+@require_safe
+def account_what_if(request: HttpRequest, uuid: str) -> HttpResponse:
+    """What the rules would say of other values: the panel of the account's page, or a page that can be linked to."""
+    account = _account(request, uuid)
+    context = {"account": account, "what_if": WhatIfPage(account, request.GET, at=timezone.now())}
+    template = (
+        "accounts/_account_what_if.html" if request.headers.get("HX-Request") else "accounts/account_what_if.html"
+    )
+    return render(request, template, context)
 
 
 @login_required

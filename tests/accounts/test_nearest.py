@@ -1,30 +1,42 @@
 """What would move an account up: only what the engine confirms, and the smallest of it."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from accounts.attributes import CORE_ATTRIBUTES
+from accounts.evaluation.altering import Happened, Listed, Measured, ValueSet, altered
 from accounts.evaluation.engine import plan_of
 from accounts.evaluation.hypothetical import evaluate_rows
-from accounts.evaluation.nearest import Nearest, Step, _changed, nearest_above, prior_of
+from accounts.evaluation.nearest import Nearest, _changes, nearest_above, prior_of, ways_up
 from accounts.evaluation.past import facts_at
-from accounts.models import Account, Assignment, PastAccount
+from accounts.evaluation.steps import Step
+from accounts.models import Account, AccountIdentifier, Assignment, PastAccount
+from accounts.services.evaluation import evaluate_pending
+from accounts.services.lists import change_list_entries
+from accounts.services.observing import push_observations, record_signals
+from accounts.services.pushing import push_accounts
 from accounts.way_up import step_words
+from frameworks.criteria.periods import period_of
 from frameworks.criteria.types import AttributeType
-from frameworks.models import FrameworkVersion, User
+from frameworks.models import AccountList, Attribute, FrameworkVersion, User
 from tests.accounts import storing
 from tests.accounts.activating import AT as NOW
 from tests.accounts.activating import account, activate, signed_version
 from tests.accounts.small import AT, framework, leaf, rule
 from tests.accounts.strategies import Bodies
 from tests.accounts.test_account_pages import words
+from tests.accounts.test_oracle import undone
 from tests.accounts.test_runs import spread
 from tests.frameworks.making import person
-from tests.oracle import Facts
+from tests.oracle import Facts, Signal
 
 pytestmark = pytest.mark.django_db
 
@@ -106,12 +118,159 @@ def test_value_nobody_knows_is_told_as_a_whole(author: User) -> None:
     assert said(nearest) == ["Employees of 1,000 employees, which nobody knows today"]
 
 
-def test_nothing_is_told_where_no_number_is_enough(author: User) -> None:
-    rules = all_of(leaf("ge", "employee_count", "10"), leaf("eq", "industry", "Mining"))
+def test_nothing_is_told_where_three_changes_are_needed(author: User) -> None:
+    rules = all_of(
+        leaf("ge", "employee_count", "10"), leaf("eq", "industry", "Mining"), leaf("ge", "health_score", "50")
+    )
 
-    nearest = found(tiers(rules), {"employee_count": 5, "industry": "Retail"}, author)
+    nearest = found(tiers(rules), {"employee_count": 5, "industry": "Retail", "health_score": 3}, author)
 
-    assert nearest == Nearest("high", ())
+    assert nearest == Nearest("high", (), is_complete=True)
+
+
+QUARTERS = {"arr": {"fiscal_quarter": {date(2025, 12, 31): Decimal("90.00"), date(2026, 3, 31): Decimal(1)}}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "facts", "expected"),
+    [
+        (leaf("eq", "industry", "Mining"), Facts({"industry": "Retail"}), ["industry: Mining"]),
+        (leaf("is_true", "is_partner"), Facts({}), ["is partner: yes"]),
+        (leaf("in", "stage", ["churned"]), Facts({}), ["stage: The churned"]),
+        (leaf("after", "renewed_on", "2026-01-31"), Facts({}), ["renewed on: 1 February 2026"]),
+        ({"op": "on_list", "list": "fortune"}, Facts({}), ["On the list fortune"]),
+        (
+            {"op": "signal", "kind": "hiring", "at_least": 3, "within_days": 30},
+            Facts({}, signals=[Signal("hiring", AT.date())]),
+            ["2 more hiring signals"],
+        ),
+        (
+            leaf("ge", "arr_per_head", "10"),
+            Facts({"arr": Decimal("90.00"), "employee_count": 10}),
+            ["$10 more arr", "1 fewer employee"],
+        ),
+        (
+            {"op": "sustained", "periods": 2, "grain": "fiscal_quarter", "item": leaf("ge", "arr", "100.00")},
+            Facts({}, series=QUARTERS),
+            ["arr of $100 at the end of 2025-Q4 and 2025-Q3"],
+        ),
+    ],
+    ids=["text", "boolean", "choice", "date", "list", "signal", "derived", "sustained"],
+)
+def test_other_changes_than_of_numbers_are_told(rules: Any, facts: Facts, expected: list[str], author: User) -> None:
+    nearest = found(tiers(rules), dict(facts.values), author, signals=facts.signals, series=facts.series)
+
+    assert sorted(said(nearest)) == sorted(expected)
+
+
+def stored_for_real(changes: Iterable[Any], actor: User) -> None:
+    """As programs and people store them: pushed, observed, signalled, listed; then evaluated."""
+    key = {"source": "crm", "external_id": "A-1"}
+    told: dict[str, Any] = {"all_or_none": True, "actor": actor, "at": AT}
+    for number, change in enumerate(changes):
+        match change:
+            case ValueSet():
+                kind = "attributes" if change.key not in CORE_ATTRIBUTES else ""
+                said = {change.key: change.stored}
+                result = push_accounts(items=[{**key, **({kind: said} if kind else said)}], **told)
+            case Measured():
+                names = period_of(change.end_on, change.grain, 1)
+                period = {"metric": change.metric, "grain": change.grain, "period": names, "value": str(change.value)}
+                item = {**key, **period, "period_end_on": change.end_on.isoformat()}
+                result = push_observations(items=[item], **told)
+            case Happened():
+                about = {"kind": change.kind, "occurred_on": change.occurred_on.isoformat()}
+                items = [{**key, **about, "signal_id": f"{number}-{n}"} for n in range(change.count)]
+                result = record_signals(items=items, **told)
+            case Listed():
+                on = AccountList.objects.get(key=change.list)
+                assert not change_list_entries(account_list=on, action="add", items=[key], actor=None, at=AT).failed
+                continue
+        assert result.is_applied, result
+    evaluate_pending(at=AT)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        leaf("ge", "employee_count", "1000"),
+        leaf("eq", "industry", "Mining"),
+        leaf("is_true", "is_partner"),
+        leaf("after", "renewed_on", "2026-01-31"),
+        leaf("ge", "arr_per_head", "10"),
+        {"op": "on_list", "list": "fortune"},
+        {"op": "signal", "kind": "hiring", "at_least": 3, "within_days": 30},
+        {"op": "sustained", "periods": 2, "grain": "fiscal_quarter", "item": leaf("ge", "arr", "100.00")},
+        {"op": "all", "items": [leaf("ge", "employee_count", "1000"), leaf("eq", "industry", "Mining")]},
+    ],
+)
+def test_every_way_leads_there_when_the_services_store_it(rules: Any, author: User) -> None:
+    for key, data_type in (("is_partner", "boolean"), ("renewed_on", "date")):
+        Attribute.objects.get_or_create(key=key, defaults={"data_type": data_type})
+    version = storing.store_framework(tiers(rules), author)
+    (row,) = storing.store_accounts(
+        [Facts({"arr": Decimal("90.00"), "employee_count": 10})], version.framework, author, AT
+    )
+    AccountIdentifier.objects.create(account=row, source="crm", external_id="A-1")
+    storing.apply(version, [row.pk], AT)
+    plan = plan_of(version)
+    nearest = nearest_above(account=row, plan=plan, d=plan.dimensions[0], segment="low", at=AT)
+    assert nearest is not None
+    assert nearest.ways
+
+    for way, lands in zip(nearest.ways, nearest.lands, strict=True):
+        with undone():
+            stored_for_real(_changes(way), person("sync", "integration"))
+            assert Assignment.objects.get(account=row).computed.key == lands  # type: ignore[union-attr]
+
+
+def test_change_that_skips_the_next_segment_is_told_with_where_it_lands(author: User) -> None:
+    bodies = framework(
+        {
+            "d": (
+                {},
+                {
+                    "top": [rule(leaf("ge", "employee_count", "1000"))],
+                    "middle": [rule(leaf("eq", "industry", "Mining"))],
+                    "low": [rule({"op": "always"})],
+                },
+            )
+        }
+    )
+
+    nearest = found(bodies, {"employee_count": 990}, author)
+
+    assert nearest is not None
+    assert (nearest.segment, nearest.lands) == ("middle", ("top", "middle"))
+
+
+def test_more_combinations_than_can_be_tried_are_said_to_be_left_out_but_no_single_one_is(author: User) -> None:
+    keys = ["annual_revenue", "arr", "employee_count", "health_score", "weekly_active_share", "seats"]
+    never = [all_of(leaf("ge", key, str(n)), leaf("eq", "city", "a"), leaf("eq", "motto", "b")) for n in range(9, 12)
+             for key in keys]  # fmt: skip
+    last = leaf("ge", "weekly_active_share", "99")
+
+    without = found(tiers(any_of(*never)), {}, author)
+    with_one = found(tiers(any_of(*never, last)), {}, author)
+
+    assert without == Nearest("high", (), is_complete=False)
+    assert with_one is not None
+    assert [len(way) for way in with_one.ways] == [1]
+
+
+def test_all_dimensions_take_one_statement(author: User) -> None:
+    high = {"high": [rule(leaf("ge", "arr", "100.00"))], "low": [rule({"op": "always"})]}
+    counts = []
+    for keys in (["d"], ["d", "e", "f"]):
+        version = storing.store_framework(framework({key: ({}, high) for key in keys}), author)
+        (row,) = storing.store_accounts([Facts({})], version.framework, author, AT)
+        storing.apply(version, [row.pk], AT)
+        plan = plan_of(version)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(ways_up(account=row, plan=plan, segments=dict.fromkeys(keys, "low"), at=AT)) == len(keys)
+        counts.append(len(captured))
+
+    assert counts[0] == counts[1]
 
 
 def test_top_segment_has_nothing_above(author: User) -> None:
@@ -144,9 +303,9 @@ def test_every_way_told_is_confirmed_when_it_is_stored() -> None:
         nearest = nearest_above(account=row, plan=plan, d=d, segment=segment, at=NOW)
         for way in nearest.ways if nearest else ():
             assert nearest is not None
-            changed = _changed(facts_at(row.pk, NOW), way, NOW)
+            changed = altered(facts_at(row.pk, NOW), _changes(way), NOW)
             (outcome,) = evaluate_rows(plan=plan, rows=[changed], as_of=NOW, prior=[prior_of(row, plan)])
-            assert outcome[d.key].segment == nearest.segment
+            assert outcome[d.key].segment == nearest.lands[nearest.ways.index(way)]
             told += 1
 
     assert told > 0

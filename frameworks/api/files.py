@@ -5,7 +5,7 @@ YAML is read and written at these addresses only.
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, cast
 from uuid import UUID
 
 from django.http import UnreadablePostError
@@ -38,7 +38,7 @@ class YamlParser(BaseParser):
 
     media_type = YAML
 
-    def parse(
+    def parse(  # type: ignore[override]
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> str:
         try:
@@ -94,7 +94,7 @@ class VersionFile(ApiView):
     """A version as a framework file."""
 
     required_scope = "frameworks:read"
-    renderer_classes: ClassVar = [YamlRenderer]
+    renderer_classes = (YamlRenderer,)
 
     @extend_schema(
         operation_id="framework_versions_export",
@@ -109,7 +109,7 @@ class FilePlanning(ApiView):
     """What a file would change, beside the version it was made from. Nothing is written."""
 
     required_scope = "frameworks:read"
-    parser_classes: ClassVar = [YamlParser]
+    parser_classes = (YamlParser,)
 
     @extend_schema(
         operation_id="framework_files_plan",
@@ -130,7 +130,7 @@ class FileApply(ApiView):
     """Makes the draft that says what the file says. It is then read, submitted and signed by people."""
 
     required_scope = "frameworks:write"
-    parser_classes: ClassVar = [YamlParser]
+    parser_classes = (YamlParser,)
 
     @extend_schema(
         operation_id="framework_files_apply",
@@ -160,7 +160,7 @@ def _refuse_unknown(slug: str) -> None:
 
 def _as_json(plan: FilePlan) -> dict[str, Any]:
     definition = Definition(plan.bodies)
-    findings = with_waivers(static_findings(definition), definition.waivers)
+    findings: Any = with_waivers(static_findings(definition), definition.waivers)
     unclear = [{"where": where, "read_as": taken, "reasons": why} for where, taken, why in plan.unclear]
     return {
         "base": _reference(plan.base),

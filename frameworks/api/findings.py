@@ -101,7 +101,7 @@ class FindingList(ApiView):
         if "cursor" in self.given:
             after = read_cursor(binding, self.given["cursor"])
             found = found[next((n + 1 for n, each in enumerate(found) if [each.fingerprint] == after), len(found)) :]
-        rows = found[: self.limit()]
+        rows: Any = found[: self.limit()]
         more = len(found) > len(rows)
         page = {"next_cursor": write_cursor(binding, [rows[-1].fingerprint]) if more else None, "has_more": more}
         return Response({"data": FindingSerializer(rows, many=True).data, "page": page})

@@ -20,10 +20,18 @@ class NotAllowedError(PermissionDenied):
 class ConflictError(Exception):
     """Things are not as the person saw them, or not in a state in which this can be done."""
 
+    code = "conflict"
+
     def __init__(self, message: str, *, reasons: Iterable[str] = ()) -> None:
         self.message = message
         self.reasons = list(reasons)
         super().__init__(" ".join([message, *self.reasons]))
+
+
+class FrozenVersionError(ConflictError):
+    """The version has left draft: nothing in it changes any more."""
+
+    code = "immutable_version"
 
 
 class StalePartError(ConflictError):

@@ -4,6 +4,8 @@ from frameworks.roles import Role
 
 ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "edit_draft": frozenset({Role.REVOPS, Role.ARCHITECT}),
+    # A pipeline brings a whole file, which people then read, submit and sign; it edits no draft of theirs.
+    "apply_file": frozenset({Role.REVOPS, Role.ARCHITECT, Role.INTEGRATION}),
     "confirm_part": frozenset(
         {
             Role.STAKEHOLDER,

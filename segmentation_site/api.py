@@ -16,6 +16,9 @@ from accounts.api import facts
 from accounts.api import views as accounts
 from frameworks.api import views as frameworks
 from frameworks.api.diff import FrameworkDiff
+from frameworks.api.files import FileApply, FilePlanning, VersionFile
+from frameworks.api.findings import FindingList, WaiverList
+from frameworks.api.parts import DraftList, PartDetail, PartList
 from frameworks.api.views import ApiView
 from governance.api import problems
 from governance.api import schema as _token_schema  # noqa: F401 - registers itself
@@ -60,6 +63,14 @@ urlpatterns = [
     path("frameworks", guarded(frameworks.FrameworkList), name="api-frameworks"),
     path("frameworks/<slug:slug>/diff", guarded(FrameworkDiff), name="api-framework-diff"),
     path("framework-versions/<uuid:uuid>", guarded(frameworks.FrameworkVersionDetail), name="api-framework-version"),
+    path("frameworks/<slug:slug>/drafts", guarded(DraftList), name="api-framework-drafts"),
+    path("frameworks/<slug:slug>/files/plan", guarded(FilePlanning), name="api-framework-file-plan"),
+    path("frameworks/<slug:slug>/files/apply", guarded(FileApply), name="api-framework-file-apply"),
+    path("framework-versions/<uuid:uuid>/file", guarded(VersionFile), name="api-framework-version-file"),
+    path("framework-versions/<uuid:uuid>/findings", guarded(FindingList), name="api-framework-findings"),
+    path("framework-versions/<uuid:uuid>/waivers", guarded(WaiverList), name="api-framework-waivers"),
+    path("framework-versions/<uuid:uuid>/parts", guarded(PartList), name="api-framework-parts"),
+    path("framework-versions/<uuid:uuid>/parts/<str:kind>/<path:key>", guarded(PartDetail), name="api-framework-part"),
     path("schema", SpectacularAPIView.as_view(**_open), name="api-schema"),
     re_path(r"^", problems.nothing_here),
 ]

@@ -56,10 +56,22 @@ KINDS: Final[dict[str, Kind]] = {
     "not-found": Kind(404, "There is nothing here", "The address is wrong, or the thing is not yours to see."),
     "method-not-allowed": Kind(405, "This method is not possible here", "The header Allow names what is."),
     "not-acceptable": Kind(
-        406, "The API answers in JSON only", "Send `Accept: application/json`, or no Accept header."
+        406,
+        "The API answers in JSON only",
+        "Send `Accept: application/json`, for a framework file `Accept: application/yaml`, or no Accept header.",
     ),
     "conflict": Kind(
         409, "Things are not as you saw them", "Read the current state, then decide whether to try again."
+    ),
+    "precondition-failed": Kind(
+        412,
+        "It changed since you read it",
+        "The header ETag has the state of today, if there is one. Read it, carry your change over, and try again.",
+    ),
+    "precondition-required": Kind(
+        428,
+        "Say which state you are changing",
+        "Send `If-Match` with the ETag you read, or `If-None-Match: *` for something new.",
     ),
     "in-progress": Kind(
         409,
@@ -74,7 +86,9 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "payload-too-large": Kind(413, "The body is too large", "4 MiB and 1,000 items at most. Send several requests."),
     "unsupported-media-type": Kind(
-        415, "The body must be JSON", "Send `Content-Type: application/json` in UTF-8, not compressed."
+        415,
+        "The body must be JSON",
+        "Send `Content-Type: application/json` in UTF-8, not compressed; framework files as `application/yaml`.",
     ),
     "validation": Kind(
         422, "Some values were not accepted", "Every cause is in `errors`, with its place. Nothing was written."
@@ -99,9 +113,12 @@ class Cause:
     place: str = ""
     place_kind: str = "pointer"
     received: Any = NOTHING
+    node: str = ""
 
     def as_json(self) -> dict[str, Any]:
         said = {self.place_kind: self.place, "code": self.code, "detail": self.detail}
+        if self.node:
+            said["node"] = self.node
         return said if self.received is NOTHING else said | {"received": shortened(self.received)}
 
 

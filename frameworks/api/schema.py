@@ -54,6 +54,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     header = serializers.CharField(required=False)
     code = serializers.CharField()
     detail = serializers.CharField()
+    node = serializers.CharField(required=False, help_text="Id of the node of a rule where the cause is.")
     received = serializers.JSONField(required=False)
 
 
@@ -79,7 +80,8 @@ class ProblemSchema(AutoSchema):
     """Every operation needs a scope and can answer with a problem; every change knows Idempotency-Key."""
 
     def get_description(self) -> str:  # type: ignore[override]
-        scope = getattr(self.view, "required_scope", None)
+        scope_for = getattr(self.view, "scope_for", None)
+        scope = scope_for(self.method) if scope_for else None
         return f"{super().get_description()}\n\nScope: `{scope}`." if scope else str(super().get_description())
 
     def get_override_parameters(self) -> list[Any]:

@@ -42,6 +42,7 @@ class ApiView(APIView):
     metadata_class = None
     schema = ProblemSchema()
     required_scope: ClassVar[str | None] = None
+    write_scope: ClassVar[str | None] = None
     parameters: ClassVar[Mapping[str, Reader]] = {}
 
     given: dict[str, Any]
@@ -51,6 +52,10 @@ class ApiView(APIView):
         self.given = read_parameters(request.query_params, self.parameters)
         if request.method in _WITH_BODY:
             check_body(request)
+
+    def scope_for(self, method: str | None) -> str | None:
+        """What a token needs for this method: `write_scope`, where there is one, for all that change something."""
+        return self.write_scope if self.write_scope and method in _WITH_BODY else self.required_scope
 
     def body(self) -> dict[str, Any]:
         """The request's body: always an object, by the parser."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal
 
 from frameworks.parts.waiver import Waiver, waiver_key
@@ -47,6 +48,11 @@ class Finding:
     @property
     def waiver_key(self) -> str:
         return waiver_key(self.code, self.subject)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a waiver's author had in front of them: another one, once anything was found besides."""
+        return sha256("\n".join([self.waiver_key, *self.items]).encode()).hexdigest()
 
     @property
     def is_open(self) -> bool:

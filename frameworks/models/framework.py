@@ -97,6 +97,7 @@ class FrameworkVersion(models.Model):
         ]
         permissions = [
             ("edit_draft", "Can edit drafts, attributes and templates"),
+            ("apply_file", "Can make drafts of framework files"),
             ("confirm_part", "Can confirm an assumed part with evidence"),
             ("sign_version", "Can sign what a requirement asks of their role"),
             ("submit_version", "Can submit a draft for review"),

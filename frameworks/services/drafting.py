@@ -10,7 +10,7 @@ from django.db import transaction
 
 from frameworks.content import Content, PartId, checked, checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of
-from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
+from frameworks.errors import ConflictError, FrozenVersionError, InvalidError, NotAllowedError, StalePartError
 from frameworks.exchange.templates import TemplateError, load_template
 from frameworks.governed import governed
 from frameworks.models import (
@@ -247,10 +247,10 @@ def assumed_parts(version: FrameworkVersion) -> list[Part]:
 
 
 def lock_draft(version: FrameworkVersion) -> None:
-    """Lock the version's row until the transaction ends. Raises ConflictError when it has left draft."""
+    """Lock the version's row until the transaction ends. Raises FrozenVersionError when it has left draft."""
     version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
     if version.state != State.DRAFT:
-        raise ConflictError(
+        raise FrozenVersionError(
             f"Version {version.number} is {version.standing.lower()}: its parts are frozen."
             " Ask for changes, or start a new draft."
         )

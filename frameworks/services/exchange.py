@@ -128,7 +128,7 @@ def apply_file(
     FileError or InvalidError for the file, NotAllowedError, ConflictError when another version became active since
     the file was exported. Nothing is half-written.
     """
-    require_permission(actor, "edit_draft", to="make drafts of files")
+    require_permission(actor, "apply_file", to="make drafts of files")
     file = read_file(text)
     if framework is not None and file.framework != framework:
         raise FileError([file.problem("/framework", "other", f"This is a file of {file.framework}, not {framework}.")])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -71,10 +70,6 @@ def version_checks(request: HttpRequest, slug: str, number: int) -> HttpResponse
     )
 
 
-def _seen(finding: Finding) -> str:
-    return sha256("\n".join([finding.waiver_key, *finding.items]).encode()).hexdigest()
-
-
 def _shown(page: VersionPage, finding: Finding) -> ShownFinding:
     is_there = finding.kind and page.document.part(finding.kind, finding.subject)
     url = page.part_url((finding.kind, finding.subject)) if is_there else ""
@@ -88,7 +83,7 @@ def _shown(page: VersionPage, finding: Finding) -> ShownFinding:
         )
         for example in finding.examples
     ]
-    return ShownFinding(finding, url, _seen(finding), examples)
+    return ShownFinding(finding, url, finding.fingerprint, examples)
 
 
 def _account_url(uuid: str) -> str:
@@ -132,7 +127,7 @@ def checks_waive(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Write waivers for the ticked warnings; each is posted with what the page showed of it."""
     version = version_or_404(slug, number)
     page = VersionPage(version, person(request), timezone.now())
-    now = {_seen(finding): finding for finding in page.findings}
+    now = {finding.fingerprint: finding for finding in page.findings}
     wanted = request.POST.getlist("seen")
     if any(seen not in now for seen in wanted):
         raise ConflictError("A finding is not what the page showed any more. Nothing was waived; look again.")

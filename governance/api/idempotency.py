@@ -75,7 +75,7 @@ def answer_once(request: Request, key: str, run: Callable[[], Response]) -> Resp
             return _replay(row, fingerprint)
         response = _run(request, run)
         row.status = response.status_code
-        row.body = json.loads(JSONRenderer().render(response.data))
+        row.body = {} if response.data is None else json.loads(JSONRenderer().render(response.data))
         row.headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
         row.save(update_fields=["status", "body", "headers"])
     return response
@@ -134,7 +134,8 @@ def _replay(row: IdempotencyKey, fingerprint: str) -> Response:
         raise refused("idempotency_mismatch", detail, kind="idempotency-mismatch", **place)
     headers = {**row.headers, "Idempotency-Replayed": "true"}
     content_type = CONTENT_TYPE if row.status >= 400 else None
-    return Response(row.body, status=row.status, headers=headers, content_type=content_type)
+    body = None if row.status == 204 else row.body
+    return Response(body, status=row.status, headers=headers, content_type=content_type)
 
 
 def delete_old_keys(*, at: datetime) -> int:

@@ -15,7 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from frameworks.api.errors import ERRORS_SHOWN, KINDS, Cause, ProblemError
+from frameworks.content import RefusedContentError
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.exchange.reading import FileError
 
 CONTENT_TYPE: Final = "application/problem+json"
 _KIND_BY_STATUS: Final = {
@@ -26,9 +28,11 @@ _KIND_BY_STATUS: Final = {
     405: "method-not-allowed",
     406: "not-acceptable",
     409: "conflict",
+    412: "precondition-failed",
     413: "payload-too-large",
     415: "unsupported-media-type",
     422: "validation",
+    428: "precondition-required",
     429: "quota-exceeded",
     503: "unavailable",
 }
@@ -65,10 +69,15 @@ def as_problem(exc: Exception) -> ProblemError | None:
     """The problem that an expected exception means; None for one that nobody expects."""
     if isinstance(exc, ProblemError):
         return exc
+    if isinstance(exc, FileError):
+        causes = [Cause(each.code, f"Line {each.line}: {each.message}", each.path) for each in exc.found]
+        return ProblemError("validation", causes=causes)
+    if isinstance(exc, RefusedContentError):
+        return ProblemError("validation", causes=[Cause(code, said, at) for at, code, said in exc.issues])
     if isinstance(exc, InvalidError):
         return ProblemError("validation", causes=[Cause("invalid", problem) for problem in exc.problems])
     if isinstance(exc, ConflictError):
-        causes = [Cause("conflict", reason) for reason in (exc.reasons or [exc.message])]
+        causes = [Cause(exc.code, reason) for reason in (exc.reasons or [exc.message])]
         return ProblemError("conflict", exc.message, causes=causes)
     if isinstance(exc, OperationalError) and isinstance(exc.__cause__, _BUSY):
         return ProblemError(

@@ -28,7 +28,7 @@ class TokenMay(BasePermission):
         token = request.auth
         if not isinstance(token, ApiToken):
             return False  # DRF answers 401 when nobody is authenticated
-        needed: str | None = view.required_scope
+        needed: str | None = view.scope_for(request.method)
         if needed is None or needed not in token.scopes:
             raise _insufficient(needed, f"The token needs the scope {needed}.")
         if not _may(token.user, needed):

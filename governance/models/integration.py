@@ -13,6 +13,7 @@ class Scope(models.TextChoices):
     ACCOUNTS_WRITE = "accounts:write", "Push account data"
     ASSIGNMENTS_READ = "assignments:read", "Read assignments and changes"
     FRAMEWORKS_READ = "frameworks:read", "Read frameworks"
+    FRAMEWORKS_WRITE = "frameworks:write", "Write drafts of frameworks"
     OVERRIDES_REQUEST = "overrides:request", "Ask for overrides"
 
 

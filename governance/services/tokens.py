@@ -19,6 +19,8 @@ PERMISSION_BY_SCOPE: Final[dict[Scope, str | None]] = {
     Scope.ACCOUNTS_WRITE: "accounts.import_accounts",
     Scope.ASSIGNMENTS_READ: None,
     Scope.FRAMEWORKS_READ: None,
+    # The least that a draft is written with; editing single parts asks for frameworks.edit_draft besides.
+    Scope.FRAMEWORKS_WRITE: "frameworks.apply_file",
     Scope.OVERRIDES_REQUEST: "governance.request_override",
 }
 """What the owner must be allowed for a scope to count. None: everyone who may log in reads it."""

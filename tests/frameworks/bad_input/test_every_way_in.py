@@ -1,0 +1,157 @@
+"""Bad frameworks are refused by the page, the API and as a file alike, and nothing is half-written."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from frameworks.definition import bodies_of
+from frameworks.models import Contribution, FrameworkVersion, Part, PartBody
+from frameworks.roles import Role
+from frameworks.yaml_text import write_yaml
+from governance.models import AuditEntry
+from tests.api.making import Api, make_service, make_token
+from tests.frameworks.bad_input.cases import BODIES, RULES
+from tests.frameworks.making import Company, put_in_force, sent
+
+WAYS = ("page", "api", "plan", "apply", "upload")
+
+
+class Ways:
+    """One company, and each way by which a body reaches its draft."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        owner = make_service("pipeline@example.com", Role.ARCHITECT)
+        self.api = Api(make_token(owner, "frameworks:read", "frameworks:write"), Client())
+        self.browser = Client()
+        self.browser.force_login(company.ravi)
+        self.before = self.state()
+
+    def state(self) -> list[Any]:
+        parts = list(Part.objects.order_by("pk").values_list("pk", "key", "body_id"))
+        models = (FrameworkVersion, PartBody, Contribution, AuditEntry)
+        return [parts, *(model.objects.count() for model in models)]
+
+    def send(self, way: str, kind: str, key: str, body: dict[str, Any]) -> Any:
+        if way == "page":
+            return self._edit(kind, key, body)
+        if way == "api":
+            etag = f'"{self.company.part(kind, key).body_id}"'
+            address = f"/api/v1/framework-versions/{self.company.version.uuid}/parts/{kind}/{key}"
+            return self.api.send("PUT", address, body, **{"If-Match": etag})
+        text = self.file({(kind, key): body})
+        if way == "upload":
+            return self.browser.post("/frameworks/main/upload/", {"file": SimpleUploadedFile("x.yaml", text.encode())})
+        return self.api.post(f"/api/v1/frameworks/main/files/{way}", text, content_type="application/yaml")
+
+    def _edit(self, kind: str, key: str, body: dict[str, Any]) -> Any:
+        place = {"slug": "main", "number": self.company.version.number}
+        if kind == "segment":
+            address = reverse("frameworks:dimension_save", kwargs={**place, "key": "tier"})
+            edit = sent(self.company, **{key.partition("/")[2]: body})
+            return self.browser.post(address, json.dumps(edit), content_type="application/json")
+        address = reverse("frameworks:part_edit", kwargs={**place, "kind": kind, "key": key})
+        digest = self.company.part(kind, key).body_id
+        return self.browser.post(f"{address}?as=text", {"key": key, "digest": digest, "text": write_yaml(body)})
+
+    def file(self, changed: dict[tuple[str, str], Any], **header: Any) -> str:
+        """The draft as a file with other bodies; JSON is YAML too."""
+        parts: dict[str, dict[str, Any]] = {}
+        for (kind, key), body in (dict(bodies_of(self.company.version)) | changed).items():
+            parts.setdefault(kind, {})[key] = dict(body)
+        return json.dumps({"format": "cutline-framework/1", "framework": "main", "parts": parts, **header})
+
+
+@pytest.fixture
+def ways(company: Company) -> Ways:
+    return Ways(company)
+
+
+def _smb(company: Company, root: Any) -> dict[str, Any]:
+    body = json.loads(json.dumps(company.body("segment", "tier/smb")))
+    body["rules"][0]["criteria"]["root"] = {"id": "root", "op": "all", "items": [root]}
+    return dict(body)
+
+
+def test_good_body_is_taken_by_every_way(ways: Ways) -> None:
+    body = _smb(ways.company, {"id": "n1", "op": "lt", "attribute": "arr", "value": "90000"})
+
+    answers = {way: ways.send(way, "segment", "tier/smb", body).status_code for way in ("plan", "api", "apply")}
+
+    assert answers == {"plan": 200, "api": 200, "apply": 200}
+
+
+@pytest.mark.parametrize("row", RULES)
+def test_rule_that_cannot_be_is_refused_by_every_way(ways: Ways, row: str) -> None:
+    body = _smb(ways.company, RULES[row])
+
+    answers = {way: ways.send(way, "segment", "tier/smb", body) for way in WAYS}
+
+    assert {way: answer.status_code for way, answer in answers.items()} == dict.fromkeys(WAYS, 422)
+    assert all(cause["pointer"] for way in ("api", "plan", "apply") for cause in answers[way].json()["errors"])
+    assert ways.state() == ways.before
+
+
+@pytest.mark.parametrize("row", BODIES)
+def test_body_that_cannot_be_is_refused_by_every_way(ways: Ways, row: str) -> None:
+    kind, key, change = BODIES[row]
+    body = change(ways.company.body(kind, key))
+
+    answers = {way: ways.send(way, kind, key, body) for way in WAYS}
+
+    assert {way: answer.status_code for way, answer in answers.items()} == dict.fromkeys(WAYS, 422)
+    assert ways.state() == ways.before
+
+
+@pytest.mark.parametrize(
+    "header", [{"format": "cutline-framework/2"}, {"schema": 1}, {"parts": []}, {"parts": {"rule": {}}}, {"format": 1}]
+)
+@pytest.mark.parametrize("way", ["plan", "apply"])
+def test_file_of_another_shape_is_refused(ways: Ways, way: str, header: dict[str, Any]) -> None:
+    text = ways.file({}, **header)
+
+    answer = ways.api.post(f"/api/v1/frameworks/main/files/{way}", text, content_type="application/yaml")
+
+    assert (answer.status_code, ways.state()) == (422, ways.before)
+
+
+def test_frozen_version_is_not_edited(ways: Ways) -> None:
+    """K18; a file makes a new draft instead."""
+    put_in_force(ways.company.version)
+    before = ways.state()
+
+    answers = [
+        ways.send(way, kind, key, ways.company.body(kind, key) | {"label": "Other"}).status_code
+        for way in ("page", "api")
+        for kind, key in (("segment", "tier/smb"), ("term", "arr"))
+    ]
+
+    assert (answers, ways.state()) == ([409] * 4, before)
+
+
+def test_second_of_two_editors_is_told(ways: Ways) -> None:
+    """K21."""
+    body = ways.company.body("term", "arr")
+    stale = ways.company.part("term", "arr").body_id
+    ways.company.save("term", "arr", body | {"wording": "By somebody quicker."})
+    before = ways.state()
+    root = f"/api/v1/framework-versions/{ways.company.version.uuid}/parts/term/arr"
+    edit = reverse("frameworks:part_edit", kwargs={"slug": "main", "number": 0, "kind": "term", "key": "arr"})
+    mine = body | {"wording": "Mine."}
+
+    by_api = ways.api.send("PUT", root, mine, **{"If-Match": f'"{stale}"'})
+    by_page = ways.browser.post(f"{edit}?as=text", {"key": "arr", "digest": stale, "text": write_yaml(mine)})
+
+    assert (by_api.status_code, by_page.status_code, ways.state()) == (412, 409, before)
+
+
+@pytest.mark.parametrize("act", ["signoffs", "submission", "activation", "schedule", "emergency", "confirmations"])
+def test_no_token_signs_submits_or_activates(ways: Ways, act: str) -> None:
+    """S05 and S06: there is no such address, whatever the token may do."""
+    answer = ways.api.post(f"/api/v1/framework-versions/{ways.company.version.uuid}/{act}", {"user": "priya@x.example"})
+
+    assert (answer.status_code, ways.state()) == (404, ways.before)

@@ -123,6 +123,10 @@ class Evaluating:
             if turn == 0:
                 self._compare("first assignment")
         self.report.add_comparison("first_assignment", product, {"statement": statement, "chunks": chunks})
+        empty_assignments()
+        together = self.product(self.current, workers=2)[0]
+        self.report.add("first_assignment_two_workers_seconds", together)
+        self.report.add("first_assignment_two_workers_ratio", together / min(median(statement), median(chunks)))
         vacuum()
 
     def reevaluation(self) -> None:

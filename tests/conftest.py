@@ -23,7 +23,7 @@ from tests.journeys.prepared import drop_prepared
 from tests.servers import VAR
 
 hypothesis_settings.register_profile("quick", max_examples=12, deadline=None)
-hypothesis_settings.register_profile("long", max_examples=3_000, deadline=None)
+hypothesis_settings.register_profile("long", max_examples=10_000, deadline=None)
 # Says quickly whether anything is wrong, with an example nobody would want to read.
 hypothesis_settings.register_profile("scan", max_examples=300, deadline=None, phases=[Phase.generate])
 hypothesis_settings.load_profile("quick")

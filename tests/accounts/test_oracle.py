@@ -1,7 +1,7 @@
 """The engine and the oracle agree: random frameworks over accounts that lie where the rules cut.
 
-Few examples by default. `pytest tests/accounts/test_oracle.py --hypothesis-profile=long` goes through more than
-10,000 pairs of framework and account.
+Few examples by default. `pytest tests/accounts/test_oracle.py --hypothesis-profile=long` goes through
+10,000 frameworks, each over several accounts.
 """
 
 from __future__ import annotations

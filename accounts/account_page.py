@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,8 +18,10 @@ from accounts.account_list import ListedDimension, listed_dimensions
 from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
+from accounts.evaluation.nearest import next_up
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.said import HISTORY
+from accounts.evaluation.seen import stale_words
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.history import MetricHistory, metric_histories
 from accounts.models import Account, Assignment, ListEntry, Override, PendingEvaluation, Reason, Signal
@@ -227,14 +229,28 @@ class AccountPage:
         if why is None:
             return {}
         plan = self._plan_by_dimension[why.dimension_id]
-        segments = {
+        return way_up(account=self.account, plan=plan, segments=self._climbing, at=self.at)
+
+    @cached_property
+    def _climbing(self) -> dict[str, str | None]:
+        """Where the account is by the rules, by dimension of the explained framework, where a way up is looked for."""
+        why = self.explanation
+        return {
             each.key: each.segment
             for each in self.explanations
-            if self._plan_by_dimension[each.dimension_id] is plan
+            if why is not None
+            and self._plan_by_dimension[each.dimension_id] is self._plan_by_dimension[why.dimension_id]
             and not self._is_behind(each)
             and each.reason not in (Reason.EXCLUDED, Reason.CONFLICT)
         }
-        return way_up(account=self.account, plan=plan, segments=segments, at=self.at)
+
+    @property
+    def may_move_up(self) -> bool:
+        """Whether it is worth asking: some dimension has a segment above. Costs nothing, unlike the ways."""
+        plan = self._plan_by_dimension[self.explanation.dimension_id] if self.explanation else None
+        return plan is not None and any(
+            next_up(d, self._climbing[d.key]) is not None for d in plan.dimensions if d.key in self._climbing
+        )
 
     @property
     def way_up(self) -> WayUp | None:
@@ -243,19 +259,16 @@ class AccountPage:
 
     @property
     def other_ways_up(self) -> list[WayUp]:
-        """The same of the other dimensions, where a way was found."""
+        """The same of the other dimensions, where a way by numbers was found."""
         why = self.explanation
-        return [each for key, each in self._ways_up.items() if why is not None and key != why.key and each.ways]
+        return [each for key, each in self._ways_up.items() if why is not None and key != why.key and each.by_numbers]
 
     @property
     def tree(self) -> list[VerdictNode]:
         """The rules of the explained dimension in the order in which they are asked."""
         if self.explanation is None:
             return []
-        rules = [_shown(node) for node in self.explanation.rules]
-        if self.is_brief:
-            return [_deciding(rule) for rule in rules if _decides(rule, self.explanation)]
-        return _up_to_winner(rules, self.explanation)
+        return rules_shown(self.explanation, is_brief=self.is_brief)
 
     # --- what is known of it
 
@@ -410,17 +423,6 @@ def _provenance(account: Account, key: str) -> tuple[str, datetime | None]:
     return str(said.get("source") or ""), observed_at
 
 
-def stale_words(attribute: AttributeType, observed_at: datetime | None, now: datetime) -> str:
-    """Why the rules take the value for missing although it is there, or "". `now` is in the framework's zone."""
-    days = attribute.freshness_days
-    if days is None:
-        return ""
-    if observed_at is None:
-        return "nobody knows how old"
-    first_day = now.date() - timedelta(days=days)
-    return f"older than {days} days" if observed_at.astimezone(now.tzinfo).date() < first_day else ""
-
-
 def renewal(ends_on: date | None, today: date) -> dict[str, str]:
     """Value, detail and tone of the figure "Renewal"."""
     if ends_on is None:
@@ -448,16 +450,45 @@ def role_words(slug: str) -> str:
 # --- the verdict tree
 
 
+def rules_shown(explanation: DimensionExplanation, *, is_brief: bool) -> list[VerdictNode]:
+    """The rules in the order in which they are asked, as people read them; brief with only what decides."""
+    rules = [_shown(node) for node in explanation.rules]
+    if is_brief:
+        rules = [_deciding(rule) for rule in rules if _decides(rule, explanation)]
+    else:
+        rules = _up_to_winner(rules, explanation)
+    return [said_once(rule) for rule in rules]
+
+
 def _shown(node: VerdictNode) -> VerdictNode:
     """A rule with its outermost group as its own heading, and sources in words."""
-    tree = _with_words(node.children[0])
+    tree = _in_words(node.children[0])
     if not tree.children:
         return replace(node, children=[tree])
     return replace(node, note=f"{tree.text[:1].lower()}{tree.text[1:]} · {node.note}", children=tree.children)
 
 
-def _with_words(node: VerdictNode) -> VerdictNode:
-    return replace(node, source=source_words(node.source), children=[_with_words(child) for child in node.children])
+def _in_words(node: VerdictNode) -> VerdictNode:
+    """The node with sources as people say them."""
+    return replace(node, source=source_words(node.source), children=[_in_words(child) for child in node.children])
+
+
+def said_once(node: VerdictNode) -> VerdictNode:
+    """The node with a value that several conditions in a row read shown at the first of them."""
+    children: list[VerdictNode] = []
+    above: VerdictNode | None = None
+    for child in node.children:
+        children.append(_as_above(child) if _reads_the_same(above, child) else said_once(child))
+        above = child
+    return replace(node, children=children)
+
+
+def _reads_the_same(above: VerdictNode | None, node: VerdictNode) -> bool:
+    return above is not None and bool(node.reads) and above.reads == node.reads and bool(node.value)
+
+
+def _as_above(node: VerdictNode) -> VerdictNode:
+    return replace(node, value="", source="as above", observed_at=None, note="")
 
 
 def _up_to_winner(rules: Sequence[VerdictNode], explanation: DimensionExplanation) -> list[VerdictNode]:

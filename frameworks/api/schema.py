@@ -77,7 +77,7 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> serializers.Serializ
 
 
 class ProblemSchema(AutoSchema):
-    """Every operation needs a scope, some a second one, and can answer with a problem; every change knows Idempotency-Key."""
+    """Every operation needs scopes and can answer with a problem; every change knows Idempotency-Key."""
 
     def get_description(self) -> str:  # type: ignore[override]
         scopes_for = getattr(self.view, "scopes_for", None)

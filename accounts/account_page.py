@@ -1,7 +1,7 @@
 """What the page of one account shows, each piece read once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ from accounts.history import MetricHistory, metric_histories
 from accounts.models import Account, Assignment, ListEntry, Override, PendingEvaluation, Reason, Signal
 from accounts.querysets import with_current_segment
 from accounts.services.overrides import overrides_in_force
+from accounts.verdict_tree import rules_shown, source_words
 from accounts.way_up import WayUp, way_up
 from frameworks.criteria.english import sentence, value_text
 from frameworks.criteria.types import AttributeType, LiteralError, parse_literal
@@ -40,14 +41,8 @@ BANNER = "account.banner"
 SIDE = "account.side"
 """Slot in the right column: requests and tasks. Subject: Account."""
 
-SOURCES = {"generated": "generated for the demo", "supposed": "your what-if"}
 BECAUSE_CHARACTERS = 72
 SIGNALS = 10
-
-
-def source_words(source: str) -> str:
-    """Where a value comes from, as people say it."""
-    return SOURCES.get(source, source)
 
 
 @dataclass(frozen=True)
@@ -445,81 +440,3 @@ def task_words(action: Action) -> str:
 def role_words(slug: str) -> str:
     """The role of an action as people say it; playbooks may name roles that Cutline does not know."""
     return Role(slug).label if slug in Role.values else slug.replace("_", " ").capitalize()
-
-
-# --- the verdict tree
-
-
-def rules_shown(explanation: DimensionExplanation, *, is_brief: bool) -> list[VerdictNode]:
-    """The rules in the order in which they are asked, as people read them; brief with only what decides."""
-    rules = [_shown(node) for node in explanation.rules]
-    if is_brief:
-        rules = [_deciding(rule) for rule in rules if _decides(rule, explanation)]
-    else:
-        rules = _up_to_winner(rules, explanation)
-    return [said_once(rule) for rule in rules]
-
-
-def _shown(node: VerdictNode) -> VerdictNode:
-    """A rule with its outermost group as its own heading, and sources in words."""
-    tree = _in_words(node.children[0])
-    if not tree.children:
-        return replace(node, children=[tree])
-    return replace(node, note=f"{tree.text[:1].lower()}{tree.text[1:]} · {node.note}", children=tree.children)
-
-
-def _in_words(node: VerdictNode) -> VerdictNode:
-    """The node with sources as people say them."""
-    return replace(node, source=source_words(node.source), children=[_in_words(child) for child in node.children])
-
-
-def said_once(node: VerdictNode) -> VerdictNode:
-    """The node with a value that several conditions in a row read shown at the first of them."""
-    children: list[VerdictNode] = []
-    above: VerdictNode | None = None
-    for child in node.children:
-        children.append(_as_above(child) if _reads_the_same(above, child) else said_once(child))
-        above = child
-    return replace(node, children=children)
-
-
-def _reads_the_same(above: VerdictNode | None, node: VerdictNode) -> bool:
-    return above is not None and bool(node.reads) and above.reads == node.reads and bool(node.value)
-
-
-def _as_above(node: VerdictNode) -> VerdictNode:
-    return replace(node, value="", source="as above", observed_at=None, note="")
-
-
-def _up_to_winner(rules: Sequence[VerdictNode], explanation: DimensionExplanation) -> list[VerdictNode]:
-    """Where the first true rule wins, those behind it are named but not gone into."""
-    found: list[VerdictNode] = []
-    is_over = False
-    for rule in rules:
-        found.append(_not_reached(rule) if is_over else rule)
-        is_over = is_over or (explanation.hit_policy != "unique" and rule.id == explanation.rule_key)
-    return found
-
-
-def _not_reached(rule: VerdictNode) -> VerdictNode:
-    text = f"{rule.text}, {rule.note}: a rule above decides"
-    return replace(rule, text=text, verdict="", value="", note="", children=[])
-
-
-def _decides(rule: VerdictNode, explanation: DimensionExplanation) -> bool:
-    """Whether the outcome would be open without this rule's verdict."""
-    if explanation.reason in (Reason.NO_MATCH, Reason.FALLBACK):
-        return True
-    if explanation.reason == Reason.CONFLICT:
-        return rule.verdict == "true"
-    return rule.id == explanation.rule_key or rule.verdict == "unknown"
-
-
-def _deciding(node: VerdictNode) -> VerdictNode:
-    """The node with only those checks below it that give it its verdict.
-
-    A group's verdict comes from its children with the same one ("all of" is false by a false one); under "not",
-    where no child has it, from all of them.
-    """
-    same = [child for child in node.children if child.verdict == node.verdict]
-    return replace(node, children=[_deciding(child) for child in same or node.children])

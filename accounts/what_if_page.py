@@ -10,7 +10,7 @@ from django import forms
 from django.db.utils import DataError
 from django.http import QueryDict
 
-from accounts.account_page import rules_shown, value_words
+from accounts.account_page import value_words
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import VerdictNode
 from accounts.evaluation.stages import FrameworkPlan
@@ -18,6 +18,7 @@ from accounts.evaluation.what_if import Supposed, what_if
 from accounts.models import Account, ListEntry, MetricSeries, Override
 from accounts.services.overrides import overrides_in_force
 from accounts.supposing import UNREADABLE, SupposedError, read_changes
+from accounts.verdict_tree import rules_shown
 from frameworks.criteria.ast import Change, Node, SignalTest, Sustained, walk
 from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.periods import closed_period_end, period_of

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from accounts.account_page import said_once
 from accounts.evaluation.explain import VerdictNode, explain_account
 from accounts.models import Account, Assignment, MetricSeries
+from accounts.verdict_tree import said_once
 from tests.accounts import small, storing
 from tests.accounts.activating import AT, account, activate, signed_version
 from tests.accounts.test_runs import spread

@@ -73,16 +73,14 @@ def tried_words(nearest: Nearest) -> str:
     singles, pairs = nearest.singles, nearest.pairs
     if not singles:
         return "Its rules suggest no change to what is known of this account alone."
-    one = (
-        "The one change that its rules suggest is"
-        if singles == 1
-        else f"None of the {singles:,} single changes tried is"
-    )
+    if singles == 1:
+        return "The one change that its rules suggest is not enough."
+    one = f"None of the {singles:,} single changes tried is enough"
     if not pairs:
-        return f"{one} enough{'' if nearest.is_complete else '; pairs of them were not tried'}."
+        return f"{one}." if nearest.is_complete else f"{one}; no two of them were tried together."
     if nearest.is_complete:
-        return f"{one} enough, nor any two of them together."
-    return f"{one} enough, nor any of the {pairs:,} nearest pairs; others were not tried."
+        return f"{one}, nor any two of them together."
+    return f"{one}, nor any of the {pairs:,} nearest pairs; others were not tried."
 
 
 def _way(steps: Sequence[Step | Turn], lands: str) -> Way:

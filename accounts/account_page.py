@@ -1,8 +1,8 @@
 """What the page of one account shows, each piece read once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,13 +18,16 @@ from accounts.account_list import ListedDimension, listed_dimensions
 from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
+from accounts.evaluation.nearest import next_up
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.said import HISTORY
+from accounts.evaluation.seen import stale_words
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.history import MetricHistory, metric_histories
 from accounts.models import Account, Assignment, ListEntry, Override, PendingEvaluation, Reason, Signal
 from accounts.querysets import with_current_segment
 from accounts.services.overrides import overrides_in_force
+from accounts.verdict_tree import rules_shown, source_words
 from accounts.way_up import WayUp, way_up
 from frameworks.criteria.english import sentence, value_text
 from frameworks.criteria.types import AttributeType, LiteralError, parse_literal
@@ -38,14 +41,8 @@ BANNER = "account.banner"
 SIDE = "account.side"
 """Slot in the right column: requests and tasks. Subject: Account."""
 
-SOURCES = {"generated": "generated for the demo", "supposed": "your what-if"}
 BECAUSE_CHARACTERS = 72
 SIGNALS = 10
-
-
-def source_words(source: str) -> str:
-    """Where a value comes from, as people say it."""
-    return SOURCES.get(source, source)
 
 
 @dataclass(frozen=True)
@@ -227,14 +224,28 @@ class AccountPage:
         if why is None:
             return {}
         plan = self._plan_by_dimension[why.dimension_id]
-        segments = {
+        return way_up(account=self.account, plan=plan, segments=self._climbing, at=self.at)
+
+    @cached_property
+    def _climbing(self) -> dict[str, str | None]:
+        """Where the account is by the rules, by dimension of the explained framework, where a way up is looked for."""
+        why = self.explanation
+        return {
             each.key: each.segment
             for each in self.explanations
-            if self._plan_by_dimension[each.dimension_id] is plan
+            if why is not None
+            and self._plan_by_dimension[each.dimension_id] is self._plan_by_dimension[why.dimension_id]
             and not self._is_behind(each)
             and each.reason not in (Reason.EXCLUDED, Reason.CONFLICT)
         }
-        return way_up(account=self.account, plan=plan, segments=segments, at=self.at)
+
+    @property
+    def may_move_up(self) -> bool:
+        """Whether it is worth asking: some dimension has a segment above. Costs nothing, unlike the ways."""
+        plan = self._plan_by_dimension[self.explanation.dimension_id] if self.explanation else None
+        return plan is not None and any(
+            next_up(d, self._climbing[d.key]) is not None for d in plan.dimensions if d.key in self._climbing
+        )
 
     @property
     def way_up(self) -> WayUp | None:
@@ -243,19 +254,16 @@ class AccountPage:
 
     @property
     def other_ways_up(self) -> list[WayUp]:
-        """The same of the other dimensions, where a way was found."""
+        """The same of the other dimensions, where a way by numbers was found."""
         why = self.explanation
-        return [each for key, each in self._ways_up.items() if why is not None and key != why.key and each.ways]
+        return [each for key, each in self._ways_up.items() if why is not None and key != why.key and each.by_numbers]
 
     @property
     def tree(self) -> list[VerdictNode]:
         """The rules of the explained dimension in the order in which they are asked."""
         if self.explanation is None:
             return []
-        rules = [_shown(node) for node in self.explanation.rules]
-        if self.is_brief:
-            return [_deciding(rule) for rule in rules if _decides(rule, self.explanation)]
-        return _up_to_winner(rules, self.explanation)
+        return rules_shown(self.explanation, is_brief=self.is_brief)
 
     # --- what is known of it
 
@@ -410,17 +418,6 @@ def _provenance(account: Account, key: str) -> tuple[str, datetime | None]:
     return str(said.get("source") or ""), observed_at
 
 
-def stale_words(attribute: AttributeType, observed_at: datetime | None, now: datetime) -> str:
-    """Why the rules take the value for missing although it is there, or "". `now` is in the framework's zone."""
-    days = attribute.freshness_days
-    if days is None:
-        return ""
-    if observed_at is None:
-        return "nobody knows how old"
-    first_day = now.date() - timedelta(days=days)
-    return f"older than {days} days" if observed_at.astimezone(now.tzinfo).date() < first_day else ""
-
-
 def renewal(ends_on: date | None, today: date) -> dict[str, str]:
     """Value, detail and tone of the figure "Renewal"."""
     if ends_on is None:
@@ -443,52 +440,3 @@ def task_words(action: Action) -> str:
 def role_words(slug: str) -> str:
     """The role of an action as people say it; playbooks may name roles that Cutline does not know."""
     return Role(slug).label if slug in Role.values else slug.replace("_", " ").capitalize()
-
-
-# --- the verdict tree
-
-
-def _shown(node: VerdictNode) -> VerdictNode:
-    """A rule with its outermost group as its own heading, and sources in words."""
-    tree = _with_words(node.children[0])
-    if not tree.children:
-        return replace(node, children=[tree])
-    return replace(node, note=f"{tree.text[:1].lower()}{tree.text[1:]} · {node.note}", children=tree.children)
-
-
-def _with_words(node: VerdictNode) -> VerdictNode:
-    return replace(node, source=source_words(node.source), children=[_with_words(child) for child in node.children])
-
-
-def _up_to_winner(rules: Sequence[VerdictNode], explanation: DimensionExplanation) -> list[VerdictNode]:
-    """Where the first true rule wins, those behind it are named but not gone into."""
-    found: list[VerdictNode] = []
-    is_over = False
-    for rule in rules:
-        found.append(_not_reached(rule) if is_over else rule)
-        is_over = is_over or (explanation.hit_policy != "unique" and rule.id == explanation.rule_key)
-    return found
-
-
-def _not_reached(rule: VerdictNode) -> VerdictNode:
-    text = f"{rule.text}, {rule.note}: a rule above decides"
-    return replace(rule, text=text, verdict="", value="", note="", children=[])
-
-
-def _decides(rule: VerdictNode, explanation: DimensionExplanation) -> bool:
-    """Whether the outcome would be open without this rule's verdict."""
-    if explanation.reason in (Reason.NO_MATCH, Reason.FALLBACK):
-        return True
-    if explanation.reason == Reason.CONFLICT:
-        return rule.verdict == "true"
-    return rule.id == explanation.rule_key or rule.verdict == "unknown"
-
-
-def _deciding(node: VerdictNode) -> VerdictNode:
-    """The node with only those checks below it that give it its verdict.
-
-    A group's verdict comes from its children with the same one ("all of" is false by a false one); under "not",
-    where no child has it, from all of them.
-    """
-    same = [child for child in node.children if child.verdict == node.verdict]
-    return replace(node, children=[_deciding(child) for child in same or node.children])

@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/export.csv", accounts.account_export, name="account_export"),
     path("accounts/<uuid:uuid>/", accounts.account_detail, name="account_detail"),
     path("accounts/<uuid:uuid>/evaluation/", accounts.account_evaluation, name="account_evaluation"),
+    path("accounts/<uuid:uuid>/way-up/", accounts.account_way_up, name="account_way_up"),
     path("accounts/<uuid:uuid>/what-if/", accounts.account_what_if, name="account_what_if"),
     path(f"{_dimension}preview/", preview.dimension_preview, name="dimension_preview"),
     path(f"{_dimension}stretches/", preview.dimension_stretches, name="dimension_stretches"),

@@ -19,23 +19,30 @@ from frameworks.templatetags.cutline import number
 class Way:
     """One change that is enough, in words; `bars` has what is there and what is needed of each number.
 
-    `lands` is the segment it leads to where that is not the next one but one above it.
+    `lands` is the segment it leads to where that is not the next one but one above it. `is_by_numbers` where only
+    numbers change: those are what people work on, an industry or a day is what it is.
     """
 
     words: str
     detail: str
     bars: tuple[tuple[Decimal, Decimal], ...]
     lands: str = ""
+    is_by_numbers: bool = True
 
 
 @dataclass(frozen=True)
 class WayUp:
-    """The next segment's name and the ways to it. Without `is_complete` not every change of one or two was tried."""
+    """The next segment's name and the ways to it; where there is none, `tried` says what was tried."""
 
     dimension: str
     segment: str
     ways: tuple[Way, ...]
-    is_complete: bool = True
+    tried: str = ""
+
+    @property
+    def by_numbers(self) -> Way | None:
+        """The nearest way that changes numbers only."""
+        return next((way for way in self.ways if way.is_by_numbers), None)
 
 
 def way_up(
@@ -58,7 +65,22 @@ def _way_up(plan: FrameworkPlan, dimension: str, nearest: Nearest) -> WayUp:
         _way(steps, "" if lands == nearest.segment else known.segments[lands])
         for steps, lands in zip(nearest.ways, nearest.lands, strict=True)
     )
-    return WayUp(known.label, known.segments[nearest.segment], ways, nearest.is_complete)
+    return WayUp(known.label, known.segments[nearest.segment], ways, "" if ways else tried_words(nearest))
+
+
+def tried_words(nearest: Nearest) -> str:
+    """What was tried in vain: no more than that is said to be not enough."""
+    singles, pairs = nearest.singles, nearest.pairs
+    if not singles:
+        return "Its rules suggest no change to what is known of this account alone."
+    if singles == 1:
+        return "The one change that its rules suggest is not enough."
+    one = f"None of the {singles:,} single changes tried is enough"
+    if not pairs:
+        return f"{one}." if nearest.is_complete else f"{one}; no two of them were tried together."
+    if nearest.is_complete:
+        return f"{one}, nor any two of them together."
+    return f"{one}, nor any of the {pairs:,} nearest pairs; others were not tried."
 
 
 def _way(steps: Sequence[Step | Turn], lands: str) -> Way:
@@ -69,6 +91,7 @@ def _way(steps: Sequence[Step | Turn], lands: str) -> Way:
         detail="; ".join(_detail(step) for step in known),
         bars=tuple((step.before, step.after) for step in known if step.before is not None and step.amount > 0),
         lands=lands,
+        is_by_numbers=all(isinstance(step, Step) for step in steps),
     )
 
 

@@ -1,7 +1,7 @@
 """The what-if form of one account: what the rules in force read, and what they would say of other values."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from django import forms
 from django.db.utils import DataError
 from django.http import QueryDict
 
-from accounts.account_page import source_words, value_words
+from accounts.account_page import value_words
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import VerdictNode
 from accounts.evaluation.stages import FrameworkPlan
@@ -18,6 +18,7 @@ from accounts.evaluation.what_if import Supposed, what_if
 from accounts.models import Account, ListEntry, MetricSeries, Override
 from accounts.services.overrides import overrides_in_force
 from accounts.supposing import UNREADABLE, SupposedError, read_changes
+from accounts.verdict_tree import rules_shown
 from frameworks.criteria.ast import Change, Node, SignalTest, Sustained, walk
 from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.periods import closed_period_end, period_of
@@ -229,7 +230,10 @@ class WhatIfPage:
             self.form.add_error(None, UNREADABLE)
             return []
         overrides = {row.dimension_id: row for row in self._overrides}
-        return [Row(each, overrides.get(each.then.why.dimension_id), _in_words(each)) for each in supposed]
+        return [
+            Row(each, overrides.get(each.then.why.dimension_id), rules_shown(each.then.why, is_brief=False))
+            for each in supposed
+        ]
 
     @property
     def moving(self) -> list[Row]:
@@ -238,11 +242,3 @@ class WhatIfPage:
     @property
     def _overrides(self) -> Any:
         return overrides_in_force(self.at).filter(account=self.account).select_related("segment")
-
-
-def _in_words(supposed: Supposed) -> list[VerdictNode]:
-    return [_worded(rule) for rule in supposed.then.why.rules]
-
-
-def _worded(node: VerdictNode) -> VerdictNode:
-    return replace(node, source=source_words(node.source), children=[_worded(child) for child in node.children])

@@ -236,10 +236,12 @@ class AccountWhatIf(ApiView):
     """Which segments one account would be in if other things were known of it. Nothing is written.
 
     The rules in force are asked of the account as it is and as it is supposed, each dimension with the verdicts of
-    "then". Where the account is now counts, as in any evaluation; an override in force goes on counting.
+    "then". Where the account is now counts, as in any evaluation; an override in force goes on counting. The answer
+    tells both values of the account and its segments, hence two scopes.
     """
 
     required_scope = "accounts:read"
+    further_scopes = ("assignments:read",)
 
     @extend_schema(
         operation_id="accounts_what_if",

@@ -22,6 +22,7 @@ from django.utils import timezone
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
 from accounts.evaluation.hypothetical import HypotheticalOutcome, evaluate_rows
 from accounts.evaluation.stages import compile_definition
+from accounts.intake.cells import tag_keys
 from frameworks.checks.inputs import Input, Moment, Value, input_of
 from frameworks.checks.isolation import LEAVES, IsolatedDimension
 from frameworks.checks.regions import Axis, Cell, Wording, axis_of, by_key
@@ -214,7 +215,7 @@ def _put(row: dict[str, Any], given: Input, value: Value, observed: str) -> None
     if kind == "text":
         row["attribute_keys"][key] = matching_key(str(value))
     elif isinstance(value, tuple):
-        row["attribute_keys"][key] = [matching_key(tag) for tag in value]
+        row["attribute_keys"][key] = tag_keys(value)
 
 
 def _plain(value: Value) -> Any:

@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
-from accounts.intake.cells import text_key
-from frameworks.criteria.text_keys import matching_key
+from accounts.intake.cells import tag_keys, text_key
 from frameworks.criteria.types import Grain
 
 SUPPOSED = "supposed"
@@ -100,8 +99,7 @@ def _matching(change: ValueSet) -> str | list[str] | None:
     if change.stored is None:
         return None
     if change.data_type == "tags":
-        # Which tag says nothing is for the framework to know: it may declare a choice called "unknown".
-        return [key for tag in change.stored if (key := matching_key(tag, missing_tokens=()))]
+        return tag_keys(change.stored)
     return text_key(change.stored) if change.data_type == "text" else None
 
 

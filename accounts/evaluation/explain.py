@@ -25,7 +25,7 @@ from frameworks.definition import Candidate, CandidateKind, Definition
 
 @dataclass
 class VerdictNode:
-    """One node as the verdict tree shows it. `verdict` is true, false or unknown."""
+    """One node as the verdict tree shows it. `verdict` is true, false or unknown; `reads` names a leaf's attribute."""
 
     id: str
     text: str
@@ -34,6 +34,7 @@ class VerdictNode:
     source: str = ""
     observed_at: datetime | None = None
     note: str = ""
+    reads: str = ""
     children: list["VerdictNode"] = field(default_factory=list)
 
 
@@ -201,6 +202,7 @@ def _put_seen(shown: VerdictNode, node: Node, period: str, seen: Seen) -> None:
         shown.value = seen.periods(node.attribute) if isinstance(node, AttributeLeaf) else ""
     elif isinstance(node, AttributeLeaf):
         shown.value, shown.source, shown.observed_at, shown.note = seen.attribute(node.attribute, node.holder)
+        shown.reads = f"{node.holder} {node.attribute}"
     elif isinstance(node, DimensionLeaf):
         shown.value, shown.source = seen.segment(node.dimension), seen.label(node.dimension)
     elif isinstance(node, ListTest):

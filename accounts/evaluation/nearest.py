@@ -32,13 +32,15 @@ Way = tuple[Step | Turn, ...]
 class Nearest:
     """The next segment up and the changes that reach it or one above it, each enough by itself; none may be found.
 
-    `lands` has, for each way, the segment it leads to. `is_complete`: every single change and every pair that the
-    rules suggest was tried, so that where there is no way, none of one or two is enough.
+    `lands` has, for each way, the segment it leads to. `singles` and `pairs` count what was tried; `is_complete` where
+    that is all that the rules suggest. Never all there is: a rule on a parent's value suggests nothing to the account.
     """
 
     segment: str
     ways: tuple[Way, ...]
     lands: tuple[str, ...] = ()
+    singles: int = 0
+    pairs: int = 0
     is_complete: bool = True
 
 
@@ -94,14 +96,12 @@ def _nearest(
     is_complete: bool,
 ) -> Nearest:
     mine = tried.steps[d.key]
-    landing = {
-        way: outcomes[d.key].segment
-        for way, outcomes in zip(tried.ways, said, strict=True)
-        if outcomes[d.key].segment in above and mine.issuperset(way)
-    }
-    singles = [way for way in landing if len(way) == 1]
-    ways = tuple(_smallest(singles or list(landing)))
-    return Nearest(above[-1], ways, tuple(str(landing[way]) for way in ways), is_complete)
+    asked = {way: said_of[d.key].segment for way, said_of in zip(tried.ways, said, strict=True) if mine.issuperset(way)}
+    landing = {way: segment for way, segment in asked.items() if segment in above}
+    ways = tuple(_smallest([way for way in landing if len(way) == 1] or list(landing)))
+    lands = tuple(str(landing[way]) for way in ways)
+    singles = sum(len(way) == 1 for way in asked)
+    return Nearest(above[-1], ways, lands, singles, len(asked) - singles, is_complete)
 
 
 def prior_of(account: Account, plan: FrameworkPlan) -> dict[str, Prior]:
@@ -158,16 +158,17 @@ def _pairs(steps: Sequence[Step | Turn]) -> list[Way]:
 
 def _effort(way: Way) -> Decimal:
     """How far in all, each step against what is there: 100 employees are more to 50 than to 5,000."""
-    return sum((_effort_of(step) for step in way), Decimal(0))
+    return sum((step.effort for step in way), Decimal(0))
 
 
-def _effort_of(step: Step | Turn) -> Decimal:
-    return step.effort
+def _effort_of(step: Step | Turn) -> tuple[Decimal, Decimal]:
+    """Of two values that nobody knows, the one that needs less first."""
+    return step.effort, abs(step.amount) if isinstance(step, Step) else Decimal(0)
 
 
 def _smallest(ways: Sequence[Way]) -> list[Way]:
     """Of the ways over the same facts the shortest; the shortest of all first."""
     best: dict[tuple[str, ...], Way] = {}
-    for way in sorted(ways, key=_effort):
+    for way in sorted(ways, key=lambda way: (_effort(way), [_effort_of(step) for step in way])):
         best.setdefault(tuple(sorted(step.key for step in way)), way)
     return list(best.values())[:SHOWN]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
+from accounts.intake.cells import tag_keys
 from frameworks.criteria.text_keys import matching_key
 from frameworks.criteria.types import AttributeType, LiteralError, format_literal, parse_literal
 from frameworks.definition import Definition
@@ -30,13 +31,20 @@ def record_of(texts: Mapping[str, str], *, definition: Definition, observed_at: 
     record = Record(row={"attributes": {}, "attribute_keys": {}, "provenance": {}})
     for key, text in texts.items():
         attribute = definition.attributes[key]
-        if matching_key(text, missing_tokens=attribute.missing_tokens) is None:
+        if _says_nothing(attribute, text):
             continue
         try:
             _put(record.row, attribute, _value(attribute, text.strip()), observed_at)
         except LiteralError as error:
             record.problems[key] = str(error)
     return record
+
+
+def _says_nothing(attribute: AttributeType, text: str) -> bool:
+    """Empty or a missing token; a choice that the framework declares is a value, also where it reads like one."""
+    declared = {matching_key(choice_id, missing_tokens=()) for choice_id, _ in attribute.choices}
+    is_missing = matching_key(text, missing_tokens=attribute.missing_tokens) is None
+    return is_missing and matching_key(text, missing_tokens=()) not in declared - {None}
 
 
 def _value(attribute: AttributeType, text: str) -> Any:
@@ -64,5 +72,5 @@ def _put(row: dict[str, Any], attribute: AttributeType, value: Any, observed_at:
         if is_text:
             row["attribute_keys"][key] = matching_key(value)
         elif attribute.data_type == "tags":
-            row["attribute_keys"][key] = [matching_key(tag, missing_tokens=()) for tag in value]
+            row["attribute_keys"][key] = tag_keys(value)
     row["provenance"][key] = {"at": observed_at.isoformat()}

@@ -47,7 +47,8 @@ class Seen:
         self.account = account
         self.definition = definition
         self.effective = effective
-        self.today = at.astimezone(definition.zone).date()
+        self.now = at.astimezone(definition.zone)
+        self.today = self.now.date()
         self.grain: Grain | None = None
         self.backs: Sequence[int] = ()
         # Shared by all copies: one query each, and none where no rule asks.
@@ -101,15 +102,9 @@ class Seen:
         said = holder.provenance.get(key) or {}
         observed = getattr(holder, f"{key}_observed_at", None) or parse_datetime(str(said.get("at") or ""))
         value, source = self._value(holder, key), str(said.get("source") or "")
-        if value and self._is_stale(self.definition.attributes[key], observed):
-            return "", source, observed, "too old to use"
+        if value and (stale := stale_words(self.definition.attributes[key], observed, self.now)):
+            return "", source, observed, stale
         return value, source, observed, ""
-
-    def _is_stale(self, attribute: AttributeType, observed: datetime | None) -> bool:
-        if attribute.freshness_days is None:
-            return False
-        first_day = self.today - timedelta(days=attribute.freshness_days)
-        return observed is None or observed.astimezone(self.definition.zone).date() < first_day
 
     def _value(self, holder: Account, key: str) -> str:
         attribute = self.definition.attributes[key]
@@ -144,6 +139,17 @@ class Seen:
         wanted = details_keys(details).items()
         days = [day for found, day, keys in self._beside.signals if found == kind and wanted <= keys.items()]
         return (f"{len(days):,} known", f"newest {max(days):%-d %b %Y}") if days else ("none known", "")
+
+
+def stale_words(attribute: AttributeType, observed_at: datetime | None, now: datetime) -> str:
+    """Why the rules take the value for missing although it is there, or "". `now` is in the framework's zone."""
+    days = attribute.freshness_days
+    if days is None:
+        return ""
+    if observed_at is None:
+        return "nobody knows how old"
+    first_day = now.date() - timedelta(days=days)
+    return f"older than {days} days" if observed_at.astimezone(now.tzinfo).date() < first_day else ""
 
 
 class _Beside:

@@ -55,6 +55,9 @@ class Step:
 
     @property
     def effort(self) -> Decimal:
+        """How far, against what is there. What nobody knows has only to be found out: that comes first."""
+        if self.before is None:
+            return Decimal(0)
         return abs(self.amount) / max(abs(self.before or self.after), Decimal(1))
 
     @property

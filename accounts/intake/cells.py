@@ -68,6 +68,14 @@ def text_key(text: str) -> str | None:
     return None if not key or key in _DEFAULT_TOKENS else key
 
 
+def tag_keys(tags: Iterable[str]) -> list[str]:
+    """The matching keys of tags as they came: which of them says nothing ("N/A") is for the framework to know.
+
+    It may declare a choice called "unknown", and then that tag is a value (docs/criteria.md, "Missing data").
+    """
+    return [key for tag in tags if (key := matching_key(tag, missing_tokens=()))]
+
+
 def name_key(text: str) -> str | None:
     """A company may be called “Unknown”: names have no missing tokens."""
     if not (text.isascii() and text.isprintable()):

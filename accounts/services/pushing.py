@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
-from accounts.intake.cells import name_key, text_key
+from accounts.intake.cells import name_key, tag_keys, text_key
 from accounts.intake.hierarchy import lock_hierarchy
 from accounts.intake.targets import importable_targets
 from accounts.models import Account, AccountIdentifier, Cause
@@ -254,8 +254,7 @@ def _failed(item: Item, pointer: str, code: str, detail: str) -> ItemResult:
 
 def _text_key(key: str, value: str | list[str] | None) -> str | list[str] | None:
     if isinstance(value, list):
-        # A tag that says nothing ("N/A") is none.
-        return [found for tag in value if (found := text_key(tag))]
+        return tag_keys(value)
     if key == "name":
         # A key can be longer than its text (ß becomes ss); a name's serves search and order only.
         return (name_key(value or "") or "")[:_NAME_KEY_CHARACTERS]

@@ -76,18 +76,22 @@ def _account(request: HttpRequest, uuid: str) -> Account:
     return get_object_or_404(accounts, uuid=uuid)
 
 
-@login_required
-@require_safe
-def account_detail(request: HttpRequest, uuid: str) -> HttpResponse:
-    """Where the account is, why, since when, and what is known of it."""
-    account = _account(request, uuid)
-    page = AccountPage(
+def _page(request: HttpRequest, account: Account) -> AccountPage:
+    return AccountPage(
         account,
         chosen=request.GET.get("dimension", ""),
         is_brief=request.GET.get("checks") == "deciding",
         is_whole_timeline="all" in request.GET,
         at=timezone.now(),
     )
+
+
+@login_required
+@require_safe
+def account_detail(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Where the account is, why, since when, and what is known of it."""
+    account = _account(request, uuid)
+    page = _page(request, account)
     past = PastDay(account, request.GET, zone=page.zone, at=page.at)
     context = {
         "account": account,
@@ -99,6 +103,19 @@ def account_detail(request: HttpRequest, uuid: str) -> HttpResponse:
         "side_panels": panels.rendered(SIDE, request, account),
     }
     return render(request, "accounts/account_detail.html", context)
+
+
+@login_required
+@require_safe
+def account_way_up(request: HttpRequest, uuid: str) -> HttpResponse:
+    """What would move the account one segment up: a panel that its page asks for when it is drawn, or a page.
+
+    Apart from the account's page because hundreds of changes are tried with the rules.
+    """
+    account = _account(request, uuid)
+    context = {"account": account, "page": _page(request, account)}
+    template = "accounts/_account_way_up.html" if request.headers.get("HX-Request") else "accounts/account_way_up.html"
+    return render(request, template, context)
 
 
 @login_required

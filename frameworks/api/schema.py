@@ -77,12 +77,15 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> serializers.Serializ
 
 
 class ProblemSchema(AutoSchema):
-    """Every operation needs a scope and can answer with a problem; every change knows Idempotency-Key."""
+    """Every operation needs scopes and can answer with a problem; every change knows Idempotency-Key."""
 
     def get_description(self) -> str:  # type: ignore[override]
-        scope_for = getattr(self.view, "scope_for", None)
-        scope = scope_for(self.method) if scope_for else None
-        return f"{super().get_description()}\n\nScope: `{scope}`." if scope else str(super().get_description())
+        scopes_for = getattr(self.view, "scopes_for", None)
+        scopes = scopes_for(self.method) if scopes_for else ()
+        if not scopes:
+            return str(super().get_description())
+        said = " and ".join(f"`{scope}`" for scope in scopes)
+        return f"{super().get_description()}\n\nScope{'' if len(scopes) == 1 else 's'}: {said}."
 
     def get_override_parameters(self) -> list[Any]:
         return [_IDEMPOTENCY_KEY] if self.method in ("POST", "PUT", "PATCH", "DELETE") else []

@@ -43,6 +43,7 @@ class ApiView(APIView):
     schema = ProblemSchema()
     required_scope: ClassVar[str | None] = None
     write_scope: ClassVar[str | None] = None
+    further_scopes: ClassVar[tuple[str, ...]] = ()
     parameters: ClassVar[Mapping[str, Reader]] = {}
 
     given: dict[str, Any]
@@ -53,9 +54,13 @@ class ApiView(APIView):
         if request.method in _WITH_BODY:
             check_body(request)
 
-    def scope_for(self, method: str | None) -> str | None:
-        """What a token needs for this method: `write_scope`, where there is one, for all that change something."""
-        return self.write_scope if self.write_scope and method in _WITH_BODY else self.required_scope
+    def scopes_for(self, method: str | None) -> tuple[str, ...]:
+        """All that a token needs for this method: `write_scope`, where there is one, for all that change something.
+
+        `further_scopes` are needed besides, where an answer tells what another scope is for. Empty: nobody may.
+        """
+        first = self.write_scope if self.write_scope and method in _WITH_BODY else self.required_scope
+        return (first, *self.further_scopes) if first else ()
 
     def body(self) -> dict[str, Any]:
         """The request's body: always an object, by the parser."""

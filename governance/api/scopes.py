@@ -1,5 +1,6 @@
 """What a token may do: its scopes, as far as its owner's rights reach, judged at every call."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from rest_framework.permissions import BasePermission
@@ -22,22 +23,25 @@ def _may(owner: User, scope: str) -> bool:
 
 
 class TokenMay(BasePermission):
-    """The caller is a token with the view's `required_scope`. A view without one is closed."""
+    """The caller is a token with every scope that the view needs. A view that names none is closed."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         token = request.auth
         if not isinstance(token, ApiToken):
             return False  # DRF answers 401 when nobody is authenticated
-        needed: str | None = view.scope_for(request.method)
-        if needed is None or needed not in token.scopes:
-            raise _insufficient(needed, f"The token needs the scope {needed}.")
-        if not _may(token.user, needed):
-            raise _insufficient(needed, f"The token's owner may no longer do what the scope {needed} is for.")
+        needed: tuple[str, ...] = view.scopes_for(request.method)
+        if not needed:
+            raise _insufficient(needed, "No scope opens this address.")
+        for scope in needed:
+            if scope not in token.scopes:
+                raise _insufficient(needed, f"The token needs the scope {scope}.")
+            if not _may(token.user, scope):
+                raise _insufficient(needed, f"The token's owner may no longer do what the scope {scope} is for.")
         return True
 
 
-def _insufficient(needed: str | None, detail: str) -> Exception:
-    challenge: Final = f'Bearer error="insufficient_scope", scope="{needed}"'
+def _insufficient(needed: Iterable[str], detail: str) -> Exception:
+    challenge: Final = f'Bearer error="insufficient_scope", scope="{" ".join(needed)}"'
     problem = refused("insufficient_scope", detail, kind="insufficient-scope")
     problem.headers["WWW-Authenticate"] = challenge
     return problem

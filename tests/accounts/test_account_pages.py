@@ -15,21 +15,24 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.account_list import distribution, listed_dimensions, moved_url
-from accounts.account_page import renewal, stale_words
+from accounts.account_page import renewal
+from accounts.evaluation.seen import stale_words
 from accounts.models import (
     Account,
     AccountIdentifier,
     Assignment,
     Cause,
+    ListEntry,
     MetricObservation,
     PendingEvaluation,
+    Signal,
     Transition,
 )
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.overrides import grant_override
 from accounts.services.runs import release_run
 from frameworks.criteria.types import AttributeType
-from frameworks.models import Dimension, User
+from frameworks.models import AccountList, Dimension, User
 from tests.accounts.activating import AT, account, activate, signed_version, work_off
 from tests.accounts.test_runs import spread
 from tests.frameworks.making import person
@@ -478,3 +481,31 @@ def test_reading_pages_changes_nothing(visitor: Client) -> None:
 
     run.refresh_from_db()
     assert (Assignment.objects.count(), Transition.objects.count(), run.state) == before
+
+
+def with_facts(given: Account, number: int) -> None:
+    """So many of everything that the page lists."""
+    for n in range(number):
+        on, _ = AccountList.objects.get_or_create(key=f"list_{n}", defaults={"label": f"List {n}"})
+        ListEntry.objects.create(list=on, account=given, added_at=AT)
+        told: dict[str, Any] = {"account": given, "recorded_at": AT, "source": "news"}
+        Signal.objects.create(**told, external_id=f"{given.pk}-{n}", kind="hiring", occurred_on=AT.date())
+        AccountIdentifier.objects.create(account=given, source="crm", external_id=f"{given.pk}-{n}")
+        period = {"grain": "fiscal_year", "period": str(2020 + n), "period_end_on": f"{2020 + n}-12-31"}
+        MetricObservation.objects.create(**told, metric="employee_count", value=n, **period)
+
+
+def test_page_of_an_account_takes_as_many_queries_with_three_of_everything_as_with_one(visitor: Client) -> None:
+    bare, full = account("Bare"), account("Full")
+    with_facts(bare, 1)
+    with_facts(full, 3)
+    activate(signed_version())
+    visitor.get(f"/accounts/{bare.uuid}/")
+
+    with CaptureQueriesContext(connection) as one:
+        assert visitor.get(f"/accounts/{bare.uuid}/").status_code == 200
+    with CaptureQueriesContext(connection) as three:
+        assert visitor.get(f"/accounts/{full.uuid}/").status_code == 200
+
+    assert len(one) == len(three)
+    assert len(one) <= 60

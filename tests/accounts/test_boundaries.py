@@ -15,15 +15,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.evaluation.engine import plan_of
+from accounts.evaluation.records import record_of
 from accounts.intake.targets import Target
 from accounts.models import Account, Assignment
 from accounts.pushed import read_value
+from accounts.services.pushing import push_accounts
 from frameworks.criteria.parsing import CriteriaError
-from frameworks.models import User
+from frameworks.models import Attribute, User
 from frameworks.parts import PartError, parse_body
 from frameworks.values import RefusedValueError
 from tests.accounts import storing
-from tests.accounts.small import bands, evaluated, framework, leaf, one_rule, rule, segments, verdicts
+from tests.accounts.small import AT, bands, evaluated, framework, leaf, one_rule, rule, segments, verdicts
 from tests.frameworks.making import person
 from tests.oracle import Facts
 
@@ -265,6 +268,29 @@ def test_declared_tag_is_a_value_though_it_reads_like_a_missing_token(author: Us
     found = verdicts(leaf("has_any", "regions", ["unknown"]), values, author)
 
     assert found == [True, True, False, None]
+
+
+def test_pushed_tag_counts_where_the_framework_declares_it(author: User) -> None:
+    for key in ("regions", "tools"):
+        Attribute.objects.get_or_create(key=key, defaults={"data_type": "tags"})
+    declared = {"op": "all", "items": [leaf("has_any", "regions", ["unknown"]), leaf("is_present", "tools")]}
+    version = storing.store_framework(one_rule(declared), author)
+    sent = {"regions": ["Unknown"], "tools": ["Unknown", "SAP"]}
+
+    pushed = push_accounts(
+        items=[{"source": "crm", "external_id": "A-1", "name": "Acme", "attributes": sent}],
+        all_or_none=True,
+        actor=person("sync", "integration"),
+        at=AT,
+    )
+    given = Account.objects.get()
+    storing.apply(version, [given.pk], AT)
+    record = record_of({"regions": "unknown"}, definition=plan_of(version).definition, observed_at=AT)
+
+    assert pushed.is_applied
+    assert given.attribute_keys["tools"] == ["unknown", "sap"]
+    assert Assignment.objects.get().computed is not None
+    assert record.row["attribute_keys"] == {"regions": given.attribute_keys["regions"]}
 
 
 def test_tag_that_means_no_value_is_none_of_the_tags(author: User) -> None:

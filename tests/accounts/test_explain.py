@@ -8,6 +8,7 @@ import pytest
 
 from accounts.evaluation.explain import VerdictNode, explain_account
 from accounts.models import Account, Assignment, MetricSeries
+from accounts.verdict_tree import said_once
 from tests.accounts import small, storing
 from tests.accounts.activating import AT, account, activate, signed_version
 from tests.accounts.test_runs import spread
@@ -111,7 +112,7 @@ def test_value_older_than_its_limit_is_said_to_be_too_old() -> None:
         framework={"sources": {"employee_count": {"freshness_days": 30}}},
     )
 
-    assert (tree.verdict, tree.value, tree.note) == ("unknown", "", "too old to use")
+    assert (tree.verdict, tree.value, tree.note) == ("unknown", "", "older than 30 days")
 
 
 def test_leaf_on_the_ultimate_parent_shows_its_value() -> None:
@@ -124,3 +125,22 @@ def test_leaf_on_the_ultimate_parent_shows_its_value() -> None:
 
     assert (tree.verdict, tree.value) == ("false", "50")
     assert (found.rules[0].verdict, found.rules[0].children[0].value) == ("true", "9,000")
+
+
+def test_value_that_conditions_in_a_row_read_is_said_once() -> None:
+    both = {
+        "op": "all",
+        "items": [
+            small.leaf("ge", "arr", "10.00"),
+            small.leaf("lt", "arr", "90.00"),
+            small.leaf("ge", "employee_count", "5"),
+            small.leaf("ge", "arr", "20.00"),
+        ],
+    }
+    tree, _ = explained_leaf(both, {"arr": Decimal("50.00"), "employee_count": 50})
+
+    shown = said_once(tree)
+
+    assert [leaf.value for leaf in tree.children] == ["$50", "$50", "50", "$50"]
+    assert [leaf.value for leaf in shown.children] == ["$50", "", "50", "$50"]
+    assert shown.children[1].source == "as above"

@@ -1,6 +1,7 @@
 """What would move an account up: only what the engine confirms, and the smallest of it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,7 +24,7 @@ from accounts.services.evaluation import evaluate_pending
 from accounts.services.lists import change_list_entries
 from accounts.services.observing import push_observations, record_signals
 from accounts.services.pushing import push_accounts
-from accounts.way_up import step_words
+from accounts.way_up import step_words, tried_words
 from frameworks.criteria.periods import period_of
 from frameworks.criteria.types import AttributeType
 from frameworks.models import AccountList, Attribute, FrameworkVersion, User
@@ -125,7 +126,10 @@ def test_nothing_is_told_where_three_changes_are_needed(author: User) -> None:
 
     nearest = found(tiers(rules), {"employee_count": 5, "industry": "Retail", "health_score": 3}, author)
 
-    assert nearest == Nearest("high", (), is_complete=True)
+    assert nearest is not None
+    assert (nearest.ways, nearest.singles, nearest.is_complete) == ((), 7, True)
+    said_of = tried_words(nearest)
+    assert said_of == "None of the 7 single changes tried is enough, nor any two of them together."
 
 
 QUARTERS = {"arr": {"fiscal_quarter": {date(2025, 12, 31): Decimal("90.00"), date(2026, 3, 31): Decimal(1)}}}
@@ -253,7 +257,9 @@ def test_more_combinations_than_can_be_tried_are_said_to_be_left_out_but_no_sing
     without = found(tiers(any_of(*never)), {}, author)
     with_one = found(tiers(any_of(*never, last)), {}, author)
 
-    assert without == Nearest("high", (), is_complete=False)
+    assert without is not None
+    assert (without.ways, without.is_complete) == ((), False)
+    assert tried_words(without).endswith(f"nor any of the {without.pairs} nearest pairs; others were not tried.")
     assert with_one is not None
     assert [len(way) for way in with_one.ways] == [1]
 
@@ -280,7 +286,38 @@ def test_top_segment_has_nothing_above(author: User) -> None:
 def test_minimum_stay_is_reached_by_no_number(author: User) -> None:
     bodies = tiers(leaf("ge", "employee_count", "10"), settings={"min_dwell_days": 30})
 
-    assert found(bodies, {"employee_count": 5}, author) == Nearest("high", ())
+    nearest = found(bodies, {"employee_count": 5}, author)
+
+    assert nearest is not None
+    assert (nearest.ways, nearest.singles) == ((), 3)
+
+
+def test_rule_on_what_is_not_the_accounts_to_change_is_not_said_to_be_out_of_reach() -> None:
+    nearest = Nearest("high", ())
+
+    assert tried_words(nearest) == "Its rules suggest no change to what is known of this account alone."
+    assert tried_words(replace(nearest, singles=1)) == "The one change that its rules suggest is not enough."
+
+
+def test_value_nobody_knows_is_asked_for_no_higher_than_the_next_segment_needs(author: User) -> None:
+    bodies = framework(
+        {
+            "d": (
+                {},
+                {
+                    "top": [rule(leaf("ge", "arr", "100000.00"))],
+                    "middle": [rule(leaf("ge", "arr", "25000.00"))],
+                    "low": [rule({"op": "always"})],
+                },
+            )
+        }
+    )
+
+    nearest = found(bodies, {}, author)
+
+    assert said(nearest) == ["arr of $25,000, which nobody knows today"]
+    assert nearest is not None
+    assert nearest.lands == ("middle",)
 
 
 def test_value_older_than_its_limit_only_has_to_be_seen_again(author: User) -> None:
@@ -348,9 +385,31 @@ def test_page_says_what_would_move_the_account_up_and_changes_nothing(client: Cl
     before = Account.objects.filter(pk=given.pk).values().get()
 
     with time_machine.travel(NOW, tick=False):
-        page = words(client.get(f"/accounts/{given.uuid}/", {"dimension": "customer_tier"}))
+        page = client.get(f"/accounts/{given.uuid}/", {"dimension": "customer_tier"})
+        alone = client.get(f"/accounts/{given.uuid}/way-up/", {"dimension": "customer_tier"})
+        panel = client.get(
+            f"/accounts/{given.uuid}/way-up/", {"dimension": "customer_tier"}, headers={"HX-Request": "true"}
+        )
 
-    assert "To become Strategic by the rules" in page
-    assert "$10,000 more ARR" in page
+    address = f'href="/accounts/{given.uuid}/way-up/?dimension=customer_tier"'
+    assert address in page.content.decode()
+    assert address.replace("href", "hx-get") in page.content.decode()
+    assert "To become Strategic by the rules" in words(alone)
+    assert "$10,000 more ARR" in words(alone)
+    assert panel.content.decode().strip() in alone.content.decode()
     assert Account.objects.filter(pk=given.pk).values().get() == before
     assert not PastAccount.objects.filter(account=given).exists()
+
+
+def test_way_up_asks_to_log_in_and_of_nobody_who_is_gone(client: Client) -> None:
+    given = account("Castellan")
+
+    stranger = client.get(f"/accounts/{given.uuid}/way-up/")
+    client.force_login(person("leah", "csm"))
+    nothing = client.get(f"/accounts/{given.uuid}/way-up/")
+    Account.objects.filter(pk=given.pk).update(deleted_at=NOW)
+    gone = client.get(f"/accounts/{given.uuid}/way-up/")
+
+    assert (stranger.status_code, stranger["Location"]) == (302, f"/login/?next=/accounts/{given.uuid}/way-up/")
+    assert (nothing.status_code, "Nothing above" in words(nothing)) == (200, True)
+    assert gone.status_code == 404

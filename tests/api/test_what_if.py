@@ -110,9 +110,18 @@ def test_account_that_is_not_there_any_more_is_not_found(api: Api, given: Accoun
     assert [answer.status_code for answer in answers] == [404, 404]
 
 
-def test_token_without_the_scope_asks_nothing(given: Account) -> None:
-    token = make_token(make_service("other@example.com"), "assignments:read")
+@pytest.mark.parametrize(
+    ("has", "lacks"), [("assignments:read", "accounts:read"), ("accounts:read", "assignments:read")]
+)
+def test_token_without_both_scopes_asks_nothing(
+    given: Account, nothing_written: Callable[[], tuple[Any, ...]], has: str, lacks: str
+) -> None:
+    token = make_token(make_service("other@example.com"), has)
+    before = nothing_written()
 
     answer = asked(Api(token, Client()), given, {"values": {"arr": "1.00"}})
 
-    assert (answer.status_code, answer.json()["title"]) == (403, "The token may not do this")
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (403, f"The token needs the scope {lacks}.")
+    assert "data" not in answer.json()
+    assert answer["WWW-Authenticate"].endswith('scope="accounts:read assignments:read"')
+    assert nothing_written() == before

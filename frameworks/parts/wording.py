@@ -9,7 +9,8 @@ from typing import Any
 
 from frameworks.parts.base import write_decimal
 
-_ALWAYS_UPPER = frozenset({"arr", "ae", "aes", "api", "crm", "cs", "csm", "icp", "id", "nrr", "grr", "smb"})
+_ALWAYS_UPPER = frozenset({"arr", "ae", "api", "crm", "cs", "csm", "icp", "id", "nrr", "grr", "smb"})
+_SPELT = {"aes": "AEs"}
 _SHARES = frozenset(
     {
         "base_share",
@@ -96,7 +97,7 @@ def names_of(*sides: Mapping[tuple[str, str], Mapping[str, Any]]) -> Names:
 
 def humanise(name: str) -> str:
     """A key as a heading: accounts_per_csm is Accounts per CSM."""
-    words = [word.upper() if word in _ALWAYS_UPPER else word for word in name.split("_")]
+    words = [_SPELT.get(word, word.upper() if word in _ALWAYS_UPPER else word) for word in name.split("_")]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
 

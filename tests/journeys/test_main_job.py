@@ -112,6 +112,7 @@ def sign_everything(page: Page) -> None:
 def activation_assigns_every_account(site: Site, page: Page) -> None:
     page.goto(VERSION)
     page.get_by_role("button", name="Activate v0").click()
+    page.get_by_role("button", name="Put it into force").click()
     expect(page).to_have_url(re.compile("/runs/"))
     expect(page.get_by_text("Applied").first).to_be_visible(timeout=60_000)
 

@@ -50,8 +50,11 @@ class Ways:
         if way == "command":
             return self._command(text)
         if way == "upload":
-            return self.browser.post("/frameworks/main/upload/", {"file": SimpleUploadedFile("x.yaml", text.encode())})
+            return self.upload(text)
         return self.api.post(f"/api/v1/frameworks/main/files/{way}", text, content_type="application/yaml")
+
+    def upload(self, text: str) -> Any:
+        return self.browser.post("/frameworks/main/upload/", {"file": SimpleUploadedFile("x.yaml", text.encode())})
 
     def _edit(self, kind: str, key: str, body: dict[str, Any]) -> Any:
         place = {"slug": "main", "number": self.company.version.number}

@@ -3,21 +3,25 @@
 The rows of docs/acceptance.md about edits: exactly what an edit touches is asked again, whoever wrote it where.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
-from frameworks.errors import ConflictError
 from frameworks.models import FrameworkVersion, Signoff
 from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import start_draft
+from frameworks.services.impact import record_impact
 from frameworks.services.review import withdraw_version
 from frameworks.standing import requirements_standing
-from tests.frameworks.making import AT, Company, criteria
+from tests.frameworks.making import AT, Company, criteria, requirement
 from tests.frameworks.pages import text, url
 from tests.frameworks.ways import Ways
 
+PASSWORD = "correct horse"
 DRAFTED = ("page", "api", "orm")
 FILED = ("upload", "apply", "command")
 
@@ -106,3 +110,51 @@ def test_edit_voids_exactly_the_covered_sign_offs_by_every_way(ways: Ways, edit:
 
     assert found == dict.fromkeys((*DRAFTED, *FILED), expected)
     assert list(Signoff.objects.order_by("pk").values()) == signed
+
+
+def test_no_op_save_by_every_way_leaves_no_trace_and_voids_nothing(ways: Ways) -> None:
+    company = ways.company
+    active = company.version
+    company.version = start_draft(framework=active.framework, actor=company.ravi, at=AT)
+    body = company.body("term", "arr")
+    before = ways.state()
+
+    saved = [ways.send(way, "term", "arr", body) for way in (*DRAFTED[:2], *FILED)]
+
+    assert [answer.status_code for answer in saved if answer is not None] == [302, 200, 302, 200]
+    assert ways.state() == before
+    assert asked_again(company) == set()
+
+
+def figures(enterprise: int) -> dict[str, Any]:
+    counts = {"tier/enterprise": enterprise, "tier/smb": 1000 - enterprise, "tier/": 0}
+    return {"segments": {key: {"accounts": count, "arr": "100.00"} for key, count in counts.items()}}
+
+
+def test_impact_beyond_the_tolerance_asks_again_on_every_page(ways: Ways) -> None:
+    company = ways.company
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
+    policy = company.body("policy", "signoff")
+    line = requirement("impact", kinds=["segment"], pool={"role": "executive"}, include_impact=True)
+    company.save("policy", "signoff", {**policy, "requirements": [*policy["requirements"], line]})
+    company.submit()
+    shown = record_impact(version=company.version, figures=figures(100), as_of=AT, actor=None, at=AT)
+    company.sign("priya")
+    assert company.version.state == "approved"
+    executive = Client()
+    executive.force_login(company.priya)
+    activate = reverse("governance:activate_version", args=["main", company.version.number])
+
+    record_impact(version=company.version, figures=figures(150), as_of=AT, actor=None, at=AT)
+    before = ways.state()
+    activated = executive.post(activate)
+    page = executive.get(url(company, "signing"))
+    form = dict(re.findall(r'name="((?:digest|seen)-\d+|impact)" value="([0-9a-f]*)"', page.content.decode()))
+    answers = {f"answer-{number}": "yes" for number in re.findall(r'data-term="(\d+)"', page.content.decode())}
+    stale = executive.post(url(company, "signing"), {**form, **answers, "impact": shown.digest, "password": PASSWORD})
+
+    assert (activated.status_code, "150 accounts now, 100 signed" in text(activated)) == (409, True)
+    assert (len(answers), stale.status_code) == (1, 409)
+    assert (ways.state(), FrameworkVersion.objects.get(pk=company.version.pk).state) == (before, "in_review")
+    assert executive.post(url(company, "signing"), {**form, **answers, "password": PASSWORD}).status_code == 302
+    assert FrameworkVersion.objects.get(pk=company.version.pk).state == "approved"

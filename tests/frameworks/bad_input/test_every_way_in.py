@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from frameworks.yaml_text import write_yaml
-from tests.frameworks.bad_input.cases import BODIES, RULES
+from tests.frameworks.bad_input.cases import BODIES, RULES, derived
 from tests.frameworks.making import Company, put_in_force
 from tests.frameworks.ways import Ways
 
@@ -16,6 +16,12 @@ WAYS = ("page", "api", "plan", "apply", "upload")
 
 @pytest.fixture
 def ways(company: Company) -> Ways:
+    """With attributes in two currencies, one that is derived, and one that may become so."""
+    cost = {"label": "Cost", "data_type": "decimal", "system": "ERP"}
+    money = {"label": "Cost", "data_type": "money", "scale": 2, "currency": "EUR", "system": "ERP"}
+    company.save("data_source", "cost", money)
+    company.save("data_source", "margin", cost | {"label": "Margin"})
+    company.save("data_source", "each", derived("ratio", "decimal", ["cost", "employee_count"]) | {"label": "Each"})
     return Ways(company)
 
 
@@ -31,6 +37,18 @@ def test_good_body_is_taken_by_every_way(ways: Ways) -> None:
     answers = {way: ways.send(way, "segment", "tier/smb", body).status_code for way in ("plan", "api", "apply")}
 
     assert answers == {"plan": 200, "api": 200, "apply": 200}
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_attribute_derived_from_stored_ones_is_taken(ways: Ways, way: str) -> None:
+    body = derived("ratio", "decimal", ["arr", "employee_count"])
+
+    answer = ways.send(way, "data_source", "margin", body)
+
+    assert (answer.status_code, ways.company.body("data_source", "margin")["derived"]["of"]) == (
+        302 if way == "page" else 200,
+        ["arr", "employee_count"],
+    )
 
 
 @pytest.mark.parametrize("row", RULES)

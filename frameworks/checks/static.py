@@ -10,6 +10,7 @@ from typing import Any
 from frameworks.checks.findings import Finding
 from frameworks.criteria.ast import attributes_used
 from frameworks.criteria.text import CriteriaTextError, scope_warnings
+from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Definition
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.policy import GuardPolicy, LimitsPolicy
@@ -32,6 +33,7 @@ def static_findings(definition: Definition) -> list[Finding]:
         *_sources(definition),
         *_terms(definition),
         *_limits(definition),
+        *_same_names(definition),
         *_anti_icp(definition),
         *_expectations(definition),
         *_treatments(definition),
@@ -127,6 +129,17 @@ def _limits(definition: Definition) -> Iterator[Finding]:
     if total > in_all:
         text = f"{total} segments in all; more than {in_all} are micro-segments that nobody can act on."
         yield Finding("too_many_segments", "warning", text, items=(f"{total} segments in all",))
+
+
+def _same_names(definition: Definition) -> Iterator[Finding]:
+    """Two segments that people cannot tell apart by what they read: not by case, spaces or how a letter is coded."""
+    for key, body in definition.dimensions.items():
+        labels: dict[str, list[str]] = {}
+        for short, segment in definition.segments[key].items():
+            labels.setdefault(matching_key(segment.label, missing_tokens=()) or "", []).append(short)
+        for shorts in (each for each in labels.values() if len(each) > 1):
+            text = f"{body.label}: {_listed(shorts)} have the same name, so nobody can tell them apart."
+            yield Finding("same_name", "error", text, "dimension", key, tuple(shorts))
 
 
 def _anti_icp(definition: Definition) -> Iterator[Finding]:

@@ -137,10 +137,18 @@ class DataSource(PartSchema):
         return self
 
 
+def _derived_of(key: str, sources: Mapping[str, DataSource]) -> Iterator[str]:
+    """An attribute that another one is made of has to stay stored: else the two could lead to each other."""
+    for other_key, other in sources.items():
+        if other_key != key and other.derived is not None and key in other.derived.of:
+            yield f"/derived: {other.label} is derived from this attribute, so this one has to be stored."
+
+
 def derived_problems(key: str, source: DataSource, sources: Mapping[str, DataSource]) -> Iterator[str]:
     """What is wrong with the attributes that `source` is derived from, each naming its place."""
     if source.derived is None:
         return
+    yield from _derived_of(key, sources)
     kind = source.derived.kind
     inputs = list(enumerate(source.derived.of))
     for place, name in inputs:

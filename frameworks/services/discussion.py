@@ -11,7 +11,7 @@ from frameworks.mentions import Mentionable, mentioned
 from frameworks.models import Comment, FrameworkVersion, Mention, User
 from frameworks.services.access import require_permission
 
-CHARACTERS = 8_000
+CHARACTERS = 5_000
 
 
 def add_comment(

@@ -31,6 +31,8 @@ from frameworks.transitions import UNDER_WAY
 State = FrameworkVersion.State
 Source = Contribution.Source
 EVIDENCE_CHARACTERS = 10
+# A rule names attributes and dimensions, a derived attribute those it is made of.
+_READS_OTHERS = frozenset({Kind.SEGMENT.value, Kind.DATA_SOURCE.value})
 
 
 def create_framework(
@@ -257,8 +259,8 @@ def lock_draft(version: FrameworkVersion) -> None:
 
 
 def _surroundings(version: FrameworkVersion, part: PartId) -> Definition:
-    """What a rule of this version may refer to; nothing where the part holds no rules."""
-    return Definition(bodies_of(version) if part[0] == Kind.SEGMENT else {})
+    """What a rule or a derived attribute of this version may refer to; nothing for the other kinds."""
+    return Definition(bodies_of(version) if part[0] in _READS_OTHERS else {})
 
 
 def _refuse_stale(part: Part | None, kind: str, key: str, content: Content, expected_digest: str | None) -> None:

@@ -36,11 +36,20 @@ def act(view: View) -> View:
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
+            refuse_unreadable(request)
             return view(request, *args, **kwargs)
         except (NotAllowedError, ConflictError, InvalidError) as error:
             return refused(request, error, back=_back(request))
 
     return login_required(require_POST(answered))
+
+
+def refuse_unreadable(request: HttpRequest) -> None:
+    """PostgreSQL holds no text with a NUL; it is refused before a service looks at it. Raises InvalidError."""
+    if any("\x00" in value for name in request.POST for value in (name, *request.POST.getlist(name))):
+        raise InvalidError(
+            ["The form holds a character that no text can have. Type it again, or paste it as plain text."]
+        )
 
 
 def _back(request: HttpRequest) -> str:

@@ -1,12 +1,13 @@
 """Acts that govern a version beside review and signing: schedule, rebase, roll back, recertify, delegate."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.validators import MaxValueValidator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -224,12 +225,18 @@ def _show_recertify(
 # Delegation
 
 
+# The day after the last one is reckoned with, and the calendar ends with the year 9999.
+_IN_REACH = MaxValueValidator(date(9998, 12, 31), "Choose an earlier day.")
+
+
 class DelegationForm(forms.Form):
     """Whole days: from the start of the first up to and including the last, in UTC."""
 
     delegate = forms.ModelChoiceField(queryset=User.objects.none(), label="Who signs for you?")
-    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    last = forms.DateField(label="Until and including", widget=forms.DateInput(attrs={"type": "date"}))
+    first = forms.DateField(label="From", validators=[_IN_REACH], widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(
+        label="Until and including", validators=[_IN_REACH], widget=forms.DateInput(attrs={"type": "date"})
+    )
     reason = forms.CharField(max_length=500, label="Why?", help_text="Kept with every signature given in your place.")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

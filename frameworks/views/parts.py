@@ -25,7 +25,7 @@ from frameworks.parts import json_schema
 from frameworks.parts.policy import POLICIES
 from frameworks.roles import PEOPLE, Role
 from frameworks.services.drafting import delete_part, save_part
-from frameworks.views.answers import act, person, refused
+from frameworks.views.answers import act, person, refuse_unreadable, refused
 from frameworks.views.versions import version_or_404
 from frameworks.yaml_text import write_yaml
 
@@ -36,7 +36,7 @@ TextForm = BodyForm | SegmentForm
 @require_http_methods(["GET", "HEAD", "POST"])
 def part_edit(request: HttpRequest, slug: str, number: int, kind: str, key: str) -> HttpResponse:
     version = version_or_404(slug, number)
-    part = version.parts.select_related("body").filter(kind=kind, key=key).first()
+    part = _stored(version, kind, key)
     if part is None:
         raise Http404("There is no such part in this version.")
     return _edit(request, version, kind, part)
@@ -52,6 +52,8 @@ def part_new(request: HttpRequest, slug: str, number: int, kind: str) -> HttpRes
 
 @act
 def part_delete(request: HttpRequest, slug: str, number: int, kind: str, key: str) -> HttpResponse:
+    if "\x00" in key:
+        raise Http404("No part can have this key.")
     delete_part(
         version=version_or_404(slug, number),
         kind=kind,
@@ -79,6 +81,13 @@ def criteria_schema(request: HttpRequest) -> HttpResponse:
     """The JSON Schema of a rule's criteria, for editors; open to everyone like those of parts."""
     address = request.build_absolute_uri(reverse("frameworks:criteria_schema"))
     return JsonResponse({**criteria_json_schema(), "$id": address}, json_dumps_params={"indent": 2})
+
+
+def _stored(version: FrameworkVersion, kind: str, key: str) -> Part | None:
+    """None also at an address no part can have: PostgreSQL takes no NUL in text, and answers with an error."""
+    if "\x00" in key:
+        return None
+    return version.parts.select_related("body").filter(kind=kind, key=key).first()
 
 
 def _edit(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> HttpResponse:
@@ -305,9 +314,10 @@ def _last_editor(version: FrameworkVersion, error: StalePartError) -> Contributi
 def part_merge(request: HttpRequest, slug: str, number: int, kind: str, key: str) -> HttpResponse:
     """Save what somebody chose, field by field, after a conflict. `digest` is the body they chose against."""
     version = version_or_404(slug, number)
-    part = version.parts.select_related("body").filter(kind=kind, key=key).first()
+    part = _stored(version, kind, key)
     digest = request.POST.get("digest", "")
     try:
+        refuse_unreadable(request)
         _refuse_reader(request, version)
         theirs = PartBody.objects.filter(pk=digest, kind=kind).values_list("body", flat=True).first() or {}
         mine = _posted_json(request.POST.get("mine", ""))

@@ -1,5 +1,6 @@
 """Signing: one page a person can finish on a phone, the list of what waits, and the printable manifest."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -20,9 +21,12 @@ from frameworks.services.delegation import principals_of
 from frameworks.services.overruling import overrule_dissent, withdraw_overruling
 from frameworks.services.signing import Answer, sign, withdraw_signoff
 from frameworks.signing_page import Item, SigningPage
-from frameworks.views.answers import act, person, refused
+from frameworks.views.answers import act, person, refuse_unreadable, refused
 from frameworks.views.versions import version_or_404
 
+_FIELD = re.compile(r"(?:answer|reason|digest|seen)-[0-9]+|csrfmiddlewaretoken|impact|password|code")
+# Longer ones are no id of a row.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 DECISIONS = {"yes": Signoff.Decision.APPROVE, "no": Signoff.Decision.REJECT}
 
 
@@ -79,6 +83,8 @@ def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
     at, user = timezone.now(), person(request)
     principal = principal_of(request, at)
     answers = answers_of(request)
+    if problems := _form_problems(request):
+        return _again(request, version, at, problems)
     proven = proof(request, at)
     if proven is None:
         return _again(request, version, at, [not_proven(request)])
@@ -98,6 +104,18 @@ def _sign(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
         return _again(request, version, at, error.problems)
     messages.success(request, _thanks(version, len(rows)))
     return redirect("frameworks:signing_manifest", slug=version.framework.slug, number=version.number)
+
+
+def _form_problems(request: HttpRequest) -> list[str]:
+    """A field this form does not have is no slip of the pen: somebody thinks it says who signs, or for whom."""
+    foreign = sorted(name for name in request.POST if not _FIELD.fullmatch(name))
+    if foreign:
+        return [f"This form has no field “{foreign[0][:40]}”: everybody signs for themselves. Nothing was signed."]
+    try:
+        refuse_unreadable(request)
+    except InvalidError as error:
+        return error.problems
+    return []
 
 
 def not_proven(request: HttpRequest) -> str:
@@ -123,7 +141,7 @@ def answers_of(request: HttpRequest) -> dict[int, Answer]:
     found = {}
     for name, value in request.POST.items():
         prefix, _, number = name.partition("-")
-        if prefix != "answer" or not number.isdecimal() or value not in DECISIONS:
+        if prefix != "answer" or not _NUMBER.fullmatch(number) or value not in DECISIONS:
             continue
         digest, reason = request.POST.get(f"digest-{number}", ""), request.POST.get(f"reason-{number}", "")
         found[int(number)] = Answer(int(number), digest, DECISIONS[value], reason if value == "no" else "")

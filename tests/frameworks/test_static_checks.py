@@ -47,6 +47,10 @@ def no_anti_icp(bodies: Bodies) -> None:
     bodies["segment", "tier/low"].pop("anti_icp")
 
 
+def same_name(bodies: Bodies) -> None:
+    bodies["segment", "tier/low"]["label"] = bodies["segment", "tier/high"]["label"].upper() + " "
+
+
 def same_treatment(bodies: Bodies) -> None:
     bodies["playbook", "tier/low"]["actions"] = [
         {**bodies["playbook", "tier/high"]["actions"][0], "key": "under_another_key"}
@@ -88,6 +92,7 @@ def ambiguous_note(bodies: Bodies) -> None:
         (undefined_quoted, ("undefined_term", "error", "account")),
         (undefined_acronym, ("undefined_term", "error", "account")),
         (no_anti_icp, ("no_anti_icp", "warning", "tier")),
+        (same_name, ("same_name", "error", "tier")),
         (same_treatment, ("same_treatment", "warning", "tier")),
         (same_facet, ("same_facet", "warning", "tier")),
         (ambiguous_note, ("scope_ambiguous", "warning", "tier/low")),

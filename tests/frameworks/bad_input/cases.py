@@ -54,8 +54,38 @@ def with_(**fields: Any) -> Change:
     return lambda body: {**body, **fields}
 
 
+def derived(kind: str, data_type: str, of: list[str], **fields: Any) -> dict[str, Any]:
+    own = {name: fields.pop(name) for name in ("grain", "periods") if name in fields}
+    return {"label": "Margin", "data_type": data_type, "derived": {"kind": kind, "of": of, **own}, **fields}
+
+
 # What becomes of the body of another part: its kind, its key, and the change.
 BODIES: dict[str, tuple[str, str, Change]] = {
+    "K10 difference of two currencies": (
+        "data_source",
+        "margin",
+        lambda body: derived("difference", "money", ["arr", "cost"], scale=2, currency="USD"),
+    ),
+    "K13 attribute derived from itself": (
+        "data_source",
+        "margin",
+        lambda body: derived("growth", "decimal", ["margin"], grain="fiscal_quarter", periods=2),
+    ),
+    "K13 derived from what is derived": (
+        "data_source",
+        "margin",
+        lambda body: derived("ratio", "decimal", ["each", "employee_count"]),
+    ),
+    "K13 closing a circle": (
+        "data_source",
+        "cost",
+        lambda body: derived("ratio", "decimal", ["arr", "each"]),
+    ),
+    "K13 derived although another is derived from it": (
+        "data_source",
+        "cost",
+        lambda body: derived("growth", "decimal", ["arr"], grain="fiscal_quarter", periods=2),
+    ),
     "K16 one segment twice": ("dimension", "tier", with_(segments=["smb", "smb"])),
     "K16 key that is no word": ("dimension", "tier", with_(segments=["enterprise", "SMB "])),
     "K22 field that is not known": ("term", "arr", with_(wording_html="x")),

@@ -4,70 +4,24 @@ import json
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 
-from frameworks.definition import bodies_of
-from frameworks.models import Contribution, FrameworkVersion, Part, PartBody
-from frameworks.roles import Role
 from frameworks.yaml_text import write_yaml
-from governance.models import AuditEntry
-from tests.api.making import Api, make_service, make_token
-from tests.frameworks.bad_input.cases import BODIES, RULES
-from tests.frameworks.making import Company, put_in_force, sent
+from tests.frameworks.bad_input.cases import BODIES, RULES, derived
+from tests.frameworks.making import Company, put_in_force
+from tests.frameworks.ways import Ways
 
 WAYS = ("page", "api", "plan", "apply", "upload")
 
 
-class Ways:
-    """One company, and each way by which a body reaches its draft."""
-
-    def __init__(self, company: Company) -> None:
-        self.company = company
-        owner = make_service("pipeline@example.com", Role.ARCHITECT)
-        self.api = Api(make_token(owner, "frameworks:read", "frameworks:write"), Client())
-        self.browser = Client()
-        self.browser.force_login(company.ravi)
-        self.before = self.state()
-
-    def state(self) -> list[Any]:
-        parts = list(Part.objects.order_by("pk").values_list("pk", "key", "body_id"))
-        models = (FrameworkVersion, PartBody, Contribution, AuditEntry)
-        return [parts, *(model.objects.count() for model in models)]
-
-    def send(self, way: str, kind: str, key: str, body: dict[str, Any]) -> Any:
-        if way == "page":
-            return self._edit(kind, key, body)
-        if way == "api":
-            etag = f'"{self.company.part(kind, key).body_id}"'
-            address = f"/api/v1/framework-versions/{self.company.version.uuid}/parts/{kind}/{key}"
-            return self.api.send("PUT", address, body, **{"If-Match": etag})
-        text = self.file({(kind, key): body})
-        if way == "upload":
-            return self.browser.post("/frameworks/main/upload/", {"file": SimpleUploadedFile("x.yaml", text.encode())})
-        return self.api.post(f"/api/v1/frameworks/main/files/{way}", text, content_type="application/yaml")
-
-    def _edit(self, kind: str, key: str, body: dict[str, Any]) -> Any:
-        place = {"slug": "main", "number": self.company.version.number}
-        if kind == "segment":
-            address = reverse("frameworks:dimension_save", kwargs={**place, "key": "tier"})
-            edit = sent(self.company, **{key.partition("/")[2]: body})
-            return self.browser.post(address, json.dumps(edit), content_type="application/json")
-        address = reverse("frameworks:part_edit", kwargs={**place, "kind": kind, "key": key})
-        digest = self.company.part(kind, key).body_id
-        return self.browser.post(f"{address}?as=text", {"key": key, "digest": digest, "text": write_yaml(body)})
-
-    def file(self, changed: dict[tuple[str, str], Any], **header: Any) -> str:
-        """The draft as a file with other bodies; JSON is YAML too."""
-        parts: dict[str, dict[str, Any]] = {}
-        for (kind, key), body in (dict(bodies_of(self.company.version)) | changed).items():
-            parts.setdefault(kind, {})[key] = dict(body)
-        return json.dumps({"format": "cutline-framework/1", "framework": "main", "parts": parts, **header})
-
-
 @pytest.fixture
 def ways(company: Company) -> Ways:
+    """With attributes in two currencies, one that is derived, and one that may become so."""
+    cost = {"label": "Cost", "data_type": "decimal", "system": "ERP"}
+    money = {"label": "Cost", "data_type": "money", "scale": 2, "currency": "EUR", "system": "ERP"}
+    company.save("data_source", "cost", money)
+    company.save("data_source", "margin", cost | {"label": "Margin"})
+    company.save("data_source", "each", derived("ratio", "decimal", ["cost", "employee_count"]) | {"label": "Each"})
     return Ways(company)
 
 
@@ -83,6 +37,18 @@ def test_good_body_is_taken_by_every_way(ways: Ways) -> None:
     answers = {way: ways.send(way, "segment", "tier/smb", body).status_code for way in ("plan", "api", "apply")}
 
     assert answers == {"plan": 200, "api": 200, "apply": 200}
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_attribute_derived_from_stored_ones_is_taken(ways: Ways, way: str) -> None:
+    body = derived("ratio", "decimal", ["arr", "employee_count"])
+
+    answer = ways.send(way, "data_source", "margin", body)
+
+    assert (answer.status_code, ways.company.body("data_source", "margin")["derived"]["of"]) == (
+        302 if way == "page" else 200,
+        ["arr", "employee_count"],
+    )
 
 
 @pytest.mark.parametrize("row", RULES)

@@ -13,13 +13,17 @@ from typing import Any
 
 import pytest
 import redis
+import time_machine
 from django.conf import settings
 from django.db import connection, transaction
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
+from frameworks.models import FrameworkVersion
 from tests import worlds
+from tests.accounts.activating import AT, activate, signed_version
+from tests.accounts.test_runs import spread
 from tests.journeys.prepared import drop_prepared
 from tests.servers import VAR
 
@@ -110,8 +114,25 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def signed_world(world: None) -> None:
+    """The accounts of `spread`, and v0 of the template, signed and not yet active."""
+    with time_machine.travel(AT, tick=False):
+        spread()
+        signed_version()
+
+
+@pytest.fixture(scope="module")
+def active_world(signed_world: None) -> None:
+    """The accounts of `spread` in the segments of v0."""
+    with time_machine.travel(AT, tick=False):
+        activate(FrameworkVersion.objects.get())
+
+
 @pytest.fixture(autouse=True)
-def _own_memory(request: pytest.FixtureRequest) -> Iterator[None]:
+def _in_world(request: pytest.FixtureRequest) -> Iterator[None]:
+    if worlds.is_standing():
+        worlds.refuse_alone(request.node)
     yield
     if worlds.is_standing():
         worlds.forget_versions()

@@ -45,6 +45,16 @@ def standing() -> Iterator[None]:
             transaction.set_rollback(True)
 
 
+def refuse_alone(item: pytest.Item) -> None:
+    """A test that commits, or that needs the servers alone, has no place in a world: pytest runs it too late there."""
+    marker = item.get_closest_marker("django_db")
+    commits = bool(marker and marker.kwargs.get("transaction")) or "transactional_db" in getattr(
+        item, "fixturenames", ()
+    )
+    if commits or item.get_closest_marker("serial"):
+        pytest.fail("A world stands in this module: move this test to a module of its own.")
+
+
 def forget_versions() -> None:
     """Empty the memories kept by a version's key: in a world, the next test has a version with the same key."""
     engine._compiled_plan.cache_clear()

@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 import redis
+import time_machine
 from django.conf import settings
 from django.db import connection, transaction
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
+from frameworks.models import FrameworkVersion
+from tests import worlds
+from tests.accounts.activating import AT, activate, signed_version
+from tests.accounts.test_runs import spread
 from tests.journeys.prepared import drop_prepared
 from tests.servers import VAR
 
@@ -52,10 +57,13 @@ def _drop_prepared(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """A test marked `serial` has the servers for itself, also against other processes and other runs.
 
-    Whoever waits for that holds the gate, so that the others cannot keep overtaking it.
+    Whoever waits for that holds the gate, so that the others cannot keep overtaking it. A module with a world keeps
+    its turn until its last test.
     """
+    if worlds.is_standing():
+        return (yield)
     turn = fcntl.LOCK_EX if item.get_closest_marker("serial") else fcntl.LOCK_SH
-    with (VAR / "tests-gate.lock").open("w") as gate, (VAR / "tests-turn.lock").open("w") as own_turn:
+    with (VAR / "tests-gate.lock").open("w") as gate, worlds.TURN.open("w") as own_turn:
         fcntl.flock(gate, turn)
         fcntl.flock(own_turn, turn)
         if turn == fcntl.LOCK_SH:
@@ -92,6 +100,42 @@ def _ensure_application_role(cursor: Any) -> None:
     cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
     cursor.execute(sql.SQL("GRANT {} TO current_user").format(sql.Identifier(name)))
     grant_application_role()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    worlds.sort_by_world(items)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """For a module-scoped fixture that writes what all tests of its module read: see tests/worlds.py."""
+    with django_db_blocker.unblock(), worlds.standing():
+        yield
+
+
+@pytest.fixture(scope="module")
+def signed_world(world: None) -> None:
+    """The accounts of `spread`, and v0 of the template, signed and not yet active."""
+    with time_machine.travel(AT, tick=False):
+        spread()
+        signed_version()
+
+
+@pytest.fixture(scope="module")
+def active_world(signed_world: None) -> None:
+    """The accounts of `spread` in the segments of v0."""
+    with time_machine.travel(AT, tick=False):
+        activate(FrameworkVersion.objects.get())
+
+
+@pytest.fixture(autouse=True)
+def _in_world(request: pytest.FixtureRequest) -> Iterator[None]:
+    if worlds.is_standing():
+        worlds.refuse_alone(request.node)
+    yield
+    if worlds.is_standing():
+        worlds.forget_versions()
 
 
 @pytest.fixture

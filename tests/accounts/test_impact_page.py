@@ -6,18 +6,20 @@ from django.urls import reverse
 
 from accounts.models import AssignmentRun
 from frameworks.models import Framework, FrameworkVersion, User
-from tests.accounts.activating import activate, next_version, signed_version, work_off
-from tests.accounts.test_runs import spread
+from tests.accounts.activating import next_version, work_off
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def lowered_world(active_world: None) -> None:
+    next_version(Framework.objects.get(), replacing={"500000.00": "260000.00"})
+
+
 @pytest.fixture
-def version() -> FrameworkVersion:
-    spread()
-    activate(signed_version())
-    return next_version(Framework.objects.get(), replacing={"500000.00": "260000.00"})
+def version(lowered_world: None) -> FrameworkVersion:
+    return FrameworkVersion.objects.latest("pk")
 
 
 @pytest.fixture

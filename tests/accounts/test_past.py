@@ -39,18 +39,22 @@ def _clock():
         yield
 
 
+@pytest.fixture(scope="module")
+def moved_world(world: None) -> None:
+    with time_machine.travel(LATER, tick=False):
+        spread()
+        made = account("Castellan", arr=Decimal("300000.00"))
+        Account.objects.filter(pk=made.pk).update(created_at=AT - timedelta(days=9))
+        activate(signed_version())
+        Account.objects.filter(pk=made.pk).update(arr="900000.00", version=2, updated_at=LATER)
+        PendingEvaluation.objects.create(account=made, cause=Cause.DATA, marked_at=LATER)
+        evaluate_pending(at=LATER)
+
+
 @pytest.fixture
-def moved() -> Account:
+def moved(moved_world: None, db: None) -> Account:
     """$300,000 until three days after the activation, $900,000 since: Mid-Market or below, then Strategic."""
-    spread()
-    made = account("Castellan", arr=Decimal("300000.00"))
-    Account.objects.filter(pk=made.pk).update(created_at=AT - timedelta(days=9))
-    activate(signed_version())
-    Account.objects.filter(pk=made.pk).update(arr="900000.00", version=2, updated_at=LATER)
-    PendingEvaluation.objects.create(account=made, cause=Cause.DATA, marked_at=LATER)
-    evaluate_pending(at=LATER)
-    made.refresh_from_db()
-    return made
+    return Account.objects.get(name="Castellan")
 
 
 def tier_at(moved: Account, at: datetime) -> str | None:

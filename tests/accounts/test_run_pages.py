@@ -1,7 +1,6 @@
 """The pages of runs, and what people decide on them."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -10,13 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import Assignment, AssignmentRun, RunChunk
+from accounts.models import AssignmentRun, RunChunk
 from accounts.services import runs
-from frameworks.models import Framework, User
+from frameworks.models import Framework, FrameworkVersion, User
 from governance.models import AuditEntry
-from tests.accounts.activating import AT, account, activate, signed_version, work_off
+from tests.accounts.activating import AT, account, activate, work_off
 from tests.accounts.test_account_pages import words
-from tests.accounts.test_runs import spread
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
@@ -41,15 +39,6 @@ def visitor(client: Client, tomas: User) -> Client:
     return client
 
 
-@pytest.fixture
-def held() -> AssignmentRun:
-    for n in range(10):
-        account(f"Same {n}")
-    run = activate(signed_version())
-    assert run.state == AssignmentRun.State.HELD
-    return run
-
-
 def url(name: str, run: AssignmentRun) -> str:
     return reverse(f"accounts:{name}", args=[run.uuid])
 
@@ -59,27 +48,16 @@ def state_of(run: AssignmentRun) -> str:
     return run.state
 
 
-def test_run_list_names_kind_state_figures_and_who(visitor: Client) -> None:
-    spread()
-    activate(signed_version())
-
+def test_run_list_names_kind_state_figures_and_who(visitor: Client, active_world: None) -> None:
     said = words(visitor.get("/runs/"))
 
     assert "Activation v0 Applied 8 32" in said
     assert "Ravi" in said
 
 
-def test_run_list_is_filtered_by_its_address(visitor: Client, held: AssignmentRun) -> None:
-    def shown(**query: str) -> list[Any]:
-        return [row.record.pk for row in visitor.get("/runs/", query).context["table"].page.object_list]
-
-    assert (shown(state="held"), shown(state="applied"), shown(kind="nightly")) == ([held.pk], [], [])
-    assert "No run like this" in words(visitor.get("/runs/", {"state": "nonsense"}))
-
-
-def test_run_list_takes_as_many_queries_for_three_rows_as_for_one(visitor: Client, tomas: User) -> None:
-    spread()
-    activate(signed_version())
+def test_run_list_takes_as_many_queries_for_three_rows_as_for_one(
+    visitor: Client, tomas: User, active_world: None
+) -> None:
     visitor.get("/runs/")
 
     with CaptureQueriesContext(connection) as one:
@@ -99,10 +77,7 @@ def test_run_list_without_runs_says_where_they_come_from(visitor: Client) -> Non
     assert "No version is active yet." in said
 
 
-def test_reevaluation_is_started_by_revops(visitor: Client, tomas: User) -> None:
-    spread()
-    activate(signed_version())
-
+def test_reevaluation_is_started_by_revops(visitor: Client, tomas: User, active_world: None) -> None:
     response = visitor.post("/runs/start/", {"framework": "main"})
 
     run = AssignmentRun.objects.latest("pk")
@@ -110,9 +85,7 @@ def test_reevaluation_is_started_by_revops(visitor: Client, tomas: User) -> None
     assert response["Location"] == url("run_detail", run)
 
 
-def test_reevaluation_asked_for_by_a_csm_is_refused_and_nothing_starts(client: Client) -> None:
-    spread()
-    activate(signed_version())
+def test_reevaluation_asked_for_by_a_csm_is_refused_and_nothing_starts(client: Client, active_world: None) -> None:
     client.force_login(person("leah", "csm"))
     before = (AssignmentRun.objects.count(), AuditEntry.objects.count())
 
@@ -132,81 +105,16 @@ def test_reevaluation_of_an_unknown_framework_is_refused(visitor: Client, framew
     assert (response.status_code, AssignmentRun.objects.count()) == (422, 0)
 
 
-def test_acts_on_runs_are_post_only(visitor: Client, held: AssignmentRun) -> None:
-    addresses = ["/runs/start/", *(url(name, held) for name in ("run_release", "run_cancel", "run_retry"))]
-
-    assert [visitor.get(address).status_code for address in addresses] == [405] * 4
-    assert state_of(held) == "held"
-
-
-def test_held_run_shows_what_the_guard_found_and_who_decides(visitor: Client, held: AssignmentRun) -> None:
-    said = words(visitor.get(url("run_detail", held)))
-
-    assert all(reason in said for reason in held.held_because)
-    assert "RevOps or CS Ops releases it next (not Ravi, who asked for it)" in said
-    assert "v0 becomes the active version, and 40 assignments of 10 accounts are written" in said
-
-
-def test_held_run_is_released_by_another_with_a_reason(visitor: Client, held: AssignmentRun, tomas: User) -> None:
-    response = visitor.post(url("run_release", held), REASON)
-
-    assert response["Location"] == url("run_detail", held)
-    assert work_off(held).state == "applied"
-    assert held.released_by == tomas
-    assert Assignment.objects.count() == 40
-
-
-@pytest.mark.parametrize(("given", "problem"), [({}, "required"), ({"reason": "ok"}, "at least 5")])
-def test_held_run_is_not_released_without_a_reason(
-    visitor: Client, held: AssignmentRun, given: dict[str, str], problem: str
-) -> None:
-    response = visitor.post(url("run_release", held), given)
-
-    assert response.status_code == 422
-    assert problem in words(response)
-    assert state_of(held) == "held"
-
-
-def test_held_run_is_not_released_by_who_asked_for_it(client: Client, held: AssignmentRun) -> None:
-    assert held.requested_by is not None
-    client.force_login(held.requested_by)
-
-    seen = words(client.get(url("run_detail", held)))
-    response = client.post(url("run_release", held), REASON)
-
-    assert (response.status_code, state_of(held)) == (403, "held")
-    assert "You asked for this run: another person must release it." in words(response)
-    assert "You asked for this run: another person must release it." in seen
-
-
-def test_held_run_is_cancelled_and_nothing_has_changed(visitor: Client, held: AssignmentRun) -> None:
-    visitor.post(url("run_cancel", held), REASON)
-
-    assert state_of(held) == "cancelled"
-    assert not Assignment.objects.exists()
-    assert REASON["reason"] in words(visitor.get(url("run_detail", held)))
-
-
-def test_cancelling_by_a_csm_is_refused_and_the_run_stays_held(client: Client, held: AssignmentRun) -> None:
-    client.force_login(person("leah", "csm"))
-
-    response = client.post(url("run_cancel", held), REASON)
-
-    assert (response.status_code, state_of(held)) == (403, "held")
-
-
-def test_applied_run_cannot_be_cancelled(visitor: Client) -> None:
-    spread()
-    run = activate(signed_version())
+def test_applied_run_cannot_be_cancelled(visitor: Client, active_world: None) -> None:
+    run = AssignmentRun.objects.get()
 
     response = visitor.post(url("run_cancel", run), REASON)
 
     assert (response.status_code, state_of(run)) == (409, "applied")
 
 
-def test_run_page_shows_what_moved_with_links_and_the_distribution(visitor: Client) -> None:
-    spread()
-    run = activate(signed_version())
+def test_run_page_shows_what_moved_with_links_and_the_distribution(visitor: Client, active_world: None) -> None:
+    run = AssignmentRun.objects.get()
 
     response = visitor.get(url("run_detail", run))
 
@@ -221,10 +129,8 @@ def test_run_page_shows_what_moved_with_links_and_the_distribution(visitor: Clie
 
 
 def test_progress_asks_again_while_the_run_works_and_reloads_the_page_when_its_state_changed(
-    visitor: Client, tomas: User
+    visitor: Client, tomas: User, active_world: None
 ) -> None:
-    spread()
-    activate(signed_version())
     run = runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT)
     fragment = url("run_progress", run)
 
@@ -240,9 +146,7 @@ def test_progress_asks_again_while_the_run_works_and_reloads_the_page_when_its_s
     assert "8 of 8" in over
 
 
-def test_run_page_offers_to_try_stuck_work_again(visitor: Client, tomas: User) -> None:
-    spread()
-    activate(signed_version())
+def test_run_page_offers_to_try_stuck_work_again(visitor: Client, tomas: User, active_world: None) -> None:
     run = runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT)
     run.chunks.update(state=RunChunk.State.STUCK, attempts=3)
 
@@ -253,10 +157,9 @@ def test_run_page_offers_to_try_stuck_work_again(visitor: Client, tomas: User) -
     assert work_off(run).state == "applied"
 
 
-def test_run_page_says_how_many_accounts_were_set_aside(visitor: Client) -> None:
-    spread()
+def test_run_page_says_how_many_accounts_were_set_aside(visitor: Client, signed_world: None) -> None:
     account("Broken", attributes={"expansion_opportunity": "perhaps"})
-    run = activate(signed_version())
+    run = activate(FrameworkVersion.objects.get())
 
     response = visitor.get(url("run_detail", run))
 

@@ -56,7 +56,7 @@ def with_(**fields: Any) -> Change:
 
 def derived(kind: str, data_type: str, of: list[str], **fields: Any) -> dict[str, Any]:
     own = {name: fields.pop(name) for name in ("grain", "periods") if name in fields}
-    return {"label": "Margin", "data_type": data_type, "derived": {"kind": kind, "of": of, **own}, **fields}
+    return {"label": "Margin", "data_type": data_type, "scale": 2, "derived": {"kind": kind, "of": of, **own}, **fields}
 
 
 # What becomes of the body of another part: its kind, its key, and the change.

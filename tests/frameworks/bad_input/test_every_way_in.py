@@ -17,10 +17,10 @@ WAYS = ("page", "api", "plan", "apply", "upload")
 @pytest.fixture
 def ways(company: Company) -> Ways:
     """With attributes in two currencies, one that is derived, and one that may become so."""
-    cost = {"label": "Cost", "data_type": "decimal", "system": "ERP"}
+    plain = {"label": "Margin", "data_type": "decimal", "scale": 2, "system": "ERP"}
     money = {"label": "Cost", "data_type": "money", "scale": 2, "currency": "EUR", "system": "ERP"}
     company.save("data_source", "cost", money)
-    company.save("data_source", "margin", cost | {"label": "Margin"})
+    company.save("data_source", "margin", plain)
     company.save("data_source", "each", derived("ratio", "decimal", ["cost", "employee_count"]) | {"label": "Each"})
     return Ways(company)
 

@@ -28,9 +28,9 @@ from tests.frameworks.pages import text, url
 WHY = "One motion serves both."
 
 
-@pytest.fixture
-def regional(company: Company) -> Company:
-    """East and west enterprises and SMB in force, and the draft after it."""
+@pytest.fixture(scope="module")
+def regional_world(world: None) -> None:
+    company = Company()
     company.save("segment", "tier/east", segment("Enterprise East", ("ge", "arr", "500000")))
     company.save("segment", "tier/west", segment("Enterprise West", ("ge", "arr", "100000")))
     company.save("dimension", "tier", {"label": "Customer Tier", "segments": ["east", "west", "smb"]})
@@ -41,8 +41,13 @@ def regional(company: Company) -> Company:
     company.submit()
     company.sign_all()
     flip_active_version(version=company.version, actor=company.priya, at=AT)
-    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
-    return company
+    start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
+
+
+@pytest.fixture
+def regional(regional_world: None, db: None) -> Company:
+    """East and west enterprises and SMB in force, and the draft after it."""
+    return Company.again()
 
 
 def retire(company: Company, leaving: Leaving, *, name: str = "ravi", digest: str | None = None) -> None:

@@ -29,10 +29,20 @@ _made: list[bytes] = []
 """The bundle of one history serves all tests that only look at it."""
 
 
+@pytest.fixture(scope="module")
+def history_world(world: None) -> None:
+    make_history()
+
+
 @pytest.fixture
-def history(db: None) -> bytes:
+def company(history_world: None, db: None) -> Company:
+    return Company.again()
+
+
+@pytest.fixture
+def history(company: Company) -> bytes:
     if not _made:
-        _made.append(bundle_of(make_history().version))
+        _made.append(bundle_of(company.version))
     return _made[0]
 
 
@@ -73,8 +83,7 @@ def address(company: Any) -> str:
 
 
 @pytest.mark.parametrize("role", ["executive", "revops", "auditor"])
-def test_page_hands_the_bundle_to_who_reads_the_audit_log(db, role, tmp_path):
-    company = make_history()
+def test_page_hands_the_bundle_to_who_reads_the_audit_log(company, role, tmp_path):
     reader = person("iris", role)
 
     response: Any = browser(reader).post(address(company))
@@ -92,8 +101,7 @@ def test_page_hands_the_bundle_to_who_reads_the_audit_log(db, role, tmp_path):
 
 
 @pytest.mark.parametrize("role", ["stakeholder", "finance", "cs_ops", "deal_desk", "csm", "architect"])
-def test_page_refuses_others_and_writes_nothing(db, role):
-    company = make_history()
+def test_page_refuses_others_and_writes_nothing(company, role):
     before = AuditEntry.objects.count()
 
     response = browser(person("otto", role)).post(address(company))
@@ -112,8 +120,7 @@ def test_draft_has_no_evidence_yet(db):
     assert AuditEntry.objects.count() == before
 
 
-def test_link_alone_exports_nothing(db):
-    company = make_history()
+def test_link_alone_exports_nothing(company):
     before = AuditEntry.objects.count()
 
     response = browser(person("iris", "auditor")).get(address(company))
@@ -122,8 +129,8 @@ def test_link_alone_exports_nothing(db):
     assert AuditEntry.objects.count() == before
 
 
-def test_two_bundles_differ_in_when_they_were_made_alone(db):
-    version = make_history().version
+def test_two_bundles_differ_in_when_they_were_made_alone(company):
+    version = company.version
 
     one, other = files_of(bundle_of(version, AT + 7 * DAY)), files_of(bundle_of(version, AT + 9 * DAY))
 
@@ -132,8 +139,8 @@ def test_two_bundles_differ_in_when_they_were_made_alone(db):
     assert json.loads(other["export.json"])["exported_at"] == "2026-11-30T10:00:00.000000Z"
 
 
-def test_same_content_is_the_same_zip(db):
-    version = make_history().version
+def test_same_content_is_the_same_zip(company):
+    version = company.version
     head = AuditHead.objects.get()
     made = []
     for _ in range(2):
@@ -159,8 +166,7 @@ def test_bundle_says_what_was_signed_as_it_was_shown(files):
     assert "Services are missing." in files["manifest.html"].decode()
 
 
-def test_page_to_print_escapes_what_people_wrote(db):
-    company = make_history()
+def test_page_to_print_escapes_what_people_wrote(company):
     asked = company.requirement("terms", "arr")
     withdraw_signoff(
         requirement=asked,
@@ -177,8 +183,7 @@ def test_page_to_print_escapes_what_people_wrote(db):
     assert "&lt;script&gt;" in page
 
 
-def test_delegate_and_withdrawal_prove_themselves(db, tmp_path):
-    company = make_history()
+def test_delegate_and_withdrawal_prove_themselves(company, tmp_path):
     delegate_signing(
         delegate=company.tomas,
         valid_from=AT + 6 * DAY,
@@ -217,8 +222,7 @@ def test_delegate_and_withdrawal_prove_themselves(db, tmp_path):
     assert {"delegation.given", "signoff.withdrawn"} <= {*acts}
 
 
-def test_audit_page_offers_submitted_versions(db):
-    company = make_history()
+def test_audit_page_offers_submitted_versions(company):
     browser_of_reader = browser(person("iris", "auditor"))
 
     page = browser_of_reader.get("/audit/").content.decode()
@@ -227,8 +231,7 @@ def test_audit_page_offers_submitted_versions(db):
     assert f'action="{address(company)}"' in page
 
 
-def test_history_offers_the_bundle_to_readers_only(db):
-    company = make_history()
+def test_history_offers_the_bundle_to_readers_only(company):
     path = address(company).replace("evidence", "history")
 
     offered = {
@@ -239,8 +242,8 @@ def test_history_offers_the_bundle_to_readers_only(db):
     assert offered == {"auditor": True, "csm": False}
 
 
-def test_command_writes_the_bundle_as_the_system(db, tmp_path):
-    version, out = make_history().version, StringIO()
+def test_command_writes_the_bundle_as_the_system(company, tmp_path):
+    version, out = company.version, StringIO()
     place = tmp_path / "v1.zip"
 
     call_command("evidence", version.framework.slug, "1", "--out", str(place), stdout=out)

@@ -15,12 +15,22 @@ from frameworks.models import Framework, FrameworkVersion, Segment, VersionImpac
 from frameworks.services.drafting import save_part, start_draft
 from governance.services.activation import request_activation
 from governance.services.inbox import waiting_for
-from tests.accounts.activating import AT, account, activate, next_version, push_through, signed_version, work_off
+from tests.accounts.activating import AT, account, next_version, push_through, work_off
 from tests.accounts.test_mapping import retirement
-from tests.accounts.test_runs import segments_of, spread
+from tests.accounts.test_runs import segments_of
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def accounts(active_world: None) -> list[Account]:
+    return list(Account.objects.order_by("pk"))
+
+
+@pytest.fixture
+def active(active_world: None) -> FrameworkVersion:
+    return FrameworkVersion.objects.get()
 
 
 def lower_strategic() -> FrameworkVersion:
@@ -39,9 +49,7 @@ def studied(version: FrameworkVersion) -> dict[str, Any]:
     return figures
 
 
-def test_impact_says_who_moves_with_how_much_arr_and_changes_nothing() -> None:
-    accounts = spread()
-    activate(signed_version())
+def test_impact_says_who_moves_with_how_much_arr_and_changes_nothing(accounts: list[Account]) -> None:
     before = (Assignment.objects.count(), Transition.objects.count())
     version = lower_strategic()
 
@@ -58,9 +66,8 @@ def test_impact_says_who_moves_with_how_much_arr_and_changes_nothing() -> None:
     assert (Assignment.objects.count(), Transition.objects.count()) == before
 
 
-def test_impact_of_a_first_version_counts_everybody() -> None:
-    spread()
-    version = signed_version()
+def test_impact_of_a_first_version_counts_everybody(signed_world: None) -> None:
+    version = FrameworkVersion.objects.get()
 
     figures = studied(version)
 
@@ -71,9 +78,7 @@ def test_impact_of_a_first_version_counts_everybody() -> None:
     assert not RunMove.objects.exists()
 
 
-def test_figures_are_those_of_the_activation_that_follows() -> None:
-    spread()
-    activate(signed_version())
+def test_figures_are_those_of_the_activation_that_follows(active: FrameworkVersion) -> None:
     version = lower_strategic()
     expected = studied(version)
 
@@ -88,9 +93,7 @@ def test_figures_are_those_of_the_activation_that_follows() -> None:
         assert rows.count() == expected["segments"][f"customer_tier/{key}"]["accounts"]
 
 
-def test_study_holds_up_no_run_and_is_not_made_twice_at_once() -> None:
-    spread()
-    activate(signed_version())
+def test_study_holds_up_no_run_and_is_not_made_twice_at_once(active: FrameworkVersion) -> None:
     version = lower_strategic()
 
     study = plan_study(version=version, actor=None, at=AT)
@@ -102,9 +105,7 @@ def test_study_holds_up_no_run_and_is_not_made_twice_at_once() -> None:
     assert AssignmentRun.objects.get(pk=study.pk).state == "planned"
 
 
-def test_impact_of_a_draft_is_computed_as_it_stands() -> None:
-    spread()
-    active = activate(signed_version()).framework_version
+def test_impact_of_a_draft_is_computed_as_it_stands(active: FrameworkVersion) -> None:
     draft = start_draft(framework=active.framework, actor=active.author, at=AT)
     part = draft.parts.select_related("body").get(kind="segment", key="customer_tier/strategic")
     body = json.loads(json.dumps(part.body.body).replace('"500000.00"', '"850000.00"'))
@@ -122,10 +123,7 @@ def test_impact_of_a_draft_is_computed_as_it_stands() -> None:
     assert studied(draft)["segments"]["customer_tier/strategic"]["accounts"] == 1
 
 
-def test_impact_of_the_active_version_is_refused() -> None:
-    spread()
-    active = activate(signed_version()).framework_version
-    active.refresh_from_db()
+def test_impact_of_the_active_version_is_refused(active: FrameworkVersion) -> None:
     recorded = VersionImpact.objects.count()
 
     with pytest.raises(ConflictError, match="changes nothing more"):
@@ -134,9 +132,9 @@ def test_impact_of_the_active_version_is_refused() -> None:
     assert VersionImpact.objects.count() == recorded
 
 
-def test_override_of_a_split_that_names_no_successor_lapses_with_the_activation() -> None:
-    accounts = spread()
-    first = activate(signed_version()).framework_version
+def test_override_of_a_split_that_names_no_successor_lapses_with_the_activation(
+    accounts: list[Account], active: FrameworkVersion
+) -> None:
     segment = Segment.objects.get(dimension__key="customer_tier", key="strategic")
     grant_override(
         account=accounts[0],
@@ -145,12 +143,12 @@ def test_override_of_a_split_that_names_no_successor_lapses_with_the_activation(
         valid_from=AT,
         valid_until=AT.replace(year=2027),
         reason="Agreed with the executive sponsor.",
-        actor=first.author,
+        actor=active.author,
         at=AT,
     )
     entry = retirement("strategic", "enterprise", "mid_market")
     without = ("customer_tier/strategic",)
-    version = next_version(first.framework, replacing={}, without=without, retired={"customer_tier": [entry]})
+    version = next_version(active.framework, replacing={}, without=without, retired={"customer_tier": [entry]})
     figures = studied(version)
     assert figures["overrides"] == {"carried": 0, "mapped": 0, "reconfirm": 0, "ask_again": 1, "lapsing": 0}
     assert [(row["name"], row["fate"]) for row in figures["override_fates"]] == [(accounts[0].name, "ask_again")]
@@ -181,27 +179,15 @@ def test_override_of_a_split_that_names_no_successor_lapses_with_the_activation(
         valid_from=override.ended_at,
         valid_until=AT.replace(year=2027),
         reason="Agreed again for the new segment.",
-        actor=first.author,
+        actor=active.author,
         at=override.ended_at,
     )
     assert not [item for item in waiting_for(cs_ops, later) if item.ref.startswith("reconfirm")]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_submitted_version_is_studied_for_its_signers() -> None:
-    spread()
-    version = signed_version()
-
-    study = AssignmentRun.objects.get(kind="impact")
-
-    assert (study.framework_version, study.requested_by) == (version, None)
-    assert work_off(study).state == "studied"
-    assert VersionImpact.objects.get().version == version
-
-
-def test_account_that_has_no_assignment_yet_comes_from_nowhere_and_not_from_unassigned() -> None:
-    spread()
-    activate(signed_version())
+def test_account_that_has_no_assignment_yet_comes_from_nowhere_and_not_from_unassigned(
+    active: FrameworkVersion,
+) -> None:
     version = lower_strategic()
     account("Newcomer", arr=Decimal("900000.00"))
 

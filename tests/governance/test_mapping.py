@@ -18,8 +18,8 @@ from frameworks.services.rollback import draft_rollback
 from governance.models import AuditEntry, Notification, OverrideRequest
 from governance.services.activation import request_activation
 from governance.services.requests import decide_override, request_override
-from tests.accounts.activating import AT, activate, push_through, sign_off, signed_version, work_off
-from tests.accounts.test_runs import segments_of, spread
+from tests.accounts.activating import AT, push_through, sign_off, work_off
+from tests.accounts.test_runs import segments_of
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +27,8 @@ WHY = "Both are served by one team now."
 
 
 @pytest.fixture
-def accounts() -> list[Account]:
-    found = spread()
-    activate(signed_version())
-    return found
+def accounts(active_world: None) -> list[Account]:
+    return list(Account.objects.order_by("pk"))
 
 
 def segment(key: str) -> Segment:

@@ -15,8 +15,7 @@ from accounts.services.runs import plan_study, start_reevaluation
 from frameworks.models import Dimension, FrameworkVersion, VersionImpact
 from frameworks.services.impact import impact_digest
 from governance.services.activation import request_activation
-from tests.accounts.activating import AT, activate, push_through, signed_version, work_off
-from tests.accounts.test_runs import spread
+from tests.accounts.activating import AT, push_through, work_off
 from tests.frameworks.making import person
 from tests.governance.test_impact import lower_strategic
 
@@ -25,10 +24,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def accounts() -> list[Account]:
-    found = spread()
-    activate(signed_version())
-    return found
+def accounts(active_world: None) -> list[Account]:
+    return list(Account.objects.order_by("pk"))
 
 
 def activated(version: FrameworkVersion) -> AssignmentRun:

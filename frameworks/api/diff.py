@@ -17,6 +17,7 @@ from frameworks.api.views import ApiView
 from frameworks.comparison import Difference, differences, typed
 from frameworks.models import Framework, FrameworkVersion, Kind
 from frameworks.parts import Level
+from frameworks.parts.diff import PartChange
 
 _LEVELS: Final = [level.value for level in Level]
 
@@ -102,17 +103,19 @@ class FrameworkDiff(ApiView):
 
 
 def _as_json(rows: list[Difference], new: FrameworkVersion) -> list[dict[str, Any]]:
-    digests = {each.id: each for each in rows}
-    return [
-        {
-            "kind": change.kind,
-            "key": change.key,
-            "label": change.label,
-            "change": change.change,
-            "level": change.level.value,
-            "before": digests[change.kind, change.key].before,
-            "after": digests[change.kind, change.key].after,
-            "fields_changed": [asdict(each) for each in change.fields],
-        }
-        for change in typed(rows, new)
-    ]
+    digests = {each.id: (each.before, each.after) for each in rows}
+    return [change_as_json(change, *digests[change.kind, change.key]) for change in typed(rows, new)]
+
+
+def change_as_json(change: PartChange, before: str, after: str) -> dict[str, Any]:
+    """A typed change as PartChangeSerializer tells it; `before` and `after` are digests, empty where nothing is."""
+    return {
+        "kind": change.kind,
+        "key": change.key,
+        "label": change.label,
+        "change": change.change,
+        "level": change.level.value,
+        "before": before,
+        "after": after,
+        "fields_changed": [asdict(each) for each in change.fields],
+    }

@@ -4,7 +4,6 @@ YAML is read and written at these addresses only.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import IO, Any, cast
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from frameworks.api.diff import PartChangeSerializer
+from frameworks.api.diff import PartChangeSerializer, change_as_json
 from frameworks.api.errors import ProblemError, refused
 from frameworks.api.findings import FindingSerializer
 from frameworks.api.parts import version_or_problem
@@ -181,15 +180,6 @@ def _changes(plan: FilePlan) -> list[dict[str, Any]]:
     before = {(kind, key): digest for kind, key, digest in rows}
     after = {(content.kind, content.key): content.digest for content in plan.contents}
     return [
-        {
-            "kind": change.kind,
-            "key": change.key,
-            "label": change.label,
-            "change": change.change,
-            "level": change.level.value,
-            "before": before.get((change.kind, change.key), ""),
-            "after": after.get((change.kind, change.key), ""),
-            "fields_changed": [asdict(each) for each in change.fields],
-        }
+        change_as_json(change, *(digests.get((change.kind, change.key), "") for digests in (before, after)))
         for change in plan.changes
     ]

@@ -227,15 +227,20 @@ def signing_withdraw(request: HttpRequest, slug: str, number: int, requirement: 
     return redirect("frameworks:signing", slug=slug, number=number)
 
 
+def _proven(request: HttpRequest, at: datetime, what: str) -> tuple[str, datetime]:
+    """How and when the person proved who they are. Raises NotAllowedError: `what` needs that."""
+    proven = proof(request, at)
+    if proven is None:
+        raise NotAllowedError(f"{what} needs your password or a code, as signing does.")
+    return proven
+
+
 @act
 def signing_overrule(request: HttpRequest, slug: str, number: int, requirement: int) -> HttpResponse:
     """Approve a definition over the No that stands on it, where the policy allows it."""
     version, at = version_or_404(slug, number), timezone.now()
     asked = get_object_or_404(Requirement.objects.select_related("version__framework"), pk=requirement, version=version)
-    proven = proof(request, at)
-    if proven is None:
-        raise NotAllowedError("Approving over dissent needs your password or a code, as signing does.")
-    method, moment = proven
+    method, moment = _proven(request, at, "Approving over dissent")
     overrule_dissent(
         requirement=asked,
         expected_digest=request.POST.get("digest", ""),
@@ -254,10 +259,7 @@ def overruling_withdraw(request: HttpRequest, slug: str, number: int, requiremen
     """Take an approval over dissent back before activation; the No counts again."""
     version, at = version_or_404(slug, number), timezone.now()
     asked = get_object_or_404(Requirement.objects.select_related("version__framework"), pk=requirement, version=version)
-    proven = proof(request, at)
-    if proven is None:
-        raise NotAllowedError("Taking it back needs your password or a code, as signing does.")
-    method, moment = proven
+    method, moment = _proven(request, at, "Taking it back")
     withdraw_overruling(
         requirement=asked,
         reason=request.POST.get("reason", ""),

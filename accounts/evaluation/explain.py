@@ -10,11 +10,12 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from accounts.evaluation.engine import Scope, active_plans
+from accounts.evaluation.engine import active_plans
 from accounts.evaluation.hypothetical import HypotheticalOutcome, read_outcomes
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.seen import Seen
 from accounts.evaluation.stages import FrameworkPlan
+from accounts.evaluation.statement import Scope
 from accounts.models import Account, Reason
 from frameworks.criteria.ast import DimensionLeaf, ListTest, Node, SignalTest, Sustained
 from frameworks.criteria.base import AttributeLeaf

@@ -8,8 +8,8 @@ from itertools import count
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
-from accounts.evaluation.engine import Scope, changed_sql
 from accounts.evaluation.stages import FrameworkPlan, compile_unstored
+from accounts.evaluation.statement import Scope, changed_sql
 from accounts.models import Account
 from frameworks.definition import Definition
 from frameworks.models import Dimension, Framework

@@ -14,10 +14,10 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from accounts.evaluation.engine import Scope
 from accounts.evaluation.plan import DimensionPlan, ordered_dimensions
 from accounts.evaluation.resolve import AccountResolver
 from accounts.evaluation.stages import FrameworkPlan, Writer, with_columns_read
+from accounts.evaluation.statement import Scope
 from accounts.models import Reason
 from frameworks.criteria.compile import compile_node
 from frameworks.criteria.types import TEMPORAL

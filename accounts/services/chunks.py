@@ -16,12 +16,16 @@ from django.utils import timezone
 
 from accounts.errors import LeaseLostError
 from accounts.evaluation import engine
+from accounts.evaluation.statement import BUCKET, Scope
 from accounts.models import AssignmentRun, Cause, RunChunk
 from accounts.services.overrides import close_moot_overrides
 from accounts.signals import transitions_recorded
 
-# About a second of work: long enough to be efficient, short enough to let people's edits through.
+# About a second of work: long enough to be efficient, short enough to let people's edits through. Of few accounts as
+# many chunks as let the workers end together, none so small that leasing it costs more than evaluating it.
 CHUNK_ACCOUNTS = 20_000
+SMALLEST_CHUNK = 5_000
+FEWEST_CHUNKS = 10
 LEASE = timedelta(seconds=90)
 MAX_ATTEMPTS = 3
 
@@ -37,20 +41,19 @@ _CAUSES = {
 
 
 def cut_chunks(run: AssignmentRun) -> int:
-    """Whole lock buckets, about CHUNK_ACCOUNTS accounts each, for pass 1; returns the number of accounts."""
+    """Whole lock buckets, CHUNK_ACCOUNTS accounts at most and somewhat more, for pass 1; returns how many accounts."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id / %s AS bucket, count(*) FROM accounts_account GROUP BY 1 ORDER BY 1", [engine.BUCKET]
-        )
+        cursor.execute("SELECT id / %s AS bucket, count(*) FROM accounts_account GROUP BY 1 ORDER BY 1", [BUCKET])
         buckets = cursor.fetchall()
     chunks: list[RunChunk] = []
-    total = size = 0
-    low = None
+    total: int = sum(count for _, count in buckets)
+    wanted = min(CHUNK_ACCOUNTS, max(SMALLEST_CHUNK, total // FEWEST_CHUNKS))
+    size, low = 0, None
     for bucket, count in buckets:
         low = bucket if low is None else low
-        size, total = size + count, total + count
-        if size >= CHUNK_ACCOUNTS or bucket == buckets[-1][0]:
-            span = {"low": low * engine.BUCKET, "high": (bucket + 1) * engine.BUCKET}
+        size += count
+        if size >= wanted or bucket == buckets[-1][0]:
+            span = {"low": low * BUCKET, "high": (bucket + 1) * BUCKET}
             chunks.append(RunChunk(run=run, phase=RunChunk.Phase.EVALUATE, accounts=size, **span))
             low, size = None, 0
     RunChunk.objects.bulk_create(chunks)
@@ -121,7 +124,7 @@ def _evaluate(chunk: RunChunk) -> engine.Outcome:
     run = chunk.run
     return engine.preview(
         plan=engine.plan_of(run.framework_version),
-        scope=engine.Scope(chunk.low, chunk.high),
+        scope=Scope(chunk.low, chunk.high),
         as_of=run.as_of,
         run_id=run.pk,
         is_first=run.is_initial,
@@ -133,7 +136,7 @@ def _apply(chunk: RunChunk) -> engine.Outcome:
     run = chunk.run
     outcome = engine.apply_with_isolation(
         plan=engine.plan_of(run.framework_version),
-        scope=engine.Scope(chunk.low, chunk.high, movers_of=None if run.is_initial else run.pk),
+        scope=Scope(chunk.low, chunk.high, movers_of=None if run.is_initial else run.pk),
         as_of=run.as_of,
         cause=_CAUSES[AssignmentRun.Kind(run.kind)],
         run_id=run.pk,

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.evaluation.engine import Scope, take_locks
+from accounts.evaluation.engine import take_locks
+from accounts.evaluation.statement import Scope
 from accounts.models import Account, Assignment, Cause
 from accounts.services.marking import mark_accounts
 from frameworks.errors import ConflictError

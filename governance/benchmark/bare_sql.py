@@ -188,26 +188,25 @@ _CHANGED_ROWS = """
     FROM differing WHERE {d}_differs
 """
 
-_WRITTEN = """
-, written AS (
-    INSERT INTO accounts_assignment (account_id, dimension_id, computed_id, effective_id, without_override_id, reason,
-        rule_key, missing, conflict, is_provisional, is_held, override_until, next_flip_at,
-        framework_version_id, version, effective_since, changed_at, computed_since, decided_with)
+_COLUMNS = (
+    *("account_id", "dimension_id", "computed_id", "effective_id", "without_override_id", "reason", "rule_key"),
+    *("missing", "conflict", "is_provisional", "is_held", "override_until", "next_flip_at", "framework_version_id"),
+    *("version", "effective_since", "changed_at", "computed_since", "decided_with"),
+)
+_INSERT = f"""
+    INSERT INTO accounts_assignment ({", ".join(_COLUMNS)})
     SELECT account_id, dimension_id, computed_id, effective_id, without_override_id, reason, rule_key, missing,
         conflict, reason = 'provisional', false, override_until, next_flip_at,
         COALESCE(decided_by, %(version_id)s), version,
         CASE WHEN NOT is_new AND was_effective IS NOT DISTINCT FROM effective_id THEN since ELSE %(as_of)s END,
         COALESCE(changed_at, %(as_of)s), CASE WHEN is_computed_same THEN computed_since ELSE %(as_of)s END,
         CASE WHEN is_computed_same THEN decided ELSE facts END
-    FROM changed
-    ON CONFLICT (account_id, dimension_id) DO UPDATE SET computed_id = EXCLUDED.computed_id,
-        effective_id = EXCLUDED.effective_id, without_override_id = EXCLUDED.without_override_id,
-        reason = EXCLUDED.reason, rule_key = EXCLUDED.rule_key, missing = EXCLUDED.missing,
-        conflict = EXCLUDED.conflict, is_provisional = EXCLUDED.is_provisional,
-        override_until = EXCLUDED.override_until, next_flip_at = EXCLUDED.next_flip_at,
-        framework_version_id = EXCLUDED.framework_version_id, version = EXCLUDED.version,
-        effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at,
-        computed_since = EXCLUDED.computed_since, decided_with = EXCLUDED.decided_with
+    FROM changed"""
+_WRITTEN = f"""
+, added AS ({_INSERT} WHERE is_new),
+written AS ({_INSERT} WHERE NOT is_new
+    ON CONFLICT (account_id, dimension_id) DO UPDATE SET
+        {", ".join(f"{column} = EXCLUDED.{column}" for column in _COLUMNS[2:])}
 ),
 logged AS (
     INSERT INTO accounts_transition (account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key,

@@ -228,15 +228,18 @@ def _count_by_hand() -> None:
 
 
 def work_off(run: AssignmentRun, workers: int) -> None:
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for done in [pool.submit(_work, run.pk) for _ in range(workers)]:
-            done.result()
+    """Both passes of a run, each by all the workers: the doorbell rings for them again when the second begins."""
+    for state in (AssignmentRun.State.PLANNED, AssignmentRun.State.APPLYING):
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            for done in [pool.submit(_work, run.pk, state) for _ in range(workers)]:
+                done.result()
 
 
-def _work(run_id: int) -> None:
+def _work(run_id: int, state: str) -> None:
     try:
-        while runs.work_next_chunk(run_id=run_id, at=AS_OF):
-            pass
+        while AssignmentRun.objects.filter(pk=run_id, state=state).exists():
+            if not runs.work_next_chunk(run_id=run_id, at=AS_OF):
+                break
     finally:
         connection.close()
 

@@ -41,6 +41,7 @@ SETTINGS = {
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "max_wal_size": "4GB",
+    "wal_buffers": "64MB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "jit": "off",  # the evaluator's statements are long and short-lived: compiling them costs more than it saves

@@ -16,6 +16,7 @@ from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
 from accounts.evaluation import engine
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
 from accounts.evaluation.stages import FrameworkPlan
+from accounts.evaluation.statement import Scope
 from accounts.models import (
     Account,
     Assignment,
@@ -234,20 +235,20 @@ def columns_of(row: Account) -> dict[str, Any]:
 
 def apply(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> engine.Outcome:
     """One statement for all accounts."""
-    scope = engine.Scope(ids=tuple(sorted(ids)))
+    scope = Scope(ids=tuple(sorted(ids)))
     return engine.apply(plan=engine.plan_of(version), scope=scope, as_of=at, cause=Cause.DATA)
 
 
 def apply_range(version: FrameworkVersion, low: int, high: int, at: datetime) -> engine.Outcome:
     """As a run's chunk does it: accounts by their key range."""
-    scope = engine.Scope(low=low, high=high)
+    scope = Scope(low=low, high=high)
     return engine.apply(plan=engine.plan_of(version), scope=scope, as_of=at, cause=Cause.VERSION)
 
 
 def preview(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> engine.Outcome:
     """Pass 1 of a run over these accounts."""
     run = AssignmentRun.objects.create(framework=version.framework, framework_version=version, as_of=at, created_at=at)
-    scope = engine.Scope(ids=tuple(sorted(ids)))
+    scope = Scope(ids=tuple(sorted(ids)))
     return engine.preview(plan=engine.plan_of(version), scope=scope, as_of=at, run_id=run.pk)
 
 
@@ -290,7 +291,7 @@ def traced(version: FrameworkVersion, ids: Sequence[int], at: datetime) -> dict[
     """Verdicts of every node by account, dimension, rule key and node id: the query of explanations, for many."""
     plan = engine.plan_of(version)
     text, parameters = plan.explaining
-    scope = engine.Scope(ids=tuple(ids))
+    scope = Scope(ids=tuple(ids))
     query = scope.narrow(text, plan)
     with connection.cursor() as cursor:
         cursor.execute(query, {**parameters, **scope.parameters, "as_of": at})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from accounts.evaluation import engine
+from accounts.evaluation.statement import Scope
 from accounts.models import Account, Assignment, Cause, Override, Transition
 from frameworks.models import FrameworkVersion, Segment, User
 from tests import oracle
@@ -253,7 +254,7 @@ def test_unreadable_value_is_an_error_of_its_account_alone(author: User) -> None
     ids = [row.pk for row in rows]
 
     done = engine.apply_with_isolation(
-        plan=engine.plan_of(version), scope=engine.Scope(ids=tuple(ids)), as_of=AT, cause=Cause.DATA
+        plan=engine.plan_of(version), scope=Scope(ids=tuple(ids)), as_of=AT, cause=Cause.DATA
     )
 
     found = storing.assigned(ids)

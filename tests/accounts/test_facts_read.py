@@ -15,6 +15,7 @@ from django.db import connection
 
 from accounts.evaluation import engine
 from accounts.evaluation.hypothetical import evaluate_rows
+from accounts.evaluation.statement import Scope, changed_sql
 from accounts.models import Account, ListEntry, MetricSeries, Signal
 from accounts.signal_keys import details_keys
 from frameworks.models import AccountList, FrameworkVersion, User
@@ -283,12 +284,12 @@ def test_currency_counts_in_history_too(author):
 
 
 def _explained(version: FrameworkVersion, low: int, high: int) -> str:
-    plan, scope = engine.plan_of(version), engine.Scope(low=low, high=high)
+    plan, scope = engine.plan_of(version), Scope(low=low, high=high)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
         cursor.execute(
             "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) "
-            + engine.changed_sql(plan, scope)
+            + changed_sql(plan, scope)
             + " SELECT count(*) FROM changed",
             {**plan.parameters, **scope.parameters, "as_of": AT},
         )

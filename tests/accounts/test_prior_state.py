@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import F
 
 from accounts.evaluation import engine
+from accounts.evaluation.statement import Scope
 from accounts.models import Account, Assignment, AssignmentRun, Cause, MetricSeries, PendingEvaluation, Transition
 from accounts.services import clock
 from accounts.services.evaluation import evaluate_pending, sweep
@@ -532,7 +533,7 @@ def test_preview_under_prior_state_names_what_applying_does(author: User) -> Non
     previewed = storing.preview(kept.version, [kept.account.pk], kept.at)
     applied = engine.apply(
         plan=engine.plan_of(kept.version),
-        scope=engine.Scope(ids=(kept.account.pk,)),
+        scope=Scope(ids=(kept.account.pk,)),
         as_of=kept.at,
         cause=Cause.DATA,
     )

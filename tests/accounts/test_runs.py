@@ -4,9 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import Count, Sum
 
 from accounts.errors import LeaseLostError
 from accounts.evaluation import engine
+from accounts.evaluation.statement import BUCKET
 from accounts.models import Account, Assignment, AssignmentRun, Cause, PendingEvaluation, Transition
 from accounts.services import chunks, runs
 from accounts.services.evaluation import evaluate_pending
@@ -50,6 +52,40 @@ def test_activation_gives_every_account_one_outcome_per_dimension() -> None:
     assert Transition.objects.count() == len(accounts) * 4
     assert not Assignment.objects.filter(effective=None).filter(reason__in=["matched", "provisional"]).exists()
     assert segments_of(accounts[6].pk)["customer_tier"] == "strategic"
+
+
+def test_first_pass_over_unassigned_accounts_counts_what_the_second_writes() -> None:
+    spread()
+    account("Broken", attributes={"expansion_opportunity": "perhaps"}, arr=Decimal(70))
+
+    run = activate(signed_version())
+
+    counted = chunks.as_json(
+        {
+            (row["dimension_id"], None, row["to_segment_id"]): row["accounts"]
+            for row in Transition.objects.values("dimension_id", "to_segment_id").annotate(accounts=Count("pk"))
+        }
+    )
+    worth = chunks.as_json(
+        {
+            (row["dimension_id"], None, row["to_segment_id"]): row["worth"]
+            for row in Transition.objects.values("dimension_id", "to_segment_id").annotate(worth=Sum("account__arr"))
+        },
+        str,
+    )
+    assert (run.moves, run.moved_arr) == (counted, worth)
+    assert run.chunks.get(phase="evaluate").changed == Transition.objects.count()
+
+
+def test_run_over_few_accounts_is_cut_so_that_workers_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "SMALLEST_CHUNK", 1)
+    for place in range(20):
+        account(f"Company {place}", pk=place * BUCKET + 1)
+
+    run = runs.plan_run(version=signed_version(), kind=AssignmentRun.Kind.REEVALUATION, actor=None, at=AT)
+
+    cut = list(run.chunks.order_by("low").values_list("low", "high", "accounts"))
+    assert cut == [(place * BUCKET, (place + 2) * BUCKET, 2) for place in range(0, 20, 2)]
 
 
 def test_evaluation_repeated_writes_nothing() -> None:

@@ -40,7 +40,18 @@ _PLACED = """
 CREATE TEMP TABLE placed (account_id bigint, dimension_id int, computed_id int, effective_id int,
     override_until timestamptz, reason text, rule_key text, missing text[], conflict text[]) ON COMMIT DROP
 """
-_WRITE = """
+_COLUMNS = (
+    *("account_id", "dimension_id", "computed_id", "effective_id", "without_override_id", "override_until", "reason"),
+    *("rule_key", "missing", "conflict", "is_provisional", "is_held", "framework_version_id", "version"),
+    *("effective_since", "changed_at"),
+)
+_INSERT = f"""
+    INSERT INTO accounts_assignment ({", ".join(_COLUMNS)})
+    SELECT account_id, dimension_id, computed_id, effective_id, without_id, override_until, reason, rule_key, missing,
+        conflict, reason = 'provisional', false, %(version)s, version,
+        CASE WHEN NOT is_new AND was IS NOT DISTINCT FROM effective_id THEN since ELSE %(as_of)s END, %(as_of)s
+    FROM differing"""
+_WRITE = f"""
 WITH differing AS MATERIALIZED (
     SELECT p.*, x.account_id IS NULL AS is_new, x.effective_id AS was, x.effective_since AS since,
         CASE WHEN p.override_until IS NOT NULL THEN p.computed_id END AS without_id,
@@ -52,20 +63,10 @@ WITH differing AS MATERIALIZED (
         OR x.without_override_id IS DISTINCT FROM CASE WHEN p.override_until IS NOT NULL THEN p.computed_id END
         OR x.reason <> p.reason OR x.rule_key <> p.rule_key OR x.missing <> p.missing OR x.conflict <> p.conflict
 ),
-written AS (
-    INSERT INTO accounts_assignment (account_id, dimension_id, computed_id, effective_id, without_override_id,
-        override_until, reason, rule_key, missing, conflict, is_provisional, is_held, framework_version_id, version,
-        effective_since, changed_at)
-    SELECT account_id, dimension_id, computed_id, effective_id, without_id, override_until, reason, rule_key, missing,
-        conflict, reason = 'provisional', false, %(version)s, version,
-        CASE WHEN NOT is_new AND was IS NOT DISTINCT FROM effective_id THEN since ELSE %(as_of)s END, %(as_of)s
-    FROM differing
-    ON CONFLICT (account_id, dimension_id) DO UPDATE SET computed_id = EXCLUDED.computed_id,
-        effective_id = EXCLUDED.effective_id, without_override_id = EXCLUDED.without_override_id,
-        override_until = EXCLUDED.override_until, reason = EXCLUDED.reason, rule_key = EXCLUDED.rule_key,
-        missing = EXCLUDED.missing, conflict = EXCLUDED.conflict, is_provisional = EXCLUDED.is_provisional,
-        framework_version_id = EXCLUDED.framework_version_id, version = EXCLUDED.version,
-        effective_since = EXCLUDED.effective_since, changed_at = EXCLUDED.changed_at
+added AS ({_INSERT} WHERE is_new),
+written AS ({_INSERT} WHERE NOT is_new
+    ON CONFLICT (account_id, dimension_id) DO UPDATE SET
+        {", ".join(f"{column} = EXCLUDED.{column}" for column in _COLUMNS[2:])}
 )
 INSERT INTO accounts_transition (account_id, dimension_id, from_segment_id, to_segment_id, reason, cause, rule_key,
     framework_version_id, version, effective_at, epoch)
@@ -309,11 +310,11 @@ SELECT id FROM accounts_account a WHERE arr IS NOT NULL AND employee_count IS NO
 def compare_engines(evaluating: Evaluating) -> list[str]:
     """Time the product and each other way, from nothing and after a moved cutline; returns who wrote other rows.
 
-    The product works as it is installed, with two workers. Its first pass, its guard's figures and its distribution
-    are in its time; nobody else has such.
+    The product works as it is installed, with two workers. Its first pass and its guard's figures are in its time,
+    until the last row is written; the distribution over segments that it counts then is not: nobody else counts one.
     """
     report, differing = evaluating.report, []
-    own = _timed(lambda version: evaluating.product(version, workers=WORKERS)[0], evaluating)
+    own = _timed(lambda version: evaluating.product(version, workers=WORKERS)[1], evaluating)
     _keep_product()
     report.add("engines_product_first_seconds", own[0])
     report.add("engines_product_moved_seconds", own[1])

@@ -160,7 +160,9 @@ def binaries(place: Place, package: str, distribution: str) -> Path:
         for name in (f"{package}.libs", package):
             if (source.parent / name).exists():
                 new = target / f"{name}.new"
+                # Whoever was stopped in the middle of this left one of them.
                 shutil.rmtree(new, ignore_errors=True)
+                shutil.rmtree(target / name, ignore_errors=True)
                 shutil.copytree(source.parent / name, new, ignore=shutil.ignore_patterns("include", "*.py*"))
                 new.rename(target / name)
         _let_others_read(place.home / "wheels")

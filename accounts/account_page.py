@@ -18,6 +18,7 @@ from accounts.account_list import ListedDimension, listed_dimensions
 from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
+from accounts.evaluation.ladder import ladders
 from accounts.evaluation.nearest import next_up
 from accounts.evaluation.plan import DimensionPlan
 from accounts.evaluation.said import HISTORY
@@ -227,6 +228,17 @@ class AccountPage:
         return way_up(account=self.account, plan=plan, segments=self._climbing, at=self.at)
 
     @cached_property
+    def _ladders(self) -> frozenset[str]:
+        """Dimensions of the explained framework in which one segment is above another."""
+        plan = self._plan_by_dimension[self.explanation.dimension_id] if self.explanation else None
+        return ladders(plan.dimensions) if plan else frozenset()
+
+    @property
+    def is_only_listed(self) -> bool:
+        """The segments of the explained dimension are kinds: there is no up among them."""
+        return self.explanation is not None and self.explanation.key not in self._ladders
+
+    @cached_property
     def _climbing(self) -> dict[str, str | None]:
         """Where the account is by the rules, by dimension of the explained framework, where a way up is looked for."""
         why = self.explanation
@@ -235,6 +247,7 @@ class AccountPage:
             for each in self.explanations
             if why is not None
             and self._plan_by_dimension[each.dimension_id] is self._plan_by_dimension[why.dimension_id]
+            and each.key in self._ladders
             and not self._is_behind(each)
             and each.reason not in (Reason.EXCLUDED, Reason.CONFLICT)
         }

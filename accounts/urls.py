@@ -17,6 +17,7 @@ urlpatterns = [
     path("accounts/<uuid:uuid>/what-if/", accounts.account_what_if, name="account_what_if"),
     path(f"{_dimension}preview/", preview.dimension_preview, name="dimension_preview"),
     path(f"{_dimension}stretches/", preview.dimension_stretches, name="dimension_stretches"),
+    path(f"{_dimension}findings/", preview.dimension_findings, name="dimension_findings"),
     path(f"{_dimension}choices/", preview.dimension_choices, name="dimension_choices"),
     path(f"{_dimension}histogram/", preview.attribute_histogram, name="attribute_histogram"),
     path("lists/", lists.list_list, name="list_list"),

@@ -111,6 +111,12 @@ class Judgement:
     rules: dict[str, dict[str, RuleSaid]] = field(default_factory=dict)
     contents: dict[PartId, Content] = field(default_factory=dict)
 
+    @property
+    def is_as_stored(self) -> bool:
+        """Nothing in the edit differs from the bodies that the editor started from."""
+        digests = {part.id: part.digest for part in self.edit.parts}
+        return not self.edit.removed and digests == {part: content.digest for part, content in self.contents.items()}
+
 
 def read_edit(dimension: str, sent: object) -> DimensionEdit:
     """The edit in a request's JSON. Raises InvalidError where it has not the shape of one."""

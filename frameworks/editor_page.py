@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from pydantic import TypeAdapter
 
+from frameworks.checks.slot import engine_checks
 from frameworks.criteria.vocabulary import node_forms
 from frameworks.definition import Bodies, Definition, bodies_of
 from frameworks.dimension_edit import STATEFUL, DimensionEdit, EditedPart, Judgement, RuleSaid, judge_edit
+from frameworks.errors import InvalidError
+from frameworks.finding_rows import ShownFinding, shown_finding
 from frameworks.models import AccountList, FrameworkVersion, Kind, User
 from frameworks.parts.base import Basis
 from frameworks.parts.dimension import Dimension
@@ -139,6 +143,17 @@ class EditorPage:
         parts = [EditedPart(*part, self.parts[part], dict(self.bodies[part])) for part in ids if part in self.bodies]
         return judge_edit(DimensionEdit(self.key, tuple(parts)), self.bodies)
 
+    def findings(self) -> list[ShownFinding]:
+        """What follows from the stored rules of this dimension alone; nothing while they cannot be read."""
+        checks = engine_checks()
+        if checks is None:
+            return []
+        try:
+            found = checks.of_dimension(Definition(self.bodies), self.key, timezone.now())
+        except InvalidError:
+            return []
+        return [shown_finding(each) for each in found]
+
     def _base(self) -> tuple[Bodies, str]:
         """What the draft is compared with: the version in force, or the draft as it is stored."""
         active = self.version.framework.active_version
@@ -160,6 +175,7 @@ class EditorPage:
 LIVE = {
     "preview": "dimension_preview",
     "stretches": "dimension_stretches",
+    "findings": "dimension_findings",
     "choices": "dimension_choices",
     "histogram": "attribute_histogram",
 }

@@ -90,16 +90,21 @@ def run_cell_test(
     as_of: datetime,
     tell: Progress | None = None,
     at_most: int = CELLS_AT_MOST,
+    sample_at_most: int = CELLS_AT_MOST,
 ) -> CellTest:
-    """Evaluate the cells of one dimension. `tell` hears how many more cells are done."""
+    """Evaluate the cells of one dimension. `tell` hears how many more cells are done.
+
+    Where there are more than `at_most`, a sample of not more than `sample_at_most` is.
+    """
     isolated = IsolatedDimension(definition, dimension)
     moment = Moment(timezone.localdate(as_of, definition.zone), definition.zone)
     axes = _axes(isolated, moment, as_of)
     possible = prod(axis.size for axis in axes)
-    cells = list(product(*(range(axis.size) for axis in axes))) if possible <= at_most else _sampled(axes)
+    is_sampled = possible > at_most
+    cells = _sampled(axes, sample_at_most) if is_sampled else list(product(*(range(axis.size) for axis in axes)))
     results = [result for batch in _batches(cells) for result in _evaluated(isolated, axes, batch, as_of, tell)]
     wording = Wording(axes, definition.zone, moment.today)
-    return CellTest(definition, dimension, axes, isolated, wording, results, possible > at_most, possible)
+    return CellTest(definition, dimension, axes, isolated, wording, results, is_sampled, possible)
 
 
 # --- classes
@@ -129,7 +134,7 @@ def _axes(isolated: IsolatedDimension, moment: Moment, as_of: datetime) -> list[
 # --- cells
 
 
-def _sampled(axes: Sequence[Axis]) -> list[Cell]:
+def _sampled(axes: Sequence[Axis], at_most: int) -> list[Cell]:
     """Every pair of classes of two inputs with the rest drawn, then a sample; the same cells every time."""
     draw = random.Random(_SEED)  # noqa: S311 - a sample that must be repeatable
     found: dict[Cell, None] = {}
@@ -140,9 +145,9 @@ def _sampled(axes: Sequence[Axis]) -> list[Cell]:
     for one, other in combinations(range(len(axes)), 2):
         for pair in product(range(axes[one].size), range(axes[other].size)):
             found[drawn({one: pair[0], other: pair[1]})] = None
-            if len(found) >= CELLS_AT_MOST:
+            if len(found) >= at_most:
                 return list(found)
-    target = len(found) + SAMPLED_CELLS
+    target = min(len(found) + SAMPLED_CELLS, at_most)
     for _ in range(SAMPLED_CELLS * 2):
         if len(found) >= target:
             break

@@ -146,6 +146,20 @@ def marks(
     return [Mark(r, s, tuple(of), at, count, low, high, tuple(ids)) for r, s, of, at, count, low, high, ids in rows]
 
 
+def count_true(partial: PartialPlan, dimension: str, *, as_of: datetime) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """By rule of one dimension how many accounts it is true of, and the first and the last of them by id."""
+    d = plan_of_dimension(partial, dimension)
+    columns = {candidate.key: f"c{d.index}_{place}" for place, candidate in enumerate(d.candidates, 1)}
+    counted = [
+        f"count(*) FILTER (WHERE {c}), min(id) FILTER (WHERE {c}), max(id) FILTER (WHERE {c})" for c in columns.values()
+    ]
+    ((*figures,),) = _fetch(f"SELECT {', '.join(counted)} FROM {_rows(partial)}", _parameters(partial, as_of))
+    return {
+        key: (figures[n], tuple(dict.fromkeys(pk for pk in figures[n + 1 : n + 3] if pk is not None)))
+        for n, key in zip(range(0, len(figures), 3), columns, strict=True)
+    }
+
+
 # --- one attribute
 
 

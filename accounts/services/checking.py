@@ -13,7 +13,8 @@ from django.db.utils import DatabaseError
 
 from accounts.checking.report import Computed, compute
 from accounts.models import CheckReport
-from frameworks.checks.findings import Report, Sample, as_json, from_json
+from accounts.services.findings import dimension_findings
+from frameworks.checks.findings import Finding, Report, Sample, as_json, from_json
 from frameworks.checks.slot import checked_digest
 from frameworks.content import checked_all
 from frameworks.criteria.parsing import CriteriaError
@@ -61,6 +62,12 @@ class StoredChecks:
 
                 ring(run_checks_task, version.pk)
         return _report(row, checked_digest(version))
+
+    def of_dimension(self, definition: Definition, dimension: str, at: datetime) -> list[Finding]:
+        try:
+            return dimension_findings(definition, dimension, at=at)
+        except (PartError, CriteriaError, ValueError) as error:
+            raise InvalidError([str(error)]) from error
 
 
 def run_checks(*, version_id: int, at: datetime) -> Report:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
+from accounts.checking.live import QUESTIONS, with_questions
 from accounts.evaluation import preview
 from accounts.evaluation.preview import PartialPlan, compile_partly
 from accounts.models import Account, Assignment, Reason
@@ -140,6 +141,21 @@ def find_stretches(
         )
         for mark in found
     ]
+
+
+def count_questions(
+    *, version: FrameworkVersion, bodies: Bodies, questions: Sequence[Mapping[str, Any]], at: datetime
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Of each question (a root node over what `bodies` has) how many accounts it is true of, and two of them by id.
+
+    At most 50 at once. Raises DataError where an account has a value that cannot be read.
+    """
+    if not questions:
+        return []
+    asked = f"{QUESTIONS}_0"
+    partial = _compiled(version, with_questions(Definition(bodies), questions).bodies, asked)
+    found = preview.count_true(partial, asked, as_of=at)
+    return [found[f"asked/q{place}"] for place in range(len(questions))]
 
 
 def figures_between(

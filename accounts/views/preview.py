@@ -3,18 +3,24 @@
 import math
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Reason
 from accounts.services import preview
+from accounts.services.findings import find_in_edit
 from accounts.services.preview import Counted, Figure, Stretch
 from frameworks.definition import Bodies, bodies_of
 from frameworks.dimension_edit import Judgement, judge_edit
+from frameworks.editor_page import EditorPage
 from frameworks.errors import InvalidError
+from frameworks.finding_rows import shown_finding
 from frameworks.models import FrameworkVersion, Kind
+from frameworks.views.answers import person
 from frameworks.views.editor import answers_json, dimension_or_404, read_json, sent_edit
 
 MOST_CUTS = 200
@@ -75,6 +81,22 @@ def dimension_stretches(request: HttpRequest, slug: str, number: int, key: str) 
         at=timezone.now(),
     )
     return JsonResponse({"stretches": [_stretch(stretch) for stretch in found]})
+
+
+@answers_json
+def dimension_findings(request: HttpRequest, slug: str, number: int, key: str) -> HttpResponse:
+    """What the rules as edited leave open or claim twice, with the accounts there today: as a list and on axes."""
+    version = dimension_or_404(slug, number, key)
+    judgement, _ = _judged(request, version, key)
+    findings, places = find_in_edit(version=version, bodies=judgement.bodies, dimension=key, at=timezone.now())
+    page = EditorPage(version, key, person(request))
+    listed = render_to_string(
+        "frameworks/_edit_findings.html",
+        {"page": page, "findings": [shown_finding(each) for each in findings], "is_stored": judgement.is_as_stored},
+        request,
+    )
+    marks = [asdict(place) for place in places]
+    return JsonResponse({"html": listed, "places": marks})
 
 
 def _attribute(sent: Mapping[str, Any], bodies: Bodies) -> str:

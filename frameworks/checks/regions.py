@@ -242,6 +242,23 @@ class Wording:
     def _day(self, value: Any) -> date:
         return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
 
+    # --- the same region on axes
+
+    def ranges(self, box: Box) -> dict[str, list[tuple[float | None, float | None]]]:
+        """Where the region lies on the axis of each ordered attribute that it narrows: from, up to but not including.
+
+        None is an open end; days and moments count in days since 1970. A region of nothing but missing values lies on
+        no axis.
+        """
+        found = {}
+        for axis, places in zip(self.axes, box, strict=True):
+            if axis.input.is_ordered and len(places) < axis.size:
+                positions = sorted(position for place in places for position in axis.classes[place])
+                known = [position for position in positions if axis.input.values[position] is not None]
+                if known:
+                    found[axis.input.key] = [_stretch(axis.input, run) for run in runs(known)]
+        return found
+
     # --- the same region as criteria
 
     def document(self, box: Box) -> dict[str, Any]:
@@ -293,6 +310,19 @@ class Wording:
             if value is not None
         ]
         return nodes[0] if len(nodes) == 1 else {"op": "all", "items": nodes}
+
+
+def _stretch(given: Input, run: tuple[int, int]) -> tuple[float | None, float | None]:
+    first, last = run
+    count = sum(value is not None for value in given.values)
+    low = _on_axis(given.values[first]) if first else None
+    return low, _on_axis(given.values[last + 1]) if last + 1 < count else None
+
+
+def _on_axis(value: Any) -> float:
+    if isinstance(value, datetime):
+        return value.timestamp() / 86_400
+    return float((value - date(1970, 1, 1)).days) if isinstance(value, date) else float(value)
 
 
 def literal(given: Input, value: Any) -> str:

@@ -6,8 +6,9 @@ Services and pages of this app ask `engine_checks()`; accounts registers them on
 from datetime import datetime
 from typing import Protocol
 
-from frameworks.checks.findings import Report
+from frameworks.checks.findings import Finding, Report
 from frameworks.coverage import manifest_of
+from frameworks.definition import Definition
 from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.parts import combine_digests
 
@@ -25,6 +26,13 @@ class EngineChecks(Protocol):
 
     def start(self, *, version: FrameworkVersion, actor: User, at: datetime) -> Report:
         """Compute a new report: at once when that is quick, else in a worker. Raises NotAllowedError."""
+        ...
+
+    def of_dimension(self, definition: Definition, dimension: str, at: datetime) -> list[Finding]:
+        """What follows from the rules of one dimension alone, with waivers; no accounts are counted, nothing is kept.
+
+        Raises InvalidError for rules that cannot be read.
+        """
         ...
 
 

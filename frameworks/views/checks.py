@@ -1,45 +1,25 @@
 """The Checks tab: what the linter found in a version, the waivers, and the sample records."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from frameworks.checks.findings import Finding, Sample
 from frameworks.checks.slot import engine_checks
+from frameworks.editor_page import EditorPage
 from frameworks.errors import ConflictError, InvalidError
+from frameworks.finding_rows import ShownFinding, shown_finding
 from frameworks.models import Contribution, Kind
 from frameworks.services.waiving import waive_findings
 from frameworks.version_page import VersionPage
 from frameworks.views.answers import act, person
+from frameworks.views.editor import dimension_or_404
 from frameworks.views.versions import page_of, render_tab, version_or_404
-
-
-@dataclass(frozen=True)
-class ShownExample:
-    """A region with its figures; `accounts` are (address or "", name) of some of them."""
-
-    text: str
-    cell: str
-    outcome: str
-    count: int | None
-    accounts: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class ShownFinding:
-    """A finding as the page shows it. `seen` is what the waiver's author had in front of them."""
-
-    finding: Finding
-    url: str
-    seen: str
-    examples: list[ShownExample]
 
 
 @login_required
@@ -72,26 +52,7 @@ def version_checks(request: HttpRequest, slug: str, number: int) -> HttpResponse
 
 def _shown(page: VersionPage, finding: Finding) -> ShownFinding:
     is_there = finding.kind and page.document.part(finding.kind, finding.subject)
-    url = page.part_url((finding.kind, finding.subject)) if is_there else ""
-    examples = [
-        ShownExample(
-            text=example.text,
-            cell=" · ".join(f"{label} {value}" for label, value in example.cell),
-            outcome=example.outcome,
-            count=example.accounts,
-            accounts=[(_account_url(uuid), name) for uuid, name in example.named],
-        )
-        for example in finding.examples
-    ]
-    return ShownFinding(finding, url, finding.fingerprint, examples)
-
-
-def _account_url(uuid: str) -> str:
-    """Accounts are pages of an app above; empty where that app is not installed."""
-    try:
-        return reverse("accounts:account_detail", kwargs={"uuid": uuid})
-    except NoReverseMatch:
-        return ""
+    return shown_finding(finding, page.part_url((finding.kind, finding.subject)) if is_there else "")
 
 
 def _sample_row(page: VersionPage, sample: Sample, dimensions: Iterable[str]) -> dict[str, object]:
@@ -124,10 +85,17 @@ def checks_run(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 @act
 def checks_waive(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Write waivers for the ticked warnings; each is posted with what the page showed of it."""
+    """Write waivers for the ticked warnings; each is posted with what the page showed of it.
+
+    `dimension` is sent by the editor of one, which shows findings before anybody runs the checks.
+    """
     version = version_or_404(slug, number)
-    page = VersionPage(version, person(request), timezone.now())
-    now = {finding.fingerprint: finding for finding in page.findings}
+    dimension = request.POST.get("dimension", "")
+    found = VersionPage(version, person(request), timezone.now()).findings
+    if dimension:
+        version = dimension_or_404(slug, number, dimension)
+        found = [*found, *(each.finding for each in EditorPage(version, dimension, person(request)).findings())]
+    now = {finding.fingerprint: finding for finding in found}
     wanted = request.POST.getlist("seen")
     if any(seen not in now for seen in wanted):
         raise ConflictError("A finding is not what the page showed any more. Nothing was waived; look again.")
@@ -140,4 +108,6 @@ def checks_waive(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         source=Contribution.Source.PAGE,
     )
     messages.success(request, f"{len(written)} waiver{'' if len(written) == 1 else 's'} written.")
+    if dimension:
+        return redirect("frameworks:dimension_edit", slug=slug, number=number, key=dimension)
     return redirect("frameworks:version_checks", slug=slug, number=number)

@@ -91,7 +91,14 @@ def dimension_edit(request: HttpRequest, slug: str, number: int, key: str) -> Ht
     """The editor; who may not change the version sees the same page without the means to."""
     version = dimension_or_404(slug, number, key)
     page = EditorPage(version, key, person(request))
-    context = {"version": version, "framework": version.framework, "page": page, "data": page.data()}
+    context = {
+        "version": version,
+        "framework": version.framework,
+        "page": page,
+        "data": page.data(),
+        "findings": page.findings(),
+        "is_stored": True,
+    }
     return render(request, "frameworks/dimension_edit.html", context)
 
 

@@ -143,21 +143,23 @@ export class Chart {
     this.drawMarks();
   }
 
+  /* `low` and `high` may be null: an open end. Marks nobody is in look lighter than those with accounts. */
   drawMarks() {
-    let end = -999;
+    const taken = [];
     this.marks.forEach((mark) => {
-      const x = this.x((mark.low + mark.high) / 2);
-      if (x - 60 < end) { return; }
-      const label = el('span', { class: 'gap-m xs', 'aria-hidden': 'true' }, `▲ ${mark.words}`);
-      end = x + 60;
-      label.style.left = `${Math.min(Math.max(x, 64), this.plot.clientWidth - 70)}px`;
-      this.over.append(label);
-      if (mark.kind === 'gap') {
-        const band = el('span', { class: 'gap-b', 'aria-hidden': 'true' });
-        band.style.left = `${this.x(mark.low)}px`;
-        band.style.width = `${Math.max(3, this.x(mark.high) - this.x(mark.low))}px`;
+      const [from, to] = [this.x(mark.low ?? this.low), this.x(mark.high ?? this.high)];
+      const x = (from + to) / 2;
+      if (mark.kind === 'gap' || mark.isEmpty) {
+        const band = el('span', { class: `gap-b${mark.isEmpty ? ` nobody ${mark.kind}` : ''}`, 'aria-hidden': 'true' });
+        band.style.left = `${from}px`;
+        band.style.width = `${Math.max(3, to - from)}px`;
         this.over.append(band);
       }
+      if (taken.some((other) => Math.abs(other - x) < 120)) { return; }
+      taken.push(x);
+      const label = el('span', { class: 'gap-m xs', 'aria-hidden': 'true' }, `${mark.isEmpty ? '△' : '▲'} ${mark.words}`);
+      label.style.left = `${Math.min(Math.max(x, 64), this.plot.clientWidth - 70)}px`;
+      this.over.append(label);
     });
   }
 

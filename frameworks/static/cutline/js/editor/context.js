@@ -8,7 +8,7 @@ export const live = new Live(page.urls, byId('editor').dataset.csrf);
 export const store = new Store({ dimension: page.dimension, segments: page.segments, removed: [], texts: {} });
 export const attributes = new Map(page.vocabulary.attributes.map((each) => [each.key, each]));
 /* Not undone: which segment and rule is shown, the last answers, and the cutline in somebody's hand. */
-export const view = { segment: page.segments[0]?.key, place: 'rules/0', asText: false, attribute: '', said: page.said, counts: null, before: null, stretches: [], frozen: null };
+export const view = { segment: page.segments[0]?.key, place: 'rules/0', asText: false, attribute: '', said: page.said, counts: null, before: null, stretches: [], places: [], frozen: null };
 
 export const segments = () => store.state.segments;
 export const current = () => segments().find((each) => each.key === view.segment) || segments()[0];

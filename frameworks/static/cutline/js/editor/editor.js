@@ -3,7 +3,8 @@ import { toast } from '../toast.js';
 import { attributes, live, page, payload, segments, store, view } from './context.js';
 import { usedAttributes } from './cutlines.js';
 import { byId, el } from './dom.js';
-import { countAgain, drawAttributes, drawCounts, drawCuts, look, stretchAgain } from './figures.js';
+import { countAgain, drawAttributes, drawCounts, drawCuts, drawMarks, look, stretchAgain } from './figures.js';
+import { findAgain } from './findings.js';
 import { drawRule, showProblems } from './rule.js';
 import { drawLadder, drawSettings } from './sides.js';
 import { isOnAxis } from './values.js';
@@ -20,7 +21,7 @@ function changed({ merge }) {
   clearTimeout(checking);
   checking = setTimeout(check, typed ? 140 : 0);
   clearTimeout(stretching);
-  stretching = setTimeout(stretchAgain, 700);
+  stretching = setTimeout(() => { stretchAgain(); findAgain(drawMarks); }, 700);
   if (!typed || isCut) { drawRule(); }
   if (!typed) { drawAttributes(); drawSettings(); }
   drawLadder();
@@ -78,6 +79,7 @@ async function save() {
     toast('Saved.', data.written.length ? `${data.written.length} ${data.written.length === 1 ? 'part is' : 'parts are'} ASSUMED until somebody confirms ${data.written.length === 1 ? 'it' : 'them'}.` : 'What was stored already reads the same.', 'ok');
     drawState();
     if (view.asText) { drawRule(); }
+    findAgain(drawMarks);
     return;
   }
   if (data.problems) { view.said = data; drawRule(); byId('ed-problems').scrollIntoView({ block: 'nearest' }); }
@@ -144,4 +146,5 @@ drawState();
 countAgain();
 const first = usedAttributes().find((key) => isOnAxis(attributes.get(key))) || usedAttributes()[0] || page.vocabulary.attributes[0]?.key;
 if (first) { look(first); } else { drawAttributes(); }
+findAgain(drawMarks);
 document.body.dataset.ready = '1';

@@ -3,6 +3,7 @@ import { Chart } from './chart.js';
 import { attributes, documentAt, labelOf, live, page, payload, segments, store, view } from './context.js';
 import { colouring, cutsOf, linesOf, usedAttributes } from './cutlines.js';
 import { byId, el, redraw, select, swatch } from './dom.js';
+import { emptyMarks } from './findings.js';
 import { drawLadder } from './sides.js';
 import * as tree from './tree.js';
 import { isOnAxis, money, number, shown, signed, toText } from './values.js';
@@ -72,8 +73,14 @@ function drawStretches(attribute) {
   const rows = view.stretches.slice(0, 12).map((each) => el('tr', {}, el('td', {}, what(each)), el('td', { class: 't-2 num' }, where(each)), el('td', {}, each.examples.map((account, at) => [at ? ', ' : '', el('a', { class: 'in', href: `/accounts/${account.uuid}/` }, account.name)]).flat()), el('td', { class: 'r' }, number(each.accounts))));
   byId('ed-stretched').textContent = view.stretches.length > rows.length ? `the ${rows.length} largest of ${view.stretches.length}` : '';
   byId('ed-stretches').replaceChildren(rows.length ? el('table', { class: 'tb mw' }, el('caption', {}, `Gaps and overlaps along ${attribute.label}, with example accounts`), el('thead', {}, el('tr', {}, ['Finding', attribute.label, 'For example'].map((words) => el('th', { scope: 'col' }, words)), el('th', { scope: 'col', class: 'r' }, 'Accounts'))), el('tbody', {}, rows)) : el('p', { class: 'bd sm t-2' }, 'Every account falls into exactly one segment.'));
-  const marks = view.stretches.filter((each) => each.low !== null).map((each) => ({ kind: each.kind, low: each.low, high: each.high, words: `${each.kind}, ${number(each.accounts)}` }));
-  chart.setMarks(onAxis ? marks : []);
+  drawMarks();
+}
+
+export function drawMarks() {
+  const attribute = attributes.get(view.attribute);
+  if (!attribute) { return; }
+  const seen = view.stretches.filter((each) => each.low !== null).map((each) => ({ kind: each.kind, low: each.low, high: each.high, words: `${each.kind}, ${number(each.accounts)}` }));
+  chart.setMarks(isOnAxis(attribute) ? [...seen, ...emptyMarks(attribute)] : []);
 }
 
 /* --- the histogram */

@@ -63,7 +63,8 @@ def sign(
     with transaction.atomic():
         standings = lock_standings(version, at)
         chosen = _chosen(version, standings, answers)
-        _refuse_dependent(version, standings, [standing for standing, _ in chosen], principal)
+        named = principal.name if on_behalf_of else ""
+        _refuse_dependent(version, standings, [standing for standing, _ in chosen], principal, named)
         if on_behalf_of:
             _refuse_stand_in(version, [standing for standing, _ in chosen], signer, on_behalf_of, at)
         _refuse_stale(chosen)
@@ -252,8 +253,9 @@ def _about(requirement: Requirement) -> tuple[str, str, str]:
 
 
 def _refuse_dependent(
-    version: FrameworkVersion, standings: Standings, chosen: Sequence[RequirementStanding], signer: User
+    version: FrameworkVersion, standings: Standings, chosen: Sequence[RequirementStanding], signer: User, named: str
 ) -> None:
+    """`named`: the name of the person meant, where a delegate reads the reasons."""
     person = people([signer.pk])[0]
     contributed = signer.pk in contributor_ids(version)
     reasons: list[str] = []
@@ -265,6 +267,7 @@ def _refuse_dependent(
             requirement=requirement,
             contributed=contributed,
             in_pool=signer.pk in standings.pools[requirement.code],
+            named=named,
         )
         reasons += [reason for reason in reasons_against_signing(facts) if reason not in reasons]
     if reasons:

@@ -73,6 +73,10 @@ def is_gone(company: Company) -> None:
     User.objects.filter(pk=company.leah.pk).update(is_active=False)
 
 
+def delegator_is_gone(company: Company) -> None:
+    User.objects.filter(pk=company.priya.pk).update(is_active=False)
+
+
 def delegator_left_the_role(company: Company) -> None:
     company.priya.groups.clear()
 
@@ -87,6 +91,7 @@ def signs_anyway(company: Company) -> None:
         (wrote, None, "You wrote or changed parts"),
         (None, is_gone, "deactivated"),
         (None, delegator_left_the_role, "This is signed by Stakeholder"),
+        (None, delegator_is_gone, "The login of Priya is deactivated"),
         (signs_anyway, None, "one person counts once"),
     ],
 )

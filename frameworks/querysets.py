@@ -33,6 +33,13 @@ def with_signing_rights(users: QuerySet[User]) -> QuerySet[User, Any]:
     return users.annotate(may_sign=Exists(permission), role_names=names)
 
 
+def able_to_help() -> QuerySet[User]:
+    """Who can do something where nobody can sign: change the sign-off policy, or give roles. By name."""
+    rights = Q(groups__permissions__codename__in=("edit_draft", "change_user")) | Q(is_superuser=True)
+    people = User.objects.filter(rights, is_active=True, is_service=False)
+    return User.objects.filter(pk__in=people.values("pk")).order_by("name", "pk")
+
+
 def contributor_ids(version: FrameworkVersion) -> set[int]:
     """Who wrote or changed anything in this version, its author included."""
     written = Contribution.objects.filter(version=version).values_list("contributed_by_id", flat=True)

@@ -96,7 +96,12 @@ class RequirementStanding:
     @property
     def is_blocked(self) -> bool:
         """Somebody said No, or there are not enough people left who could sign."""
-        return self.is_disputed or self.counted + len(self.missing) < self.needed
+        return self.is_disputed or self.lacks_signers
+
+    @property
+    def lacks_signers(self) -> bool:
+        """Whether fewer people can sign than have to, though nobody said No."""
+        return not self.is_disputed and self.counted + len(self.missing) < self.needed
 
     def answer_of(self, signer_id: int) -> Given | None:
         """The signer's live decision on today's digest."""

@@ -36,6 +36,7 @@ class Line:
     standings: list[RequirementStanding] = field(default_factory=list)
     met: int = 0
     is_blocked: bool = False
+    lacks_signers: bool = False
     missing: dict[int, list[Any]] = field(default_factory=dict)
     rejections: list[tuple[RequirementStanding, Given]] = field(default_factory=list)
     dissents: list[tuple[RequirementStanding, Given]] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Line:
     def add(self, standing: RequirementStanding) -> None:
         self.standings.append(standing)
         self.is_blocked = self.is_blocked or standing.is_blocked
+        self.lacks_signers = self.lacks_signers or standing.lacks_signers
         noes = [(standing, given) for given in standing.rejections]
         if standing.overruled_by:
             self.dissents += noes

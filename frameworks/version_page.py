@@ -6,14 +6,13 @@ from typing import Any
 
 from frameworks.checks.findings import Finding, Report
 from frameworks.checks.slot import engine_checks
-from frameworks.coverage import PartDigests
 from frameworks.document import Document, PartId
 from frameworks.errors import InvalidError
 from frameworks.gates import findings_of
 from frameworks.models import FrameworkVersion
 from frameworks.recertification import Recertification, recertifications
 from frameworks.services.activation import blockers_of
-from frameworks.services.review import plan_requirements, submission_problems
+from frameworks.services.review import PlannedLine, plan_requirements, submission_problems
 from frameworks.standing import RequirementStanding
 from frameworks.standing_cache import Line
 from frameworks.transitions import UNDER_WAY
@@ -91,8 +90,22 @@ class VersionPage(VersionContents):
     def requirement_lines(self) -> list[dict[str, Any]]:
         """One line per code, in the policy's order, for the requirement rail."""
         if self.version.state == State.DRAFT:
-            return [_planned_line(line) for line in plan_requirements(self.version, self.manifest)]
+            return [self._planned_line(line) for line in self.planned]
         return [self._requirement_line(line) for line in self.overview.lines]
+
+    @cached_property
+    def planned(self) -> list[PlannedLine]:
+        return plan_requirements(self.version, self.manifest)
+
+    @property
+    def help_links(self) -> list[dict[str, str]]:
+        """Where help is asked for what too few people can sign."""
+        return [{"label": line["title"], "url": line["url"]} for line in self.requirement_lines if line["url"]]
+
+    def _help(self, code: str, *, is_short: bool) -> dict[str, str]:
+        """Where a reader who may speak asks for help; empty addresses where there is nothing to ask."""
+        url = self.url("version_help", code=code) if is_short and self.may("comment_version") else ""
+        return {"url": url, "action": "Ask for help"}
 
     def _requirement_line(self, line: Line) -> dict[str, Any]:
         single = line.standings[0] if len(line.standings) == 1 else None
@@ -101,6 +114,22 @@ class VersionPage(VersionContents):
             "state": "met" if line.is_done else "blocked" if line.is_blocked else "open",
             "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met}/{len(line.standings)}",
             "detail": " ".join([self._detail(line), *self._dissent(line)]),
+            **self._help(line.code, is_short=line.lacks_signers and self.is_signed_now),
+        }
+
+    @property
+    def is_signed_now(self) -> bool:
+        return self.version.state in UNDER_WAY or self.version.awaits_ratification
+
+    def _planned_line(self, planned: PlannedLine) -> dict[str, Any]:
+        names = ", ".join(person.name for person in planned.pool)
+        parts = f"{len(planned.covered)} part{'' if len(planned.covered) == 1 else 's'}"
+        return {
+            "title": planned.line.label,
+            "state": "blocked" if planned.problem() else "open",
+            "count": parts,
+            "detail": planned.problem() or (f"{planned.minimum} of: {names}" if names else ""),
+            **self._help(planned.line.code, is_short=planned.shortage() is not None),
         }
 
     def _detail(self, line: Line) -> str:
@@ -193,15 +222,3 @@ class VersionPage(VersionContents):
                 return f"Next: {given.printed_name} and {self.version.author} settle {self._about_label(standing)}."
         missing = [name for line in self.overview.lines for name, _ in line.missing.values()]
         return f"Next: {missing[0]}." if missing else ""
-
-
-def _planned_line(planned: Any) -> dict[str, Any]:
-    names = ", ".join(person.name for person in planned.pool)
-    covered: Sequence[PartDigests] = planned.covered
-    parts = f"{len(covered)} part{'' if len(covered) == 1 else 's'}"
-    return {
-        "title": planned.line.label,
-        "state": "blocked" if planned.problem() else "open",
-        "count": parts,
-        "detail": planned.problem() or (f"{planned.minimum} of: {names}" if names else ""),
-    }

@@ -40,14 +40,22 @@ class PlannedLine:
     def minimum(self) -> int:
         return len(self.pool) if self.line.minimum == "all" else int(self.line.minimum)
 
+    @property
+    def pool_label(self) -> str:
+        return pool_label(self.line.pool)
+
     def problem(self) -> str | None:
         """Why this requirement could never be met, with names; None when it can."""
         if self.line.keys and len(self.covered) < len(self.line.keys):
             return f"{self.line.label} names parts that this version does not have."
+        return self.shortage()
+
+    def shortage(self) -> str | None:
+        """Why fewer people can sign than have to; None when enough can, or nothing is covered."""
         if not self.covered or 0 < self.minimum <= len(self.pool):
             return None
         short = f"{self.line.label} has too few people who can sign: {len(self.pool)} of {max(self.minimum, 1)}."
-        return " ".join([short, *(self.refusals or [f"Nobody is {pool_label(self.line.pool)}."])])
+        return " ".join([short, *(self.refusals or [f"Nobody is {self.pool_label}."])])
 
 
 def submission_problems(version: FrameworkVersion, report: Report | None = None) -> list[str]:
@@ -111,9 +119,16 @@ def _planned(
     for person in people:
         if not belongs(line.pool, person):
             continue
-        facts = facts_of(person, pool=line.pool, requirement=line, contributed=person.pk in wrote, in_pool=True)
+        facts = facts_of(
+            person,
+            pool=line.pool,
+            requirement=line,
+            contributed=person.pk in wrote,
+            in_pool=True,
+            named=person.name,
+        )
         if reasons := reasons_against_signing(facts):
-            refusals.append(f"{person.name}: {' '.join(reasons)}")
+            refusals.append(" ".join(reasons))
         else:
             pool.append(person)
     return PlannedLine(position, line, covered, pool, refusals)
@@ -210,7 +225,7 @@ def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDige
         part_key=part.key if part else "",
         level=line.level.value,
         minimum=planned.minimum,
-        pool_label=pool_label(line.pool),
+        pool_label=planned.pool_label,
         counts_contributors=line.counts_contributors,
         includes_impact=line.include_impact,
         freshness_days=line.freshness_days,

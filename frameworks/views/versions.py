@@ -23,7 +23,7 @@ from frameworks.querysets import confirmations_of
 from frameworks.services import review
 from frameworks.services.drafting import confirm_parts
 from frameworks.version_page import VersionPage
-from frameworks.views.answers import act, person
+from frameworks.views.answers import act, person, refused
 from frameworks.yaml_text import write_yaml
 
 TABS = (
@@ -247,7 +247,11 @@ def _ticked(request: HttpRequest, version: FrameworkVersion) -> list[Part]:
 
 @act
 def version_submit(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    version = review.submit_version(version=version_or_404(slug, number), actor=person(request), at=timezone.now())
+    try:
+        version = review.submit_version(version=version_or_404(slug, number), actor=person(request), at=timezone.now())
+    except InvalidError as error:
+        page = page_of(request, slug, number)
+        return refused(request, error, back=page.url("version_detail"), help_links=page.help_links)
     messages.success(request, f"v{version.number} is frozen and in review, round {version.round}.")
     return redirect("frameworks:version_detail", slug=slug, number=number)
 

@@ -12,11 +12,12 @@ from django.utils import timezone
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
 from frameworks.gates import CONFIRMED_LATER
-from frameworks.models import Framework, FrameworkVersion, Segment, User
+from frameworks.models import Framework, FrameworkVersion, HelpRequest, Segment, User
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
 from frameworks.roles import Role, roles_of
 from frameworks.services.delegation import principals_of
+from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
@@ -32,6 +33,7 @@ State = FrameworkVersion.State
 KINDS = {
     "signoff": "Sign-offs",
     "confirmation": "Confirmations",
+    "help": "Help asked",
     "mention": "Mentions",
     "homework": "Homework",
     "decision": "Decisions",
@@ -89,6 +91,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_signoffs(user, at),
         *_recertifications(user, at),
         *_confirmations(user),
+        *_help(user, at),
         *_mentions(user),
         *(Item(kind="homework", **each) for each in meeting_items(user, at)),
         *waiting_by_role(user),
@@ -203,6 +206,28 @@ def _confirmations(user: User) -> Iterator[Item]:
                 due_on=due_dates.confirmation_due(version),
                 ref=f"confirm:{version.uuid}:{version.round}",
             )
+
+
+def _help(user: User, at: datetime) -> Iterator[Item]:
+    for row in waiting_for_help(at):
+        if any(person.pk == user.pk for person in row.told.all()):
+            yield help_item(row)
+
+
+def help_item(row: HelpRequest) -> Item:
+    """Too few people can sign something: for each of those who can do something about it."""
+    version = row.version
+    name = f"{version} of {version.framework.name}"
+    return Item(
+        kind="help",
+        icon="lifebuoy",
+        title=f"{row.printed_name} asks for help: too few can sign {row.label} in {name}",
+        detail=f"“{row.message}” {row.reason}",
+        url=reverse("frameworks:version_help", args=[version.framework.slug, version.number, row.code]),
+        asked_by=row.printed_name,
+        since=row.asked_at,
+        ref=f"help:{row.uuid}",
+    )
 
 
 def _mentions(user: User) -> Iterator[Item]:

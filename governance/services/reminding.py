@@ -16,11 +16,19 @@ from django.utils import timezone
 from frameworks.models import FrameworkVersion, Signoff, User
 from frameworks.querysets import delegations_in_force, waiting_mentions
 from frameworks.recertification import open_recertifications
+from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import Homework, Meeting, Notification
 from governance.services import due_dates
-from governance.services.inbox import Item, for_another, recertification_item, signoff_items, waiting_by_role
+from governance.services.inbox import (
+    Item,
+    for_another,
+    help_item,
+    recertification_item,
+    signoff_items,
+    waiting_by_role,
+)
 from governance.services.notifying import Kind, News, notify, one_line
 from governance.services.telling import activators, asked_to_sign, revops, version_url
 
@@ -33,7 +41,7 @@ MEETING_AHEAD = timedelta(days=1)
 NAMED = 5
 """So many names or points are written out; the page has all of them."""
 BATCH = 1_000
-TO_DO = (Kind.ASKED, Kind.REMINDER, Kind.OVERDUE, Kind.ESCALATION, Kind.MENTION)
+TO_DO = (Kind.ASKED, Kind.REMINDER, Kind.OVERDUE, Kind.ESCALATION, Kind.MENTION, Kind.HELP)
 """Kinds that ask for something, so that doing it is an answer."""
 BY_ROLE = ("decide_override", "decide_transition", "activate_version", "release_run", "submit_version")
 
@@ -55,6 +63,7 @@ def _everything(at: datetime, waiting: Waiting) -> list[Told]:
         *_of_signing(at, waiting),
         *_of_recertifying(at, waiting),
         *_of_roles(at, waiting),
+        *_of_help(at, waiting),
         *_of_mentions(at, waiting),
         *_of_standing(at),
         *_of_meetings(at, waiting),
@@ -200,7 +209,16 @@ def _of_roles(at: datetime, waiting: Waiting) -> Iterator[Told]:
     yield from _escalated(late, revops(), today)
 
 
-# Mentions
+# Help and mentions
+
+
+def _of_help(at: datetime, waiting: Waiting) -> Iterator[Told]:
+    """Who can do something where too few people can sign, once for each time that somebody asks."""
+    for row in waiting_for_help(at):
+        item = help_item(row)
+        for person in row.told.all():
+            waiting.add((person.pk, item.ref))
+            yield person.pk, News(Kind.HELP, f"help:{item.ref}", item.title, item.detail, item.url)
 
 
 def _of_mentions(at: datetime, waiting: Waiting) -> Iterator[Told]:

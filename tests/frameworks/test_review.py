@@ -149,12 +149,12 @@ def name_a_missing_part(company: Company) -> None:
 @pytest.mark.parametrize(
     ("prepare", "said"),
     [
-        (deactivate_carol, "Carol: Your login is deactivated."),
-        (take_carols_role, "Carol: None of your roles may sign."),
-        (let_only_the_author_sign, "Ravi: You wrote or changed parts of this version"),
+        (deactivate_carol, "The login of Carol is deactivated."),
+        (take_carols_role, "None of the roles of Carol may sign."),
+        (let_only_the_author_sign, "Ravi wrote or changed parts of this version"),
         (ask_for_two, "too few people who can sign: 1 of 2"),
         (ask_nobody, "Nobody is Enablement"),
-        (ask_a_program, "Robot: A program cannot sign"),
+        (ask_a_program, "Robot is a program and cannot sign"),
         (name_a_missing_part, "names parts that this version does not have"),
     ],
 )

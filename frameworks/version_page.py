@@ -13,6 +13,7 @@ from frameworks.models import FrameworkVersion
 from frameworks.recertification import Recertification, recertifications
 from frameworks.services.activation import blockers_of
 from frameworks.services.review import PlannedLine, plan_requirements, submission_problems
+from frameworks.signing_page import STANDS
 from frameworks.standing import RequirementStanding
 from frameworks.standing_cache import Line
 from frameworks.transitions import UNDER_WAY
@@ -133,7 +134,10 @@ class VersionPage(VersionContents):
         }
 
     def _detail(self, line: Line) -> str:
-        return ", ".join(line.approved_by) if line.is_done else self._still_needed(line)
+        if not line.is_done:
+            return self._still_needed(line)
+        stands = any(self.overview.known.impact_stands(each) for each in line.standings)
+        return f"{', '.join(line.approved_by)}{f'. {STANDS}' if stands else ''}"
 
     def _dissent(self, line: Line) -> list[str]:
         """Each No that was approved over, with both names: it is never left out."""

@@ -12,13 +12,14 @@ from django.utils import timezone
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
 from frameworks.gates import CONFIRMED_LATER
-from frameworks.models import Framework, FrameworkVersion, HelpRequest, Segment, User
+from frameworks.models import Framework, FrameworkVersion, HelpRequest, Segment, Signoff, User
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
 from frameworks.roles import Role, roles_of
 from frameworks.services.delegation import principals_of
 from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
+from frameworks.signing_page import ASKED_AGAIN
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
@@ -126,7 +127,17 @@ def signoff_items(
     for signer in signers:
         if mine := [each for each in open_ones if _is_awaited(each, signer)]:
             labels = labels_of([each.requirement for each in mine], known.manifest)
-            yield signer, _signoff_item(version, mine, labels, due_on)
+            yield signer, _signoff_item(version, mine, labels, due_on, asked_again(mine, signer.pk))
+
+
+def asked_again(mine: list[RequirementStanding], signer_id: int) -> str:
+    """Why somebody is asked again who said Yes to all of this, where it is for one reason; else empty."""
+    said = [each.newest.get(signer_id) for each in mine]
+    lapses = {each.lapses.get(signer_id) for each in mine}
+    if len(lapses) > 1 or any(given is None or given.decision != Signoff.Decision.APPROVE for given in said):
+        return ""
+    (lapse,) = lapses
+    return f"{ASKED_AGAIN[lapse]} since you signed." if lapse else ""
 
 
 def for_another(item: Item, signer: User) -> Item:
@@ -168,7 +179,7 @@ def _is_awaited(standing: RequirementStanding, user: User) -> bool:
 
 
 def _signoff_item(
-    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date
+    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date, again: str
 ) -> Item:
     names = [labels[each.requirement.pk] for each in mine]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -177,7 +188,7 @@ def _signoff_item(
         kind="signoff",
         icon="signature",
         title=f"{'Ratify' if version.awaits_ratification else 'Sign'} {version} of {version.framework.name}",
-        detail=f"{count}: {', '.join(names[:3])}{more}",
+        detail=f"{count}: {', '.join(names[:3])}{more}{f'. {again}' if again else ''}",
         url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
         asked_by=version.author.name,
         since=version.submitted_at or version.created_at,

@@ -21,6 +21,7 @@ from frameworks.coverage import Manifest, covered_digest, manifest_of
 from frameworks.impact import TOLERANCE, impact_exceeds
 from frameworks.models import FrameworkVersion, Kind, Part, Requirement, Signoff, VersionImpact
 from frameworks.models.signoff import OVER_DISSENT
+from frameworks.naming import names_of
 from frameworks.parts import parse_body
 from frameworks.parts.policy import GuardPolicy, Pool, SignoffPolicy
 from frameworks.signers import Person, people, pools_by_code, still_stands
@@ -132,15 +133,17 @@ class Standings:
         self.version = version
         self.at = at
         self.manifest: Manifest = manifest_of(version)
-        self.requirements = list(
-            Requirement.objects.filter(version=version, round=version.round).order_by("position", "pk")
-        )
+        self.requirements = self._read_requirements()
         for requirement in self.requirements:
             requirement.version = version
         self.policy_pools = pools_by_code(signoff_policy(version))
         self.pools = self._pool_by_code()
         self.people = {person.pk: person for person in people({pk for pool in self.pools.values() for pk in pool})}
         self.eligible = {code: self._eligible(code) for code in self.pools}
+
+    def _read_requirements(self) -> list[Requirement]:
+        rows = Requirement.objects.filter(version=self.version, round=self.version.round)
+        return list(rows.order_by("position", "pk"))
 
     @cached_property
     def impact(self) -> "SignedImpact":
@@ -338,7 +341,21 @@ class SignedImpact:
         then = self.version.impacts.filter(digest=signed).order_by("-pk").first()
         if then is None:
             return ("The impact was computed after that.",)
-        return tuple(impact_exceeds(then.figures, self.newest.figures, impact_tolerance(self.version)))
+        tolerance, now = impact_tolerance(self.version), self.newest.figures
+        if not impact_exceeds(then.figures, now, tolerance):
+            return ()
+        names = self._names({*then.figures.get("segments", {}), *now.get("segments", {})})
+        return tuple(impact_exceeds(then.figures, now, tolerance, names))
+
+    def _names(self, segments: Iterable[str]) -> dict[str, str]:
+        """What the segments of figures are called in this version; "tier/" is Unassigned of a dimension."""
+        found = names_of(self.version, [(Kind.SEGMENT.value, key) for key in segments])
+        return {
+            key: found.label_of(Kind.SEGMENT, key)
+            if not key.endswith("/")
+            else f"{found.label_of(Kind.DIMENSION, key.removesuffix('/'))} / Unassigned"
+            for key in segments
+        }
 
 
 def impact_tolerance(version: FrameworkVersion) -> Decimal:

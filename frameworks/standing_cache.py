@@ -68,8 +68,8 @@ class Line:
 class Overview:
     """What pages list of a version's standing."""
 
-    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
-        self.known = Standings(version, at)
+    def __init__(self, known: Standings) -> None:
+        self.known = known
         self.standings: Sequence[RequirementStanding] = self.known.all()
 
     @cached_property
@@ -116,7 +116,7 @@ def overview_of(version: FrameworkVersion, at: datetime) -> Overview:
         if kept and kept[0] == fingerprint:
             _kept.move_to_end(version.pk)
             return kept[1]
-    found = Overview(version, at)
+    found = Overview(Standings(version, at))
     with _lock:
         _kept[version.pk] = (fingerprint, found)
         _kept.move_to_end(version.pk)

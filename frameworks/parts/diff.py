@@ -21,6 +21,7 @@ from frameworks.parts.criteria_diff import diff_criteria
 from frameworks.parts.dimension import Dimension
 from frameworks.parts.errors import pointer
 from frameworks.parts.moves import moves
+from frameworks.parts.naming import own_label, titled, waiver_label
 from frameworks.parts.registry import KINDS, parse_body
 from frameworks.parts.retirements import retirement_texts
 from frameworks.parts.segment import Rule, Segment
@@ -125,14 +126,20 @@ def diff_bodies(
 
 def part_label(kind: str, key: str, body: Mapping[str, Any], names: Names) -> str:
     """How a part is called in a list: "Segment Customer Tier / Enterprise"."""
-    label = str(body.get("label") or humanise(key.split("/")[-1]))
-    if kind == "meta":
-        return "About the framework"
+    label = own_label(kind, key, str(body.get("label") or ""))
     if kind in ("segment", "playbook"):
         dimension, _, segment = key.partition("/")
         name = label if kind == "segment" else names.segment(dimension, segment)
-        return f"{humanise(kind)} {names.dimension(dimension)} / {name}"
-    return f"{'Definition' if kind == 'term' else humanise(kind)} {label}"
+        label = f"{names.dimension(dimension)} / {name}"
+    elif kind == "waiver":
+        label = _waiver_label(body, names)
+    return titled(kind, label)
+
+
+def _waiver_label(body: Mapping[str, Any], names: Names) -> str:
+    dimension, _, segment = str(body.get("subject") or "").partition("/")
+    about = f"{names.dimension(dimension)}{f' / {names.segment(dimension, segment)}' if segment else ''}"
+    return waiver_label(str(body.get("code") or ""), about if dimension else "")
 
 
 def _level(piece: Piece, inherited: Level = Level.COSMETIC) -> Level:

@@ -12,6 +12,7 @@ from frameworks.definition import definition_of
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import Framework, FrameworkVersion, Kind, User
+from frameworks.naming import requirement_names
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import bring_live
 from frameworks.signals import version_activated
@@ -42,7 +43,9 @@ def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding
     if version.manifest_digest and standings.manifest.digest != version.manifest_digest:
         blockers.append("Its parts are not the ones that were submitted.")
     if not version.is_emergency:
-        blockers += [requirement_words(standing) for standing in requirements if not standing.is_met]
+        open_ones = [standing for standing in requirements if not standing.is_met]
+        names = requirement_names([standing.requirement for standing in open_ones])
+        blockers += [requirement_words(standing, names[standing.requirement.pk]) for standing in open_ones]
     return blockers
 
 
@@ -51,9 +54,9 @@ def _state_blockers(version: FrameworkVersion) -> list[str]:
     return [] if version.state in ready else [f"Version {version.number} is {version.standing.lower()}, not approved."]
 
 
-def requirement_words(standing: RequirementStanding) -> str:
+def requirement_words(standing: RequirementStanding, name: str) -> str:
     """An open requirement in words: what is missing, and from whom."""
-    name, given = str(standing.requirement), len(standing.approvals)
+    given = len(standing.approvals)
     words = [f"{name}: {given} of {standing.needed} signed."]
     words += [f"{each.printed_name} said No: “{each.reason}”." for each in standing.rejections]
     if standing.missing and given < standing.needed:

@@ -1,6 +1,6 @@
 """From draft to review and back: what must be true before people are asked to sign."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from frameworks.governed import governed
 from frameworks.independence import reasons_against_signing
 from frameworks.models import Confirmation, Contribution, Framework, FrameworkVersion, Kind, Requirement, User
 from frameworks.parts import PartError
+from frameworks.parts.naming import own_label, phrased
 from frameworks.parts.policy import Requirement as PolicyLine
 from frameworks.querysets import contributor_ids
 from frameworks.services.access import require_permission
@@ -89,7 +90,7 @@ def policy_problems(version: FrameworkVersion) -> list[str]:
     before = dict(version.base_version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id"))
     now = version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id")
     return [
-        f"The policy {key} was changed: a second person has to confirm it."
+        f"The {phrased(Kind.POLICY, own_label(Kind.POLICY, key))} was changed: a second person has to confirm it."
         for key, body in now
         if before.get(key) != body and not _is_confirmed_by_another(version, key, body)
     ]
@@ -191,24 +192,25 @@ def freeze_version(version: FrameworkVersion, at: datetime) -> None:
 
 def create_requirements(version: FrameworkVersion, plan: Sequence[PlannedLine], manifest: Manifest) -> None:
     """Snapshot the policy for this round: one row per part or set, with the people who can sign it."""
-    rows, pools = [], []
+    planned = list(planned_requirements(version, plan, manifest))
+    Requirement.objects.bulk_create([row for row, _ in planned], batch_size=1000)
+    through = Requirement.pool.through
+    through.objects.bulk_create(
+        [through(requirement_id=row.pk, user_id=person.pk) for row, pool in planned for person in pool],
+        batch_size=5000,
+    )
+
+
+def planned_requirements(
+    version: FrameworkVersion, plan: Sequence[PlannedLine], manifest: Manifest
+) -> Iterator[tuple[Requirement, Sequence[Person]]]:
+    """One requirement for each part or set that the plan asks about, not stored, with the people who can sign it."""
     for planned in plan:
         whole = planned.line.per == "set"
         for part in planned.covered[:1] if whole else planned.covered:
             row = _requirement(version, planned, None if whole else part)
             row.covered_digest = covered_digest(row, manifest)
-            rows.append(row)
-            pools.append(planned.pool)
-    Requirement.objects.bulk_create(rows, batch_size=1000)
-    through = Requirement.pool.through
-    through.objects.bulk_create(
-        [
-            through(requirement_id=row.pk, user_id=person.pk)
-            for row, pool in zip(rows, pools, strict=True)
-            for person in pool
-        ],
-        batch_size=5000,
-    )
+            yield row, planned.pool
 
 
 def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDigests | None) -> Requirement:

@@ -19,6 +19,7 @@ from frameworks.errors import ConflictError, InvalidError, NotAllowedError, Stal
 from frameworks.forms import BodyForm, SegmentForm
 from frameworks.mapping import offered_playbook
 from frameworks.models import Contribution, FrameworkVersion, Kind, Part, PartBody
+from frameworks.naming import names_of
 from frameworks.part_forms.form import FIXED_KEYS, PartForm, options_of, schema_of
 from frameworks.part_forms.merging import differences, merged
 from frameworks.parts import json_schema
@@ -54,8 +55,10 @@ def part_new(request: HttpRequest, slug: str, number: int, kind: str) -> HttpRes
 def part_delete(request: HttpRequest, slug: str, number: int, kind: str, key: str) -> HttpResponse:
     if "\x00" in key:
         raise Http404("No part can have this key.")
+    version = version_or_404(slug, number)
+    title = names_of(version, [(kind, key)]).title_of(kind, key)
     delete_part(
-        version=version_or_404(slug, number),
+        version=version,
         kind=kind,
         key=key,
         expected_digest=request.POST.get("digest", ""),
@@ -63,7 +66,7 @@ def part_delete(request: HttpRequest, slug: str, number: int, kind: str, key: st
         at=timezone.now(),
         source=Contribution.Source.PAGE,
     )
-    messages.success(request, f"{Kind(kind).label} {key} is taken out of this draft.")
+    messages.success(request, f"{title} is taken out of this draft.")
     return redirect("frameworks:version_detail", slug=slug, number=number)
 
 
@@ -182,6 +185,7 @@ def _place(version: FrameworkVersion, kind: str, part: Part | None) -> dict[str,
         "framework": version.framework,
         "kind": kind,
         "kind_label": Kind(kind).label,
+        "title": names_of(version, [(kind, part.key)]).title_of(kind, part.key) if part else "",
         "part": part,
     }
 
@@ -228,7 +232,8 @@ def _saved(
     if part and saved.body_id == part.body_id:
         messages.info(request, "Nothing changed, so nothing was saved.")
     else:
-        messages.success(request, f"{key} is saved. It is ASSUMED until somebody confirms it.")
+        title = names_of(version, [(kind, key)]).title_of(kind, key)
+        messages.success(request, f"{title} is saved. It is ASSUMED until somebody confirms it.")
     return redirect(f"{_version_url(version)}?part={kind}/{key}")
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from frameworks.alignment import Voice, matrix
 from frameworks.models import FrameworkVersion, Kind
 from frameworks.parts.wording import humanise
-from frameworks.standing_cache import overview_of
+from frameworks.services.carrying import carried_words, is_carried, overview_with_carried
+from frameworks.standing_cache import Overview
 from frameworks.templatetags.cutline import day
 from governance.documents.blocks import Block, Facts, Points, Prose, Section, missing, table
 from governance.documents.source import Source
@@ -23,11 +24,15 @@ def sections_of(source: Source) -> Iterator[Section]:
 
 
 def _voices(source: Source, keys: list[str]) -> dict[str, list[Voice]]:
-    """Who says what on each term; nobody is asked about a draft."""
-    if source.version.state == FrameworkVersion.State.DRAFT or not keys:
+    """Who says what on each term; of a draft as if it were submitted now."""
+    if not keys:
         return {}
-    _, rows = matrix(source.version, overview_of(source.version, source.at), keys)
-    return {row.key: row.voices for row in rows}
+    _, rows = matrix(source.version, _overview(source), keys)
+    return {row.key: row.voices for row in rows if row.voices}
+
+
+def _overview(source: Source) -> Overview:
+    return overview_with_carried(source.version, source.at)
 
 
 def _standing(source: Source, keys: list[str], voices: dict[str, list[Voice]]) -> Iterator[Block]:
@@ -35,16 +40,23 @@ def _standing(source: Source, keys: list[str], voices: dict[str, list[Voice]]) -
     aligned = sum(found == {"yes"} for found in said.values())
     refused = sum("no" in found for found in said.values())
     waiting = sum("open" in found for found in said.values())
+    carried = sum(
+        is_carried(source.version, own)
+        for (kind, key), own in _overview(source).by_part.items()
+        if kind == Kind.TERM and said.get(key) == {"yes"}
+    )
     over = sum(any(voice.overruled_by for voice in own) for own in voices.values())
     yield Facts(
         [
-            ("Terms aligned", f"{aligned} of {len(keys)}"),
+            ("Terms aligned", f"{aligned} of {len(keys)}{carried_words(source.version, carried)}"),
             ("With a No", f"{refused}, {over} of them approved over the dissent" if refused else ""),
             ("Waiting for answers", str(waiting) if waiting else ""),
         ]
     )
     if not voices and keys:
-        yield Prose("No definition is signed by itself yet: the version is a draft, or nobody is asked term by term.")
+        yield Prose("No definition is signed by itself: nobody is asked term by term.")
+    elif voices and source.version.state == FrameworkVersion.State.DRAFT:
+        yield Prose("The version is a draft: this is what would count if it were submitted now.")
 
 
 def _term(source: Source, key: str, voices: list[Voice]) -> Iterator[Block]:

@@ -13,6 +13,7 @@ from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
 from frameworks.gates import CONFIRMED_LATER
 from frameworks.models import Framework, FrameworkVersion, HelpRequest, Segment, Signoff, User
+from frameworks.naming import subjects_of
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
 from frameworks.roles import Role, roles_of
@@ -243,14 +244,15 @@ def help_item(row: HelpRequest) -> Item:
 
 def _mentions(user: User) -> Iterator[Item]:
     rows = mentions_waiting_for(user).select_related("comment__version__framework")
-    for mention in rows[:MOST]:
+    shown = list(rows[:MOST])
+    about = subjects_of([mention.comment for mention in shown])
+    for mention in shown:
         comment, version = mention.comment, mention.comment.version
-        about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else str(version)
         here = reverse("frameworks:version_discussion", args=[version.framework.slug, version.number])
         yield Item(
             kind="mention",
             icon="at",
-            title=f"{comment.printed_name} asks you about {about}",
+            title=f"{comment.printed_name} asks you about {about[comment.pk]}",
             detail=comment.text,
             url=f"{here}?show=mine#c-{comment.uuid}",
             asked_by=comment.printed_name,

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from frameworks.models import FrameworkVersion, Signoff, User
+from frameworks.naming import subjects_of
 from frameworks.querysets import delegations_in_force, waiting_mentions
 from frameworks.recertification import open_recertifications
 from frameworks.services.helping import waiting_for_help
@@ -223,19 +224,20 @@ def _of_help(at: datetime, waiting: Waiting) -> Iterator[Told]:
 
 def _of_mentions(at: datetime, waiting: Waiting) -> Iterator[Told]:
     oldest = at - timedelta(days=30)
-    for mention in waiting_mentions().select_related("comment__version__framework"):
+    rows = list(waiting_mentions().select_related("comment__version__framework"))
+    about = subjects_of([mention.comment for mention in rows if mention.comment.created_at > oldest])
+    for mention in rows:
         comment = mention.comment
         waiting.add((mention.person_id, f"mention:{comment.uuid}"))
         if comment.created_at <= oldest:
             continue
-        about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else "the whole"
         yield (
             mention.person_id,
             News(
                 kind=Kind.MENTION,
                 occurrence=f"mention:{comment.uuid}",
                 subject=f"{comment.printed_name} mentions you in {comment.version} of {comment.version.framework.name}",
-                text=f"About {about}: “{comment.text}”",
+                text=f"About {about[comment.pk]}: “{comment.text}”",
                 url=f"{version_url(comment.version, 'version_discussion')}?show=mine#c-{comment.uuid}",
             ),
         )

@@ -67,6 +67,16 @@ class StaleEditError(ConflictError):
         super().__init__(f"Somebody changed {names} while you were editing. Nothing of yours was saved over it.")
 
 
+class StaleThreadError(ConflictError):
+    """Somebody replied in the thread, or settled it, meanwhile. `state` is what it is now."""
+
+    code = "stale"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__("Somebody replied in this thread, or settled it, since you read it. Read it again.")
+
+
 class StaleSignoffError(ConflictError):
     """What was about to be signed is not what the signer saw; nothing of the batch was signed."""
 

@@ -96,9 +96,15 @@ class SigningPage:
     def __init__(self, version: FrameworkVersion, user: User, at: datetime, *, hand: User | None = None) -> None:
         self.version = version
         self.user = user
+        self.at = at
         self.hand = hand or user
         self.standings_of = Standings(version, at)
         self.manifest: Manifest = self.standings_of.manifest
+
+    @property
+    def for_whom(self) -> str:
+        """How an address names the person for whom is signed."""
+        return str(self.user.uuid)
 
     @property
     def is_for_another(self) -> bool:

@@ -15,7 +15,7 @@ from frameworks.api.bodies import read_body
 from frameworks.api.errors import ProblemError, refused
 from frameworks.api.pagination import read_page
 from frameworks.api.parts import version_or_problem
-from frameworks.api.preconditions import entity_tag, failed, named_state
+from frameworks.api.preconditions import check_precondition, entity_tag, failed
 from frameworks.api.schema import page_of, parameter
 from frameworks.api.serializers import VersionReferenceSerializer
 from frameworks.api.views import ApiView
@@ -128,7 +128,8 @@ class ThreadList(ApiView):
         version = version_or_problem(uuid)
         kind, key = asked.get("part_kind", ""), asked.get("part_key", "")
         if bool(kind) != bool(key):
-            raise refused("missing", "Give part_kind and part_key, or neither.", place="/part_key" if kind else "/part_kind")
+            place = "/part_key" if kind else "/part_kind"
+            raise refused("missing", "Give part_kind and part_key, or neither.", place=place)
         made = add_comment(
             version=version,
             part_kind=kind,
@@ -187,11 +188,12 @@ class ThreadSettling(ApiView):
         read_body(self.body(), {})
         version = version_or_problem(uuid)
         found = thread_or_problem(version, thread)
-        seen = named_state(request, thread_state(found))
+        seen = thread_state(found)
+        check_precondition(request, seen, creates=False)
         try:
             service(thread=found, actor=cast(User, request.user), at=timezone.now(), seen=seen)
         except StaleThreadError as error:
-            raise failed("If-Match", error.state, "The thread is not what you read.") from error
+            raise failed("If-Match", error.state) from error
         return _answer(version, thread)
 
 

@@ -32,6 +32,10 @@ Bodies: TypeAlias = Mapping[PartId, Mapping[str, Any]]
 Change = Literal["added", "removed", "changed", "moved"]
 Path: TypeAlias = tuple[str | int, ...]
 
+PLACES = 6
+"""So many places of a reworded text are told."""
+REWRITTEN = 0.4
+"""Texts that have less than this share of their words in common are told as a whole."""
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -83,6 +87,46 @@ def word_diff(old: str, new: str) -> list[tuple[str, str]]:
         found += [("delete", "".join(before[i1:i2]))] if i2 > i1 else []
         found += [("insert", "".join(after[j1:j2]))] if j2 > j1 else []
     return found
+
+
+def reworded(old: str, new: str) -> str:
+    """What a text says that it did not, in words: “signed” → “invoiced”; “and fees” added; “gross” removed.
+
+    Replacements that only a space stands between are one. Where little is left of the old text, both beginnings.
+    """
+    if difflib.SequenceMatcher(None, _WORDS.findall(old), _WORDS.findall(new), autojunk=False).ratio() < REWRITTEN:
+        return f"{_quoted(old)} → {_quoted(new)}"
+    found = [_in_words(gone.strip(), come.strip()) for gone, come in _replaced(word_diff(old, new))]
+    said = [each for each in found if each] or ["spaces"]
+    more = [f"and {len(said) - PLACES} more"] if len(said) > PLACES else []
+    return "; ".join([*said[:PLACES], *more])
+
+
+def _replaced(pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(gone, come) of each place; an equal run of spaces inside a place does not end it."""
+    found: list[tuple[str, str]] = []
+    is_open = False
+    for place, (op, text) in enumerate(pieces):
+        if op == "equal" and (text.strip() or not is_open or place == len(pieces) - 1):
+            is_open = False
+            continue
+        if not is_open:
+            found.append(("", ""))
+        gone, come = found[-1]
+        found[-1] = (gone + (text if op != "insert" else ""), come + (text if op != "delete" else ""))
+        is_open = True
+    return found
+
+
+def _in_words(gone: str, come: str) -> str:
+    if gone and come:
+        return f"{_quoted(gone)} → {_quoted(come)}"
+    return f"{_quoted(come)} added" if come else f"{_quoted(gone)} removed" if gone else ""
+
+
+def _quoted(text: str) -> str:
+    plain = " ".join(text.split())
+    return f"“{plain if len(plain) <= LONG else plain[: LONG - 1].rstrip() + '…'}”"
 
 
 def diff_parts(old: Bodies, new: Bodies) -> list[PartChange]:
@@ -220,7 +264,7 @@ class _Comparison:
         if isinstance(old or new, Piece):
             return self._change(path, change, _level(old or new, level), old, new, f"{label} {change}")
         if max(len(str(old)), len(str(new))) > LONG:
-            text = f"{label} {'reworded' if change == 'changed' else change}"
+            text = f"{label} reworded: {reworded(str(old), str(new))}" if change == "changed" else f"{label} {change}"
         else:
             text = f"{label} {self.names.shown(name, old)} → {self.names.shown(name, new)}"
         return self._change(path, change, level, old, new, text)

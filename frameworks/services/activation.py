@@ -51,7 +51,7 @@ def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding
 
 def _state_blockers(version: FrameworkVersion) -> list[str]:
     ready = UNDER_WAY if version.is_emergency else (State.APPROVED, State.SCHEDULED)
-    return [] if version.state in ready else [f"Version {version.number} is {version.standing.lower()}, not approved."]
+    return [] if version.state in ready else [f"Version {version.number} is {version.is_now}, not approved."]
 
 
 def requirement_words(standing: RequirementStanding, name: str) -> str:

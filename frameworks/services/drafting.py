@@ -254,7 +254,7 @@ def lock_draft(version: FrameworkVersion) -> None:
     version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
     if version.state != State.DRAFT:
         raise FrozenVersionError(
-            f"Version {version.number} is {version.standing.lower()}: its parts are frozen."
+            f"Version {version.number} is {version.is_now}: its parts are frozen."
             " Ask for changes, or start a new draft."
         )
 

@@ -96,7 +96,7 @@ def withdraw_overruling(
         standings = lock_standings(version, at)
         standing = next((each for each in standings.all() if each.requirement.pk == requirement.pk), None)
         if version.state not in UNDER_WAY:
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}: nothing is taken back now.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}: nothing is taken back now.")
         over = standing.overruled_by if standing else None
         if standing is None or over is None:
             raise ConflictError("No approval over dissent stands on this: there is nothing to take back.")
@@ -163,7 +163,7 @@ def overruling_refusals(standing: RequirementStanding, signer: User, *, has_cont
 
 def _refuse(version: FrameworkVersion, standing: RequirementStanding | None, signer: User) -> None:
     if version.state not in UNDER_WAY:
-        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
+        raise ConflictError(f"Version {version.number} is {version.is_now}: it is not open for signing.")
     if standing is None:
         raise ConflictError("This is asked no longer. Look at the version again.")
     if reasons := overruling_refusals(standing, signer, has_contributed=signer.pk in contributor_ids(version)):

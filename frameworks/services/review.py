@@ -67,7 +67,7 @@ def submission_problems(version: FrameworkVersion, report: Report | None = None)
     problems = [*content_problems(version, report), *policy_problems(version), *base_problems(version)]
     under_way = version.framework.versions.filter(state__in=UNDER_WAY, is_emergency=False)
     if other := under_way.exclude(pk=version.pk).first():
-        problems.append(f"Version {other.number} is {other.standing.lower()}: one version is reviewed at a time.")
+        problems.append(f"Version {other.number} is {other.is_now}: one version is reviewed at a time.")
     try:
         plan = plan_requirements(version, manifest_of(version))
     except PartError:
@@ -277,7 +277,7 @@ def _leave(
         _lock(version)
         check_transition(version, to)
         if version.state not in states:
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}, not in review.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}, not in review.")
         with governed(action, actor=actor, target=version, at=at, reason=reason.strip()) as act:
             act.before, act.after = {"state": version.state}, {"state": to.value}
             version.state, version.state_reason = to, f"{actor.name}: {reason.strip()}"

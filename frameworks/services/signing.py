@@ -238,7 +238,7 @@ def _chosen(
 ) -> list[tuple[RequirementStanding, Answer]]:
     """Each answer with its requirement of today; a page opened in an earlier round asks by the ids of that one."""
     if version.state not in UNDER_WAY and not version.awaits_ratification:
-        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
+        raise ConflictError(f"Version {version.number} is {version.is_now}: it is not open for signing.")
     known = {_about(standing.requirement): standing for standing in standings.all()}
     asked = Requirement.objects.filter(version=version).in_bulk([answer.requirement_id for answer in answers])
     if any(answer.requirement_id not in asked for answer in answers):

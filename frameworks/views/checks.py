@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from frameworks.checks.findings import Finding, Sample
 from frameworks.checks.slot import engine_checks
 from frameworks.errors import ConflictError, InvalidError
-from frameworks.models import Contribution, Kind
+from frameworks.models import Contribution, FrameworkVersion, Kind
 from frameworks.services.waiving import waive_findings
 from frameworks.version_page import VersionPage
 from frameworks.views.answers import act, person
@@ -34,12 +34,14 @@ class ShownExample:
 
 @dataclass(frozen=True)
 class ShownFinding:
-    """A finding as the page shows it. `seen` is what the waiver's author had in front of them."""
+    """A finding as the page shows it. `seen` is what the waiver's author had in front of them; `about` the part."""
 
     finding: Finding
     url: str
+    about: str
     seen: str
     examples: list[ShownExample]
+    waiver_url: str
 
 
 @login_required
@@ -83,7 +85,18 @@ def _shown(page: VersionPage, finding: Finding) -> ShownFinding:
         )
         for example in finding.examples
     ]
-    return ShownFinding(finding, url, finding.fingerprint, examples)
+    about = page.document.label_of(finding.kind, finding.subject) if is_there else ""
+    return ShownFinding(finding, url, about, finding.fingerprint, examples, _waiver_url(page, finding))
+
+
+def _waiver_url(page: VersionPage, finding: Finding) -> str:
+    """Its form for who may write in the draft, else its text; empty where nothing is waived."""
+    if finding.waiver is None:
+        return ""
+    may_edit = page.version.state == FrameworkVersion.State.DRAFT and page.may("edit_draft")
+    if may_edit:
+        return page.url("part_edit", kind=Kind.WAIVER, key=finding.waiver_key)
+    return page.part_url((Kind.WAIVER, finding.waiver_key))
 
 
 def _account_url(uuid: str) -> str:

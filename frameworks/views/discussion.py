@@ -78,7 +78,7 @@ def thread_settle(request: HttpRequest, slug: str, number: int, thread: UUID, to
     """Resolve or reopen a thread, or note that one was called in there."""
     version = version_or_404(slug, number)
     found = get_object_or_404(Comment, uuid=thread, framework=version.framework)
-    services = {
+    services: dict[str, Any] = {
         "resolve": discussion.resolve_thread,
         "reopen": discussion.reopen_thread,
         "note": discussion.note_mentions,

@@ -273,5 +273,5 @@ def version_return(request: HttpRequest, slug: str, number: int, to: str) -> Htt
         at=timezone.now(),
         reason=request.POST.get("reason", ""),
     )
-    messages.success(request, f"v{version.number} is {version.standing.lower()} now.")
+    messages.success(request, f"v{version.number} is {version.is_now} now.")
     return redirect("frameworks:version_detail", slug=slug, number=number)

@@ -11,7 +11,7 @@ from frameworks.errors import InvalidError
 from frameworks.gates import findings_of
 from frameworks.models import FrameworkVersion
 from frameworks.recertification import Recertification, recertifications
-from frameworks.services.activation import blockers_of
+from frameworks.services.activation import blockers_of, version_blockers, waited_for
 from frameworks.services.review import PlannedLine, plan_requirements, submission_problems
 from frameworks.signing_page import STANDS
 from frameworks.standing import RequirementStanding
@@ -206,6 +206,12 @@ class VersionPage(VersionContents):
             return []
         return blockers_of(self.overview.known, self.standings)
 
+    @cached_property
+    def is_blocked(self) -> bool:
+        """The same as a yes or no: naming ten thousand open parts takes longer than the rest of the page."""
+        known = self.overview.known
+        return self.version.state in UNDER_WAY and bool(version_blockers(known) or waited_for(known, self.standings))
+
     @property
     def met_count(self) -> int:
         return sum(line["state"] == "met" for line in self.requirement_lines)
@@ -215,7 +221,7 @@ class VersionPage(VersionContents):
         """The reason under a disabled button."""
         open_lines = [line for line in self.requirement_lines if line["state"] != "met"]
         if not open_lines:
-            return self.blockers[0] if self.blockers else ""
+            return next(iter(version_blockers(self.overview.known)), "")
         count = len(open_lines)
         return f"Activation waits for {count} requirement{'' if count == 1 else 's'}. {self._next_words()}"
 

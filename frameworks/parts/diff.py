@@ -250,10 +250,17 @@ class _Comparison:
         elif isinstance(old, dict) and isinstance(new, dict):
             for key in sorted({*old, *new}):
                 if old.get(key) != new.get(key):
-                    label = f"{humanise(name)} of {key}"
+                    label = f"{humanise(name)} of {self._entry_label(key)}"
                     yield self._single(label, name, old.get(key), new.get(key), (*path, key), level)
         else:
             yield self._single(humanise(name), name, old, new, path, level)
+
+    def _entry_label(self, key: str) -> str:
+        """What an entry of a mapping is about: a segment ("tier/smb"), or a word of its own."""
+        dimension, _, segment = key.partition("/")
+        if segment:
+            return f"{self.names.dimension(dimension)} / {self.names.segment(dimension, segment)}"
+        return humanise(key) if re.fullmatch(SLUG, key) else key
 
     def _inside(self, label: str) -> _Comparison:
         return _Comparison(self.key, self.names, f"{self.prefix}{label} › ")

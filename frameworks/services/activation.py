@@ -34,6 +34,19 @@ def activation_blockers(version: FrameworkVersion, at: datetime) -> list[str]:
 
 def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding]) -> list[str]:
     """`activation_blockers` from what is read already."""
+    open_ones = waited_for(standings, requirements)
+    names = requirement_names([standing.requirement for standing in open_ones])
+    said = [requirement_words(standing, names[standing.requirement.pk]) for standing in open_ones]
+    return [*version_blockers(standings), *said]
+
+
+def waited_for(standings: Standings, requirements: Sequence[RequirementStanding]) -> list[RequirementStanding]:
+    """The requirements that keep the version from being activated: an emergency waits for none."""
+    return [] if standings.version.is_emergency else [standing for standing in requirements if not standing.is_met]
+
+
+def version_blockers(standings: Standings) -> list[str]:
+    """What keeps the version from being activated besides its requirements: state, base, parts."""
     version = standings.version
     blockers = _state_blockers(version)
     if version.base_version_id != version.framework.active_version_id:
@@ -42,10 +55,6 @@ def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding
         blockers.append(f"It was drafted from {base}, but {active} is active now: rebase it into a new draft round.")
     if version.manifest_digest and standings.manifest.digest != version.manifest_digest:
         blockers.append("Its parts are not the ones that were submitted.")
-    if not version.is_emergency:
-        open_ones = [standing for standing in requirements if not standing.is_met]
-        names = requirement_names([standing.requirement for standing in open_ones])
-        blockers += [requirement_words(standing, names[standing.requirement.pk]) for standing in open_ones]
     return blockers
 
 

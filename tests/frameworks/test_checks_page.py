@@ -13,8 +13,8 @@ from frameworks.gates import findings_of
 from frameworks.models import Contribution, Requirement
 from frameworks.services.review import submit_version
 from frameworks.services.waiving import waive_findings
-from tests.frameworks.making import AT, Company
 from tests.frameworks import pages
+from tests.frameworks.making import AT, Company
 
 REASON = "Size does not matter to us below that amount."
 

@@ -217,7 +217,8 @@ def test_delegation_is_ended_by_the_people_concerned_only_and_never_deleted(comp
 def test_delegate_reads_on_their_own_page_for_whom_they_may_sign(company: Company, login: Any) -> None:
     company.submit()
     assert "in their place" not in text(login(company.leah).get(url(company, "signing")))
-    stand_in(company, at=timezone.now())
+    now = timezone.now()
+    stand_in(company, at=now, valid_from=now, valid_until=now + WEEK)
     here = url(company, "signing")
     there = f"{here}?for={company.priya.uuid}"
 

@@ -53,7 +53,7 @@ class HelpPage:
     def may_ask(self) -> bool:
         return bool(self.shortage and self.helpers and self.page.may("comment_version") and not self.asked_today)
 
-    @property
+    @cached_property
     def asked_today(self) -> str:
         """Who asked today, in words; empty when nobody did."""
         try:

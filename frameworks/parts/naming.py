@@ -19,7 +19,7 @@ def own_label(kind: str, key: str, label: str = "") -> str:
 
 
 def waiver_label(code: str, about: str = "") -> str:
-    """ "No anti icp, Customer Tier": what was found, and about what."""
+    """ "No anti ICP, Customer Tier": what was found, and about what."""
     return f"{humanise(code)}, {about}" if about else humanise(code)
 
 

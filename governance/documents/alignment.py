@@ -16,33 +16,30 @@ SAID = {"yes": "Yes", "no": "No", "open": "has not answered"}
 
 def sections_of(source: Source) -> Iterator[Section]:
     keys = [part.key for part in source.document.of_kind(Kind.TERM)]
-    voices = _voices(source, keys)
-    yield Section("Where we stand", list(_standing(source, keys, voices)))
+    overview = overview_with_carried(source.version, source.at)
+    voices = _voices(source, overview, keys)
+    yield Section("Where we stand", list(_standing(source, overview, keys, voices)))
     yield Section("Definitions", [] if keys else [missing("definitions")])
     for part in source.document.of_kind(Kind.TERM):
         yield Section(part.label, list(_term(source, part.key, voices.get(part.key, []))), level=3)
 
 
-def _voices(source: Source, keys: list[str]) -> dict[str, list[Voice]]:
+def _voices(source: Source, overview: Overview, keys: list[str]) -> dict[str, list[Voice]]:
     """Who says what on each term; of a draft as if it were submitted now."""
     if not keys:
         return {}
-    _, rows = matrix(source.version, _overview(source), keys)
+    _, rows = matrix(source.version, overview, keys)
     return {row.key: row.voices for row in rows if row.voices}
 
 
-def _overview(source: Source) -> Overview:
-    return overview_with_carried(source.version, source.at)
-
-
-def _standing(source: Source, keys: list[str], voices: dict[str, list[Voice]]) -> Iterator[Block]:
+def _standing(source: Source, overview: Overview, keys: list[str], voices: dict[str, list[Voice]]) -> Iterator[Block]:
     said = {key: {voice.said for voice in own} for key, own in voices.items()}
     aligned = sum(found == {"yes"} for found in said.values())
     refused = sum("no" in found for found in said.values())
     waiting = sum("open" in found for found in said.values())
     carried = sum(
         is_carried(source.version, own)
-        for (kind, key), own in _overview(source).by_part.items()
+        for (kind, key), own in overview.by_part.items()
         if kind == Kind.TERM and said.get(key) == {"yes"}
     )
     over = sum(any(voice.overruled_by for voice in own) for own in voices.values())

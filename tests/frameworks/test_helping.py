@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,12 +13,15 @@ from django.utils import timezone
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import FrameworkVersion, HelpRequest, User
+from frameworks.services.activation import flip_active_version
+from frameworks.services.drafting import start_draft
+from frameworks.services.emergency import declare_emergency
 from frameworks.services.helping import ask_for_help, shortages_of, waiting_for_help
 from frameworks.services.review import withdraw_version
 from governance.models import AuditEntry, Notification
 from governance.services.inbox import waiting_for
 from governance.services.reminding import watch_notices
-from tests.frameworks.making import AT, LATER, Company, person
+from tests.frameworks.making import AT, LATER, STAKEHOLDERS, Company, person
 from tests.frameworks.pages import text, url
 
 Login = Callable[[User], Client]
@@ -62,6 +66,23 @@ def test_version_in_review_says_what_too_few_can_sign_once_somebody_left(company
     assert [each.reason for each in shortages_of(company.version, AT)] == [
         f"{WHY} Carol can no longer sign for carol@x.example."
     ]
+
+
+def test_emergency_is_not_ratified_by_nobody_where_nobody_can_sign(company: Company) -> None:
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
+    for name in STAKEHOLDERS:
+        company.people[name].groups.set(Group.objects.filter(name="executive"))
+    reason = "Accounts are in the wrong tier since this morning."
+    executive = User.objects.get(pk=company.priya.pk)
+    declare_emergency(version=company.version, reason=reason, actor=executive, at=AT)
+
+    flip_active_version(version=company.version, actor=executive, at=AT)
+
+    assert company.version.awaits_ratification
+    assert [each.code for each in shortages_of(company.version, AT)] == ["terms"]
 
 
 def test_a_no_is_no_shortage(company: Company) -> None:

@@ -97,7 +97,7 @@ class ImpactPage:
         if not self.user.has_perm("frameworks.edit_draft") and not self.user.has_perm("frameworks.activate_version"):
             return "RevOps, architects and executives compute an impact."
         if self.version.state not in (FrameworkVersion.State.DRAFT, *UNDER_WAY):
-            return f"Version {self.version.number} is {self.version.standing.lower()}: it changes nothing more."
+            return f"Version {self.version.number} is {self.version.is_now}: it changes nothing more."
         return ""
 
     @property

@@ -6,10 +6,12 @@ from typing import Any
 
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Bodies, Definition
+from frameworks.document import Document
 from frameworks.errors import InvalidError
 from frameworks.models import Attribute, Kind, PartBody
 from frameworks.parts import Issue, PartError, PartSchema, parse_part, schema_digests, to_body
 from frameworks.parts.data_source import DataSource, derived_problems
+from frameworks.parts.naming import own_label
 from frameworks.parts.segment import Segment
 
 PartId = tuple[str, str]
@@ -102,9 +104,9 @@ def checked_all(bodies: Bodies) -> list[Content]:
         try:
             found.append(checked(kind, key, body, definition))
         except PartError as error:
-            problems += [f"{kind} {key}: {error}"]
+            problems += [f"{Document(bodies).title_of(kind, key)}: {error}"]
         except InvalidError as error:
-            problems += [f"{kind} {key}: {problem}" for problem in error.problems]
+            problems += [f"{Document(bodies).title_of(kind, key)}: {problem}" for problem in error.problems]
     if problems:
         raise InvalidError(problems)
     return found
@@ -112,8 +114,10 @@ def checked_all(bodies: Bodies) -> list[Content]:
 
 def storage_problems(contents: list[Content]) -> Iterator[str]:
     """Attributes that accounts store as another type than their data source says."""
-    types = {content.key: content.body["data_type"] for content in contents if content.kind == Kind.DATA_SOURCE}
+    sources = {content.key: content.body for content in contents if content.kind == Kind.DATA_SOURCE}
+    types = {key: body["data_type"] for key, body in sources.items()}
+    labels = {key: own_label(Kind.DATA_SOURCE, key, body.get("label", "")) for key, body in sources.items()}
     for attribute in Attribute.objects.filter(key__in=types, storage=Attribute.Storage.COLUMN):
         if attribute.data_type != types[attribute.key]:
             stored = attribute.get_data_type_display().lower()
-            yield f"{attribute.key}: accounts store this as {stored}, not as {types[attribute.key]}."
+            yield f"{labels[attribute.key]}: accounts store this as {stored}, not as {types[attribute.key]}."

@@ -17,6 +17,7 @@ from frameworks.criteria.parsing import CriteriaError
 from frameworks.criteria.text import CriteriaTextError, parse_text, print_text, scope_warnings
 from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Bodies, Definition
+from frameworks.document import Document
 from frameworks.errors import InvalidError
 from frameworks.models import Kind
 from frameworks.parts import PartError, parse_part
@@ -316,8 +317,14 @@ class _Judge:
             for node in nodes_on_dimensions(body):
                 named = {*(node.get("any_of") or ()), *(node.get("none_of") or ())}
                 for short in sorted(named & (was - now)) if node["dimension"] == self.edit.key else ():
-                    message = f"{short} cannot be taken out: a rule of {key} asks for it. Change that rule first."
+                    message = self._still_asked(short, key)
                     self._add((Kind.DIMENSION.value, self.edit.key), "/segments", message)
+
+    def _still_asked(self, short: str, by: str) -> str:
+        was, now = Document(self.stored), Document(self.found.bodies)
+        name = was.label_of(Kind.SEGMENT, f"{self.edit.key}/{short}")
+        asking = now.label_of(Kind.SEGMENT, by)
+        return f"{name} cannot be taken out: a rule of {asking} asks for it. Change that rule first."
 
     def _check_circle(self) -> None:
         """Rules that read each other's dimensions in a circle have no order in which they could be decided."""

@@ -10,8 +10,8 @@ from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Bodies, Definition
 from frameworks.models import Kind
 from frameworks.parts import PartError, parse_body
+from frameworks.parts.naming import own_label, phrased, titled, waiver_label
 from frameworks.parts.segment import Segment
-from frameworks.parts.wording import humanise
 
 PartId = tuple[str, str]
 COUNTED = {
@@ -24,7 +24,6 @@ COUNTED = {
     Kind.DATA_SOURCE: ("data source", "data sources"),
     Kind.WAIVER: ("waiver", "waivers"),
 }
-POLICIES = {"signoff": "Sign-off policy", "overrides": "Override policy"}
 
 
 @dataclass(frozen=True)
@@ -94,23 +93,37 @@ class Document:
     def label_of(self, kind: str, key: str) -> str:
         """How a part is called in a list; a segment or playbook with its dimension."""
         if kind in (Kind.SEGMENT, Kind.PLAYBOOK):
-            dimension, _, short = key.partition("/")
-            outer, inner = self.part(Kind.DIMENSION, dimension), self.part(Kind.SEGMENT, key)
-            return f"{outer.label if outer else humanise(dimension)} / {inner.label if inner else humanise(short)}"
-        part = self.part(kind, key)
-        return part.label if part else humanise(key)
+            dimension = key.partition("/")[0]
+            outer = own_label(Kind.DIMENSION, dimension, self._label(Kind.DIMENSION, dimension))
+            return f"{outer} / {own_label(Kind.SEGMENT, key, self._label(Kind.SEGMENT, key))}"
+        if kind == Kind.WAIVER:
+            return self._waiver_label(key)
+        return own_label(kind, key, self._label(kind, key))
+
+    def title_of(self, kind: str, key: str) -> str:
+        """The same with its kind, at the beginning of a line: "Segment Customer Tier / SMB"."""
+        return titled(kind, self.label_of(kind, key))
+
+    def phrase_of(self, kind: str, key: str) -> str:
+        """The same inside a sentence: "segment Customer Tier / SMB"."""
+        return phrased(kind, self.label_of(kind, key))
+
+    def _label(self, kind: str, key: str) -> str:
+        body = self.bodies.get((kind, key))
+        return str(body.get("label") or "") if isinstance(body, Mapping) else ""
+
+    def _waiver_label(self, key: str) -> str:
+        body = self.bodies.get((Kind.WAIVER.value, key), {})
+        code, subject = str(body.get("code") or key.partition("__")[0]), str(body.get("subject") or "")
+        of = Kind.SEGMENT if "/" in subject else Kind.DIMENSION
+        return waiver_label(code, self.label_of(of, subject) if subject else "")
 
     def _part(self, kind: str, key: str) -> PartText:
-        body = self.bodies[kind, key]
-        label = str(body.get("label", ""))
-        if kind == Kind.META:
-            label = "About the framework"
-        elif kind == Kind.POLICY:
-            label = POLICIES.get(key, f"{humanise(key)} policy")
-        elif kind == Kind.PLAYBOOK:
-            segment = self.bodies.get((Kind.SEGMENT.value, key))
-            label = str(segment["label"]) if segment else humanise(key.partition("/")[2])
-        return PartText(self, kind, key, label or humanise(key))
+        if kind == Kind.PLAYBOOK:
+            return PartText(self, kind, key, own_label(Kind.SEGMENT, key, self._label(Kind.SEGMENT, key)))
+        if kind == Kind.WAIVER:
+            return PartText(self, kind, key, self._waiver_label(key))
+        return PartText(self, kind, key, own_label(kind, key, self._label(kind, key)))
 
     def rules_of(self, segment: Segment) -> Iterator[RuleText]:
         """The rules of a segment in words."""

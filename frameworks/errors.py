@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 
+from frameworks.parts.naming import own_label, phrased
+
 
 class NotAllowedError(PermissionDenied):
     """This person may not do this; `reasons` says why, one sentence each."""
@@ -34,6 +36,11 @@ class FrozenVersionError(ConflictError):
     code = "immutable_version"
 
 
+def _name(kind: str, key: str, body: Any) -> str:
+    label = str(body.get("label") or "") if isinstance(body, dict) else ""
+    return phrased(kind, own_label(kind, key, label))
+
+
 class StalePartError(ConflictError):
     """Somebody else saved the part meanwhile. Both texts are here: `mine` as sent, `theirs` as stored.
 
@@ -42,8 +49,10 @@ class StalePartError(ConflictError):
 
     def __init__(self, *, kind: str, key: str, mine: Any, theirs: Any, digest: str | None) -> None:
         self.kind, self.key, self.mine, self.theirs, self.digest = kind, key, mine, theirs, digest
+        self.name = _name(kind, key, theirs or mine)
         said = "deleted" if theirs is None else "changed"
-        super().__init__(f"Somebody {said} {key} while you were editing it. Nothing of yours was saved over it.")
+        words = f"Somebody {said} the {self.name} while you were editing it."
+        super().__init__(f"{words} Nothing of yours was saved over it.")
 
 
 class StaleEditError(ConflictError):
@@ -54,8 +63,18 @@ class StaleEditError(ConflictError):
 
     def __init__(self, parts: Iterable[StalePartError]) -> None:
         self.parts = list(parts)
-        names = ", ".join(part.key for part in self.parts)
+        names = ", ".join(part.name for part in self.parts)
         super().__init__(f"Somebody changed {names} while you were editing. Nothing of yours was saved over it.")
+
+
+class StaleThreadError(ConflictError):
+    """Somebody replied in the thread, or settled it, meanwhile. `state` is what it is now."""
+
+    code = "stale"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__("Somebody replied in this thread, or settled it, since you read it. Read it again.")
 
 
 class StaleSignoffError(ConflictError):

@@ -20,16 +20,18 @@ class ShownExample:
 
 @dataclass(frozen=True)
 class ShownFinding:
-    """A finding as a page shows it. `seen` is what the waiver's author had in front of them."""
+    """A finding as a page shows it. `seen` is what the waiver's author had in front of them; `about` the part."""
 
     finding: Finding
     url: str
+    about: str
     seen: str
     examples: list[ShownExample]
+    waiver_url: str
 
 
-def shown_finding(finding: Finding, url: str = "") -> ShownFinding:
-    """`url` is that of the part that the finding is about."""
+def shown_finding(finding: Finding, url: str = "", about: str = "", waiver_url: str = "") -> ShownFinding:
+    """`url` and `about` are address and name of the part that the finding is about."""
     examples = [
         ShownExample(
             text=example.text,
@@ -40,7 +42,7 @@ def shown_finding(finding: Finding, url: str = "") -> ShownFinding:
         )
         for example in finding.examples
     ]
-    return ShownFinding(finding, url, finding.fingerprint, examples)
+    return ShownFinding(finding, url, about, finding.fingerprint, examples, waiver_url)
 
 
 def _account_url(uuid: str) -> str:

@@ -6,10 +6,12 @@ from frameworks.checks.findings import Finding, Report, with_waivers
 from frameworks.checks.static import assumed_finding, static_findings
 from frameworks.content import checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of, definition_of
+from frameworks.document import Document
 from frameworks.errors import InvalidError
 from frameworks.holds import what_hangs_on
 from frameworks.mapping import Departure, departures, record_problems, successions_of
-from frameworks.models import FrameworkVersion, Kind, Part
+from frameworks.models import FrameworkVersion, Kind
+from frameworks.naming import names_of
 from frameworks.parts.policy import SignoffPolicy
 from frameworks.parts.wording import listed
 from frameworks.querysets import assumed
@@ -20,8 +22,9 @@ CONFIRMED_LATER = frozenset({Kind.PLAYBOOK.value})
 
 def assumed_findings(version: FrameworkVersion) -> list[Finding]:
     """The parts of a version that have to be CONFIRMED before it is reviewed, as one finding."""
-    left = assumed(version.parts.exclude(kind__in=CONFIRMED_LATER)).order_by("pk")
-    return list(assumed_finding([_name(part) for part in left]))
+    left = [(part.kind, part.key) for part in assumed(version.parts.exclude(kind__in=CONFIRMED_LATER)).order_by("pk")]
+    names = names_of(version, left)
+    return list(assumed_finding([names.phrase_of(*part) for part in left]))
 
 
 def findings_of(version: FrameworkVersion, report: Report | None) -> list[Finding]:
@@ -79,23 +82,20 @@ def content_problems(version: FrameworkVersion, report: Report | None = None) ->
         *storage_problems(contents),
         *_missing_parts(definition),
         *_segment_problems(definition),
-        *_strays(definition, [content.key for content in contents if content.kind == Kind.SEGMENT]),
+        *_strays(definition, Document(bodies), [content.key for content in contents if content.kind == Kind.SEGMENT]),
         *(finding.problem for finding in open_findings if finding.code != "assumed"),
-        *_unsigned_waivers(definition),
+        *_unsigned_waivers(definition, Document(bodies)),
     ]
 
 
-def _unsigned_waivers(definition: Definition) -> Iterator[str]:
+def _unsigned_waivers(definition: Definition, document: Document) -> Iterator[str]:
     policy = definition.policy("signoff")
     if not isinstance(policy, SignoffPolicy):
         return
     for key in definition.waivers:
         if not any(line.covers(Kind.WAIVER, key) for line in policy.requirements):
-            yield f"Nobody signs the waiver {key}: no line of the sign-off policy covers it."
-
-
-def _name(part: Part) -> str:
-    return f"{part.get_kind_display().lower()} {part.key}"
+            name = document.label_of(Kind.WAIVER, key)
+            yield f"Nobody signs the waiver “{name}”: no line of the sign-off policy covers it."
 
 
 def _missing_parts(definition: Definition) -> Iterator[str]:
@@ -118,9 +118,9 @@ def _segment_problems(definition: Definition) -> Iterator[str]:
                 continue
 
 
-def _strays(definition: Definition, segments: list[str]) -> Iterator[str]:
+def _strays(definition: Definition, document: Document, segments: list[str]) -> Iterator[str]:
     known = {f"{key}/{short}" for key, body in definition.dimensions.items() for short in body.segments}
-    for kind, keys in (("Segment", segments), ("Playbook", definition.playbooks)):
+    for kind, keys in ((Kind.SEGMENT, segments), (Kind.PLAYBOOK, definition.playbooks)):
         for key in keys:
             if key not in known:
-                yield f"{kind} {key} belongs to no dimension's list of segments."
+                yield f"{document.title_of(kind, key)} belongs to no dimension's list of segments."

@@ -9,25 +9,31 @@ FIGURES = ("accounts", "arr")
 Figures = Mapping[str, Any]
 
 
-def impact_exceeds(signed: Figures, now: Figures, tolerance: Decimal = TOLERANCE) -> list[str]:
+def impact_exceeds(
+    signed: Figures, now: Figures, tolerance: Decimal = TOLERANCE, names: Mapping[str, str] | None = None
+) -> list[str]:
     """Where a segment's accounts or ARR differ from the signed figure by more than `tolerance` of that segment.
 
     Both arguments are `VersionImpact.figures`; one sentence each, empty when people would sign the same again.
-    A segment that was signed as empty may not gain anything.
+    A segment that was signed as empty may not gain anything. `names` are what segments ("tier/smb") and Unassigned
+    ("tier/") are called.
     """
+    called = names or {}
     before, after = signed.get("segments", {}), now.get("segments", {})
     return [
         sentence
         for segment in sorted({*before, *after})
-        for sentence in _differences(segment, before.get(segment, {}), after.get(segment, {}), tolerance)
+        for sentence in _differences(
+            called.get(segment) or _words(segment), before.get(segment, {}), after.get(segment, {}), tolerance
+        )
     ]
 
 
-def _differences(segment: str, signed: Figures, now: Figures, tolerance: Decimal) -> Iterator[str]:
+def _differences(name_of_segment: str, signed: Figures, now: Figures, tolerance: Decimal) -> Iterator[str]:
     for name in FIGURES:
         was, becomes = _figure(signed, name), _figure(now, name)
         if abs(becomes - was) > tolerance * was:
-            yield f"{_words(segment)}: {becomes:,f} {_unit(name)} now, {was:,f} signed."
+            yield f"{name_of_segment}: {becomes:,f} {_unit(name)} now, {was:,f} signed."
 
 
 def _figure(row: Figures, name: str) -> Decimal:

@@ -15,7 +15,8 @@ class SignerFacts:
     """What counts about a person and one requirement.
 
     `has_role`: in the role, or named, as the policy says, today. `in_pool`: was eligible when the version was
-    submitted. `holds_permission`: by one of their roles, not by being a superuser.
+    submitted. `holds_permission`: by one of their roles, not by being a superuser. `named`: how the person is called
+    where others read the reasons; empty: the reasons speak to the person.
     """
 
     is_active: bool
@@ -26,15 +27,17 @@ class SignerFacts:
     counts_contributors: bool
     pool_label: str
     in_pool: bool = True
+    named: str = ""
 
 
 def reasons_against_signing(facts: SignerFacts) -> list[str]:
-    """Why this person's signature cannot meet the requirement, in words addressed to them; empty: it can."""
+    """Why this person's signature cannot meet the requirement, in words; empty: it can."""
     reasons = standing_reasons(facts)
     if facts.contributed and not facts.counts_contributors:
-        reasons.append("You wrote or changed parts of this version, so somebody else signs it.")
+        reasons.append(f"{facts.named or 'You'} wrote or changed parts of this version, so somebody else signs it.")
     if not reasons and not facts.in_pool:
-        reasons.append(f"You were not among the signers ({facts.pool_label}) when this version was submitted.")
+        who = f"{facts.named} was" if facts.named else "You were"
+        reasons.append(f"{who} not among the signers ({facts.pool_label}) when this version was submitted.")
     return reasons
 
 
@@ -42,13 +45,14 @@ def standing_reasons(facts: SignerFacts) -> list[str]:
     """Why this person may sign nothing of the kind, whoever wrote the version."""
     reasons = []
     if facts.is_service:
-        reasons.append("A program cannot sign; only a person can.")
+        program = f"{facts.named} is a program and" if facts.named else "A program"
+        reasons.append(f"{program} cannot sign; only a person can.")
     if not facts.is_active:
-        reasons.append("Your login is deactivated.")
+        reasons.append(f"{f'The login of {facts.named}' if facts.named else 'Your login'} is deactivated.")
     if not facts.has_role:
         reasons.append(f"This is signed by {facts.pool_label}.")
     elif not facts.holds_permission:
-        reasons.append("None of your roles may sign.")
+        reasons.append(f"None of {f'the roles of {facts.named}' if facts.named else 'your roles'} may sign.")
     return reasons
 
 

@@ -33,6 +33,13 @@ def with_signing_rights(users: QuerySet[User]) -> QuerySet[User, Any]:
     return users.annotate(may_sign=Exists(permission), role_names=names)
 
 
+def able_to_help() -> QuerySet[User]:
+    """Who can do something where nobody can sign: change the sign-off policy, or give roles. By name."""
+    rights = Q(groups__permissions__codename__in=("edit_draft", "change_user")) | Q(is_superuser=True)
+    people = User.objects.filter(rights, is_active=True, is_service=False)
+    return User.objects.filter(pk__in=people.values("pk")).order_by("name", "pk")
+
+
 def contributor_ids(version: FrameworkVersion) -> set[int]:
     """Who wrote or changed anything in this version, its author included."""
     written = Contribution.objects.filter(version=version).values_list("contributed_by_id", flat=True)
@@ -89,16 +96,32 @@ def with_counts(frameworks: QuerySet[Framework]) -> QuerySet[Framework, Any]:
 
 
 def threads_on(version: FrameworkVersion) -> QuerySet[Comment]:
-    """Threads that concern a version, oldest first: its own, and those of earlier versions it was drafted with.
+    """Threads that concern a version, oldest first: its own, and those of the versions it comes from.
 
     A thread that was open when the version was drafted is carried over by being read, until somebody resolves it.
     """
-    carried = Q(version__number__lt=version.number) & (
-        Q(resolved_at__isnull=True) | Q(resolved_at__gt=version.created_at)
-    )
+    carried = Q(version__in=ancestors(version)) & (Q(resolved_at__isnull=True) | Q(resolved_at__gt=version.created_at))
     return Comment.objects.filter(
         Q(version=version) | carried, framework=version.framework_id, thread__isnull=True
     ).order_by("pk")
+
+
+def ancestors(version: FrameworkVersion) -> list[int]:
+    """The versions (ids) that a version comes from, the nearest first; one query.
+
+    A draft from a time when nothing was in force has no base: it went on from the version before it.
+    """
+    rows = FrameworkVersion.objects.filter(framework=version.framework_id).order_by("number")
+    came_from: dict[int, int | None] = {}
+    before = None
+    for pk, base in rows.values_list("pk", "base_version"):
+        came_from[pk], before = base or before, pk
+    found: list[int] = []
+    at = came_from.get(version.pk)
+    while at is not None and at not in found:
+        found.append(at)
+        at = came_from[at]
+    return found
 
 
 def with_replies(threads: QuerySet[Comment]) -> QuerySet[Comment]:

@@ -73,8 +73,12 @@ def facts_of(
     requirement: Requirement | PolicyLine,
     contributed: bool,
     in_pool: bool,
+    named: str = "",
 ) -> SignerFacts:
-    """What counts about a person and a requirement. `pool` None: the policy is gone, only the snapshot is left."""
+    """What counts about a person and a requirement. `pool` None: the policy is gone, only the snapshot is left.
+
+    `named`: the person's name, where the reasons are read by others.
+    """
     label = requirement.pool_label if isinstance(requirement, Requirement) else pool_label(requirement.pool)
     return SignerFacts(
         is_active=person.is_active,
@@ -85,6 +89,7 @@ def facts_of(
         counts_contributors=requirement.counts_contributors,
         pool_label=label,
         in_pool=in_pool,
+        named=named,
     )
 
 

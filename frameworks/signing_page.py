@@ -12,16 +12,29 @@ from frameworks.document import Document, PartId, RuleText, count_words
 from frameworks.models import Contribution, FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
 from frameworks.parts.diff import PartChange, diff_bodies, diff_parts
 from frameworks.services.signing import labels_of, statement
-from frameworks.standing import Given, RequirementStanding, Standings
+from frameworks.standing import IMPACT_SENTENCES, Given, Lapse, RequirementStanding, Standings
 
 CHANGES_SHOWN = 12
+ASKED_AGAIN = {
+    Lapse.WORDING: "Changed",
+    Lapse.HAND: "Whoever signed for you can no longer log in",
+    Lapse.AGE: "Time went by",
+    Lapse.ROUND: "The impact is asked anew",
+    Lapse.FIGURES: "The figures moved",
+}
+"""What is another, before "since you signed"."""
+STANDS = "The impact was computed again after this. The figures are within the tolerance, so the sign-off stands."
 ITEMS = 100
 """One page asks for so many at most; the rest follows after these are signed."""
 
 
 @dataclass
 class Item:
-    """One point to answer. `before` is the wording this person signed, or saw when the page was opened."""
+    """One point to answer. `before` is the wording this person signed, or saw when the page was opened.
+
+    `since` is when they said Yes, and `lapse` why that no longer counts; `stands` says why it does although the
+    figures were computed again.
+    """
 
     standing: RequirementStanding
     label: str
@@ -32,12 +45,15 @@ class Item:
     wording: str = ""
     before: str = ""
     since: datetime | None = None
+    lapse: Lapse | None = None
+    stands: str = ""
     is_new: bool = False
     is_stale: bool = False
     variants: Sequence[Any] = ()
     rules: Sequence[RuleText] = ()
     covers: str = ""
     changes: Sequence[str] = ()
+    moved: Sequence[str] = ()
     answer: str = ""
     reason: str = ""
     noes: list[Given] = field(default_factory=list)
@@ -55,6 +71,17 @@ class Item:
         return self.standing.digest
 
     @property
+    def asked_again(self) -> str:
+        """What is another since this person said Yes, as the end of "… since you signed"; empty if they did not."""
+        if self.since is None or self.lapse is None:
+            return ""
+        return ASKED_AGAIN[self.lapse]
+
+    @property
+    def is_worded_as_signed(self) -> bool:
+        return bool(self.asked_again) and self.lapse != Lapse.WORDING
+
+    @property
     def is_set(self) -> bool:
         return not self.requirement.part_key
 
@@ -69,9 +96,15 @@ class SigningPage:
     def __init__(self, version: FrameworkVersion, user: User, at: datetime, *, hand: User | None = None) -> None:
         self.version = version
         self.user = user
+        self.at = at
         self.hand = hand or user
         self.standings_of = Standings(version, at)
         self.manifest: Manifest = self.standings_of.manifest
+
+    @property
+    def for_whom(self) -> str:
+        """How an address names the person for whom is signed."""
+        return str(self.user.uuid)
 
     @property
     def is_for_another(self) -> bool:
@@ -137,12 +170,21 @@ class SigningPage:
         )
         given = standing.newest.get(self.user.pk)
         item.since = given.signed_at if given and given.decision == Signoff.Decision.APPROVE else None
+        item.lapse = standing.lapses.get(self.user.pk)
+        item.stands = STANDS if self.standings_of.impact_stands(standing) else ""
         item.is_new = given is None
         if not requirement.part_key:
             item.covers, item.changes = self._covers(requirement), self._changes_under(requirement)
+            item.moved = self._moved(item, given)
             return item
         self._add_content(item, part, earlier.get(requirement.pk))
         return item
+
+    def _moved(self, item: Item, given: Given | None) -> Sequence[str]:
+        """The figures that are others than this person signed; all of them are on the impact's page."""
+        if item.lapse != Lapse.FIGURES or given is None:
+            return ()
+        return self.standings_of.impact.differences(given.impact_digest)[:IMPACT_SENTENCES]
 
     def _add_content(self, item: Item, part: PartId, before: Mapping[str, Any] | None) -> None:
         text = self.document.parts[part]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from frameworks.coverage import Manifest, covered_digest, manifest_of
 from frameworks.impact import TOLERANCE, impact_exceeds
 from frameworks.models import FrameworkVersion, Kind, Part, Requirement, Signoff, VersionImpact
 from frameworks.models.signoff import OVER_DISSENT
+from frameworks.naming import names_of
 from frameworks.parts import parse_body
 from frameworks.parts.policy import GuardPolicy, Pool, SignoffPolicy
 from frameworks.signers import Person, people, pools_by_code, still_stands
@@ -28,6 +30,16 @@ Decision = Signoff.Decision
 COUNTED = (Decision.APPROVE, Decision.REJECT)
 IMPACT_SENTENCES = 3
 """So many differences are named; the impact page has all of them."""
+
+
+class Lapse(StrEnum):
+    """Why a decision that a person gave no longer counts, though they can still sign."""
+
+    WORDING = "wording"
+    HAND = "hand"
+    AGE = "age"
+    ROUND = "round"
+    FIGURES = "figures"
 
 
 class Given(NamedTuple):
@@ -65,8 +77,8 @@ class RequirementStanding:
     """One requirement today. `needed` approvals; `missing` are the people who can still give one.
 
     `lapsed` has a sentence for each decision that no longer counts and each signer who can no longer sign.
-    `newest` has every signer's newest decision, also those on an older wording. `overruled_by` is the approval over
-    dissent that covers every No of `rejections`.
+    `newest` has every signer's newest decision, also those on an older wording, and `lapses` why some of them no
+    longer count, by signer. `overruled_by` is the approval over dissent that covers every No of `rejections`.
     """
 
     requirement: Requirement
@@ -77,6 +89,7 @@ class RequirementStanding:
     missing: tuple[Person, ...]
     lapsed: tuple[str, ...] = ()
     newest: Mapping[int, Given] = field(default_factory=dict)
+    lapses: Mapping[int, Lapse] = field(default_factory=dict)
     overruled_by: Given | None = None
 
     @property
@@ -96,7 +109,12 @@ class RequirementStanding:
     @property
     def is_blocked(self) -> bool:
         """Somebody said No, or there are not enough people left who could sign."""
-        return self.is_disputed or self.counted + len(self.missing) < self.needed
+        return self.is_disputed or self.lacks_signers
+
+    @property
+    def lacks_signers(self) -> bool:
+        """Whether fewer people can sign than have to, though nobody said No."""
+        return not self.is_disputed and self.counted + len(self.missing) < self.needed
 
     def answer_of(self, signer_id: int) -> Given | None:
         """The signer's live decision on today's digest."""
@@ -115,15 +133,17 @@ class Standings:
         self.version = version
         self.at = at
         self.manifest: Manifest = manifest_of(version)
-        self.requirements = list(
-            Requirement.objects.filter(version=version, round=version.round).order_by("position", "pk")
-        )
+        self.requirements = self._read_requirements()
         for requirement in self.requirements:
             requirement.version = version
         self.policy_pools = pools_by_code(signoff_policy(version))
         self.pools = self._pool_by_code()
         self.people = {person.pk: person for person in people({pk for pool in self.pools.values() for pk in pool})}
         self.eligible = {code: self._eligible(code) for code in self.pools}
+
+    def _read_requirements(self) -> list[Requirement]:
+        rows = Requirement.objects.filter(version=self.version, round=self.version.round)
+        return list(rows.order_by("position", "pk"))
 
     @cached_property
     def impact(self) -> "SignedImpact":
@@ -207,7 +227,8 @@ class Standings:
         given = newest.get(about, {})
         digest = self._digest(requirement)
         eligible = self.eligible[requirement.code]
-        live = [each for each in given.values() if self._is_live(each, requirement, digest, eligible)]
+        lapses = {pk: lapse for pk, each in given.items() if (lapse := self._lapse(each, requirement, digest))}
+        live = [each for pk, each in given.items() if pk in eligible and pk not in lapses and each.decision in COUNTED]
         approvals = tuple(each for each in live if each.decision == Decision.APPROVE)
         rejections = tuple(each for each in live if each.decision == Decision.REJECT)
         answered = {each.signer_id for each in live}
@@ -218,25 +239,26 @@ class Standings:
             approvals=approvals,
             rejections=rejections,
             missing=tuple(person for pk, person in eligible.items() if pk not in answered),
-            lapsed=tuple(self._lapsed(requirement, given, digest, eligible)),
+            lapsed=tuple(self._lapsed(requirement, given, lapses, eligible)),
             newest=given,
+            lapses=lapses,
             overruled_by=_overruling(overrules.get(about), rejections, digest),
         )
 
-    def _is_live(self, given: Given, requirement: Requirement, digest: str, eligible: Mapping[int, Person]) -> bool:
-        if given.signer_id not in eligible or given.covered_digest != digest or given.decision not in COUNTED:
-            return False
-        if not given.hand_is_active:
-            return False
-        if requirement.includes_impact and not self._holds_for_impact(given):
-            return False
-        return not self._is_too_old(given, requirement)
-
-    def _holds_for_impact(self, given: Given) -> bool:
+    def _lapse(self, given: Given, requirement: Requirement, digest: str) -> Lapse | None:
         """Figures are signed anew each round. A No stays: only an approval is of certain figures."""
+        if given.covered_digest != digest:
+            return Lapse.WORDING
+        if not given.hand_is_active:
+            return Lapse.HAND
+        if self._is_too_old(given, requirement):
+            return Lapse.AGE
+        if not requirement.includes_impact:
+            return None
         if (given.version_id, given.round) != (self.version.pk, self.version.round):
-            return False
-        return given.decision != Decision.APPROVE or not self.impact.differences(given.impact_digest)
+            return Lapse.ROUND
+        moved = given.decision == Decision.APPROVE and self.impact.differences(given.impact_digest)
+        return Lapse.FIGURES if moved else None
 
     def _is_too_old(self, given: Given, requirement: Requirement) -> bool:
         # A No does not fade: only an approval has to be fresh.
@@ -245,26 +267,34 @@ class Standings:
         return self.at - given.signed_at > timedelta(days=requirement.freshness_days)
 
     def _lapsed(
-        self, requirement: Requirement, given: Mapping[int, Given], digest: str, eligible: Mapping[int, Person]
+        self,
+        requirement: Requirement,
+        given: Mapping[int, Given],
+        lapses: Mapping[int, Lapse],
+        eligible: Mapping[int, Person],
     ) -> Iterable[str]:
         for pk in self.pools[requirement.code]:
             if pk not in eligible and pk in self.people:
                 yield f"{self.people[pk].name} can no longer sign for {requirement.pool_label}."
-        for each in given.values():
-            if each.signer_id not in eligible or each.covered_digest != digest or each.decision not in COUNTED:
-                continue
-            if not each.hand_is_active:
-                yield f"{each.printed_name}: whoever signed can no longer log in."
-            elif self._is_too_old(each, requirement):
-                yield f"{each.printed_name} signed more than {requirement.freshness_days} days ago."
-            elif requirement.includes_impact and not self._holds_for_impact(each):
-                yield self._impact_words(each)
+        for pk, lapse in lapses.items():
+            if pk in eligible and given[pk].decision in COUNTED and lapse != Lapse.WORDING:
+                yield self._lapse_words(requirement, given[pk], lapse)
 
-    def _impact_words(self, given: Given) -> str:
-        if (given.version_id, given.round) != (self.version.pk, self.version.round):
+    def _lapse_words(self, requirement: Requirement, given: Given, lapse: Lapse) -> str:
+        if lapse == Lapse.HAND:
+            return f"{given.printed_name}: whoever signed can no longer log in."
+        if lapse == Lapse.AGE:
+            return f"{given.printed_name} signed more than {requirement.freshness_days} days ago."
+        if lapse == Lapse.ROUND:
             return f"{given.printed_name} signed the impact of an earlier round."
         moved = self.impact.differences(given.impact_digest)
         return f"{given.printed_name} signed another impact: {' '.join(moved[:IMPACT_SENTENCES])}"
+
+    def impact_stands(self, standing: RequirementStanding) -> bool:
+        """Whether the impact was computed again after somebody signed it, and their sign-off stands all the same."""
+        if not standing.requirement.includes_impact:
+            return False
+        return any(given.impact_digest != self.impact.digest for given in standing.approvals)
 
 
 def may_overrule(person: Person | None, role: str) -> bool:
@@ -311,7 +341,21 @@ class SignedImpact:
         then = self.version.impacts.filter(digest=signed).order_by("-pk").first()
         if then is None:
             return ("The impact was computed after that.",)
-        return tuple(impact_exceeds(then.figures, self.newest.figures, impact_tolerance(self.version)))
+        tolerance, now = impact_tolerance(self.version), self.newest.figures
+        if not impact_exceeds(then.figures, now, tolerance):
+            return ()
+        names = self._names({*then.figures.get("segments", {}), *now.get("segments", {})})
+        return tuple(impact_exceeds(then.figures, now, tolerance, names))
+
+    def _names(self, segments: Iterable[str]) -> dict[str, str]:
+        """What the segments of figures are called in this version; "tier/" is Unassigned of a dimension."""
+        found = names_of(self.version, [(Kind.SEGMENT.value, key) for key in segments])
+        return {
+            key: found.label_of(Kind.SEGMENT, key)
+            if not key.endswith("/")
+            else f"{found.label_of(Kind.DIMENSION, key.removesuffix('/'))} / Unassigned"
+            for key in segments
+        }
 
 
 def impact_tolerance(version: FrameworkVersion) -> Decimal:

@@ -36,6 +36,7 @@ class Line:
     standings: list[RequirementStanding] = field(default_factory=list)
     met: int = 0
     is_blocked: bool = False
+    lacks_signers: bool = False
     missing: dict[int, list[Any]] = field(default_factory=dict)
     rejections: list[tuple[RequirementStanding, Given]] = field(default_factory=list)
     dissents: list[tuple[RequirementStanding, Given]] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Line:
     def add(self, standing: RequirementStanding) -> None:
         self.standings.append(standing)
         self.is_blocked = self.is_blocked or standing.is_blocked
+        self.lacks_signers = self.lacks_signers or standing.lacks_signers
         noes = [(standing, given) for given in standing.rejections]
         if standing.overruled_by:
             self.dissents += noes
@@ -66,8 +68,8 @@ class Line:
 class Overview:
     """What pages list of a version's standing."""
 
-    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
-        self.known = Standings(version, at)
+    def __init__(self, known: Standings) -> None:
+        self.known = known
         self.standings: Sequence[RequirementStanding] = self.known.all()
 
     @cached_property
@@ -114,7 +116,7 @@ def overview_of(version: FrameworkVersion, at: datetime) -> Overview:
         if kept and kept[0] == fingerprint:
             _kept.move_to_end(version.pk)
             return kept[1]
-    found = Overview(version, at)
+    found = Overview(Standings(version, at))
     with _lock:
         _kept[version.pk] = (fingerprint, found)
         _kept.move_to_end(version.pk)

@@ -27,5 +27,5 @@ UNDER_WAY = frozenset({State.IN_REVIEW, State.APPROVED, State.SCHEDULED})
 def check_transition(version: FrameworkVersion, to: str) -> None:
     """Raises ConflictError, naming the state of today, unless the locked version may become `to`."""
     if to not in VERSION[version.state]:
-        standing, wanted = version.standing.lower(), State(to).label.lower()
-        raise ConflictError(f"Version {version.number} is {standing}, so it cannot become {wanted}.")
+        wanted = "a draft" if to == State.DRAFT else State(to).label.lower()
+        raise ConflictError(f"Version {version.number} is {version.is_now}, so it cannot become {wanted}.")

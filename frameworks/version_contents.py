@@ -15,6 +15,7 @@ from frameworks.definition import bodies_of
 from frameworks.document import Document, PartId
 from frameworks.gates import CONFIRMED_LATER
 from frameworks.models import FrameworkVersion, Kind, User
+from frameworks.naming import names_of
 from frameworks.querysets import assumed, threads_on
 from frameworks.standing import RequirementStanding
 from frameworks.standing_cache import Overview, overview_of
@@ -92,13 +93,7 @@ class VersionContents:
 
     def names(self, parts: Iterable[PartId]) -> Document:
         """A document of labels alone, to call parts by their names; one query."""
-        wanted = set(parts)
-        for kind, key in list(wanted):
-            if kind in (Kind.SEGMENT, Kind.PLAYBOOK):
-                wanted |= {(Kind.DIMENSION.value, key.partition("/")[0]), (Kind.SEGMENT.value, key)}
-        rows = self.version.parts.filter(_any_of(_grouped(wanted))).order_by("kind", "key")
-        labels = rows.values_list("kind", "key", "body__body__label") if wanted else ()
-        return Document({(kind, key): {"label": label or ""} for kind, key, label in labels})
+        return names_of(self.version, parts)
 
     @cached_property
     def first_dimensions(self) -> list[dict[str, Any]]:
@@ -135,10 +130,7 @@ class VersionContents:
         names = self.names(chosen)
         rows = self.version.parts.filter(_any_of(_grouped(chosen))).values_list("kind", "key", "body_id")
         digests = {(kind, key): digest for kind, key, digest in rows} if chosen else {}
-        return [
-            (f"{Kind(kind).label}: {names.label_of(kind, key)}", f"{kind}/{key}@{digests[kind, key]}")
-            for kind, key in chosen
-        ]
+        return [(names.title_of(kind, key), f"{kind}/{key}@{digests[kind, key]}") for kind, key in chosen]
 
     @cached_property
     def open_threads(self) -> dict[PartId, int]:

@@ -6,14 +6,14 @@ from typing import Any
 
 from frameworks.checks.findings import Finding, Report
 from frameworks.checks.slot import engine_checks
-from frameworks.coverage import PartDigests
 from frameworks.document import Document, PartId
 from frameworks.errors import InvalidError
 from frameworks.gates import findings_of
 from frameworks.models import FrameworkVersion
 from frameworks.recertification import Recertification, recertifications
-from frameworks.services.activation import blockers_of
-from frameworks.services.review import plan_requirements, submission_problems
+from frameworks.services.activation import blockers_of, version_blockers, waited_for
+from frameworks.services.review import PlannedLine, plan_requirements, submission_problems
+from frameworks.signing_page import STANDS
 from frameworks.standing import RequirementStanding
 from frameworks.standing_cache import Line
 from frameworks.transitions import UNDER_WAY
@@ -91,8 +91,22 @@ class VersionPage(VersionContents):
     def requirement_lines(self) -> list[dict[str, Any]]:
         """One line per code, in the policy's order, for the requirement rail."""
         if self.version.state == State.DRAFT:
-            return [_planned_line(line) for line in plan_requirements(self.version, self.manifest)]
+            return [self._planned_line(line) for line in self.planned]
         return [self._requirement_line(line) for line in self.overview.lines]
+
+    @cached_property
+    def planned(self) -> list[PlannedLine]:
+        return plan_requirements(self.version, self.manifest)
+
+    @property
+    def help_links(self) -> list[dict[str, str]]:
+        """Where help is asked for what too few people can sign."""
+        return [{"label": line["title"], "url": line["url"]} for line in self.requirement_lines if line["url"]]
+
+    def _help(self, code: str, *, is_short: bool) -> dict[str, str]:
+        """Where a reader who may speak asks for help; empty addresses where there is nothing to ask."""
+        url = self.url("version_help", code=code) if is_short and self.may("comment_version") else ""
+        return {"url": url, "action": "Ask for help"}
 
     def _requirement_line(self, line: Line) -> dict[str, Any]:
         single = line.standings[0] if len(line.standings) == 1 else None
@@ -101,10 +115,29 @@ class VersionPage(VersionContents):
             "state": "met" if line.is_done else "blocked" if line.is_blocked else "open",
             "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met}/{len(line.standings)}",
             "detail": " ".join([self._detail(line), *self._dissent(line)]),
+            **self._help(line.code, is_short=line.lacks_signers and self.is_signed_now),
+        }
+
+    @property
+    def is_signed_now(self) -> bool:
+        return self.version.state in UNDER_WAY or self.version.awaits_ratification
+
+    def _planned_line(self, planned: PlannedLine) -> dict[str, Any]:
+        names = ", ".join(person.name for person in planned.pool)
+        parts = f"{len(planned.covered)} part{'' if len(planned.covered) == 1 else 's'}"
+        return {
+            "title": planned.line.label,
+            "state": "blocked" if planned.problem() else "open",
+            "count": parts,
+            "detail": planned.problem() or (f"{planned.minimum} of: {names}" if names else ""),
+            **self._help(planned.line.code, is_short=planned.shortage() is not None),
         }
 
     def _detail(self, line: Line) -> str:
-        return ", ".join(line.approved_by) if line.is_done else self._still_needed(line)
+        if not line.is_done:
+            return self._still_needed(line)
+        stands = any(self.overview.known.impact_stands(each) for each in line.standings)
+        return f"{', '.join(line.approved_by)}{f'. {STANDS}' if stands else ''}"
 
     def _dissent(self, line: Line) -> list[str]:
         """Each No that was approved over, with both names: it is never left out."""
@@ -173,6 +206,12 @@ class VersionPage(VersionContents):
             return []
         return blockers_of(self.overview.known, self.standings)
 
+    @cached_property
+    def is_blocked(self) -> bool:
+        """The same as a yes or no: naming ten thousand open parts takes longer than the rest of the page."""
+        known = self.overview.known
+        return self.version.state in UNDER_WAY and bool(version_blockers(known) or waited_for(known, self.standings))
+
     @property
     def met_count(self) -> int:
         return sum(line["state"] == "met" for line in self.requirement_lines)
@@ -182,7 +221,7 @@ class VersionPage(VersionContents):
         """The reason under a disabled button."""
         open_lines = [line for line in self.requirement_lines if line["state"] != "met"]
         if not open_lines:
-            return self.blockers[0] if self.blockers else ""
+            return next(iter(version_blockers(self.overview.known)), "")
         count = len(open_lines)
         return f"Activation waits for {count} requirement{'' if count == 1 else 's'}. {self._next_words()}"
 
@@ -193,15 +232,3 @@ class VersionPage(VersionContents):
                 return f"Next: {given.printed_name} and {self.version.author} settle {self._about_label(standing)}."
         missing = [name for line in self.overview.lines for name, _ in line.missing.values()]
         return f"Next: {missing[0]}." if missing else ""
-
-
-def _planned_line(planned: Any) -> dict[str, Any]:
-    names = ", ".join(person.name for person in planned.pool)
-    covered: Sequence[PartDigests] = planned.covered
-    parts = f"{len(covered)} part{'' if len(covered) == 1 else 's'}"
-    return {
-        "title": planned.line.label,
-        "state": "blocked" if planned.problem() else "open",
-        "count": parts,
-        "detail": planned.problem() or (f"{planned.minimum} of: {names}" if names else ""),
-    }

@@ -11,7 +11,6 @@ from functools import cached_property
 from django.urls import reverse
 
 from frameworks.comparison import digests_of
-from frameworks.coverage import manifest_of
 from frameworks.criteria.ast import thresholds
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Definition, bodies_of
@@ -22,10 +21,9 @@ from frameworks.parts.data_source import DataSource
 from frameworks.parts.policy import LimitsPolicy
 from frameworks.parts.segment import attributes_used
 from frameworks.querysets import assumed
-from frameworks.services.review import plan_requirements
-from frameworks.signers import Person
+from frameworks.services.carrying import carried_words, is_carried, overview_with_carried
 from frameworks.standing import RequirementStanding
-from frameworks.standing_cache import Overview, overview_of
+from frameworks.standing_cache import Overview
 from governance.intake_targets import QuestionState, Targets
 from governance.models import Attendance, IntakeForm, Meeting, MeetingPart
 
@@ -105,7 +103,8 @@ class Facts:
 
     @cached_property
     def overview(self) -> Overview:
-        return overview_of(self.version, self.at)
+        """Of a draft: with what it carries, as if it were submitted now."""
+        return overview_with_carried(self.version, self.at)
 
     @cached_property
     def assumed_ids(self) -> set[tuple[str, str]]:
@@ -158,14 +157,9 @@ class Facts:
     @cached_property
     def participants(self) -> dict[int, str]:
         """Everybody whose signature the sign-off policy asks for, by name."""
-        if self.is_draft:
-            planned = plan_requirements(self.version, manifest_of(self.version))
-            pools: Iterable[Person] = (person for line in planned for person in line.pool)
-        else:
-            known = self.overview.known
-            wanted = {pk for pool in known.pools.values() for pk in pool}
-            pools = (person for pk, person in known.people.items() if pk in wanted)
-        found = {person.pk: person.name for person in pools}
+        known = self.overview.known
+        wanted = {pk for pool in known.pools.values() for pk in pool}
+        found = {pk: person.name for pk, person in known.people.items() if pk in wanted}
         return dict(sorted(found.items(), key=lambda each: each[1]))
 
     def url(self, name: str) -> str:
@@ -179,7 +173,7 @@ class Facts:
 def _definitions(facts: Facts) -> Line:
     terms = facts.version.parts.filter(kind=Kind.TERM).order_by("key").values_list("key", "body__body__label")
     labels = {key: str(label) for key, label in terms}
-    standings = {key: _about(facts.overview, key) if not facts.is_draft else [] for key in labels}
+    standings = {key: _about(facts.overview, key) for key in labels}
     aligned = [key for key, own in standings.items() if own and all(each.is_met for each in own)]
     left = [labels[key] for key in labels if key not in aligned]
     if facts.is_draft:
@@ -189,7 +183,8 @@ def _definitions(facts: Facts) -> Line:
         noes = {given.printed_name for own in standings.values() for each in own for given in each.rejections}
         after = _refused(facts, noes) or _who(missing, "to sign") or f"Nobody is asked about {_few(left)}."
     is_met = bool(labels) and not left
-    figure = f"{len(aligned)} of {len(labels)} terms aligned"
+    carried = sum(is_carried(facts.version, standings[key]) for key in aligned)
+    figure = f"{len(aligned)} of {len(labels)} terms aligned{carried_words(facts.version, carried)}"
     return _line(
         facts, "definitions", "Definitions signed", figure, after, "version_alignment", "Alignment", is_met=is_met
     )
@@ -314,7 +309,7 @@ def _questions(facts: Facts) -> Line:
 
 def _understanding(facts: Facts) -> Line:
     """Each participant signed something of this version, or came to its final meeting; and nobody's No is open."""
-    standings = facts.overview.standings if not facts.is_draft else ()
+    standings = facts.overview.standings
     signed = {given.signer_id for each in standings for given in each.approvals}
     noes = {given.printed_name for each in standings for given in each.rejections}
     came = set(_attended(facts.final_meeting))

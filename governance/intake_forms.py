@@ -24,6 +24,10 @@ def editors() -> Any:
     return User.objects.filter(is_active=True, is_service=False, **held).distinct().order_by("name", "pk")
 
 
+UNSEEN = forms.HiddenInput(attrs={"id": False})
+"""Several forms of one page have such a field: an id would stand there twice."""
+
+
 class DutyForm(forms.Form):
     """Who sees to it that the intake ends, and until when."""
 
@@ -31,7 +35,7 @@ class DutyForm(forms.Form):
         label="Responsible", queryset=User.objects.none(), empty_label="Choose…", to_field_name="uuid"
     )
     due_on = forms.DateField(label="Due on", widget=DAY)
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=UNSEEN)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,7 +71,7 @@ class SectionsForm(forms.Form):
         help_text="Which, and for what. Write “none” when there is none.",
     )
     has_no_fields = forms.BooleanField(label="Nothing segments accounts today", required=False)
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField(widget=UNSEEN)
 
     @staticmethod
     def of(intake: IntakeForm) -> "SectionsForm":
@@ -91,7 +95,7 @@ class FieldForm(forms.Form):
         required=False,
         help_text="The dimension or attribute that says the same, or takes its place.",
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=UNSEEN)
 
     def __init__(self, *args: Any, counterparts: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,7 +120,7 @@ class QuestionForm(forms.Form):
         label="Question", max_length=500, widget=forms.TextInput(attrs={"placeholder": "Which accounts …?"})
     )
     asked_by = forms.CharField(label="Asked by", max_length=150, required=False)
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=UNSEEN)
 
 
 class VersionForm(forms.Form):
@@ -141,7 +145,7 @@ class ScopeForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Which reports, which playbooks, whose capacity.",
     )
-    number = forms.IntegerField(widget=forms.HiddenInput)
+    number = forms.IntegerField(widget=UNSEEN)
 
 
 class DecideScopeForm(forms.Form):

@@ -14,10 +14,12 @@ from rest_framework.permissions import AllowAny
 
 from accounts.api import facts
 from accounts.api import views as accounts
+from frameworks.api import comments
 from frameworks.api import views as frameworks
 from frameworks.api.diff import FrameworkDiff
 from frameworks.api.files import FileApply, FilePlanning, VersionFile
 from frameworks.api.findings import FindingList, WaiverList
+from frameworks.api.helping import HelpRequestList, ShortageList
 from frameworks.api.parts import DraftList, PartDetail, PartList
 from frameworks.api.views import ApiView
 from governance.api import problems
@@ -69,6 +71,29 @@ urlpatterns = [
     path("framework-versions/<uuid:uuid>/file", guarded(VersionFile), name="api-framework-version-file"),
     path("framework-versions/<uuid:uuid>/findings", guarded(FindingList), name="api-framework-findings"),
     path("framework-versions/<uuid:uuid>/waivers", guarded(WaiverList), name="api-framework-waivers"),
+    path("framework-versions/<uuid:uuid>/comments", guarded(comments.ThreadList), name="api-framework-comments"),
+    path(
+        "framework-versions/<uuid:uuid>/comments/<uuid:thread>",
+        guarded(comments.ThreadDetail),
+        name="api-framework-comment",
+    ),
+    path(
+        "framework-versions/<uuid:uuid>/comments/<uuid:thread>/replies",
+        guarded(comments.ReplyList),
+        name="api-framework-comment-replies",
+    ),
+    path(
+        "framework-versions/<uuid:uuid>/comments/<uuid:thread>/resolve",
+        guarded(comments.ThreadResolve),
+        name="api-framework-comment-resolve",
+    ),
+    path(
+        "framework-versions/<uuid:uuid>/comments/<uuid:thread>/reopen",
+        guarded(comments.ThreadReopen),
+        name="api-framework-comment-reopen",
+    ),
+    path("framework-versions/<uuid:uuid>/shortages", guarded(ShortageList), name="api-framework-shortages"),
+    path("framework-versions/<uuid:uuid>/help-requests", guarded(HelpRequestList), name="api-framework-help-requests"),
     path("framework-versions/<uuid:uuid>/parts", guarded(PartList), name="api-framework-parts"),
     path("framework-versions/<uuid:uuid>/parts/<str:kind>/<path:key>", guarded(PartDetail), name="api-framework-part"),
     path("schema", SpectacularAPIView.as_view(**_open), name="api-schema"),

@@ -1,7 +1,8 @@
 """What the demo's file cannot know, made up: ARR, usage, health, contracts, stage, owners, expansion.
 
 Every value depends on a fixed seed, the attribute and the account's external id, so that each installation shows
-the same demo. About one value in twenty is left missing, as in any CRM. Provenance says "generated".
+the same demo. About one value in twenty is left missing, as in any CRM. Of those that are there provenance says
+"generated".
 """
 
 import json
@@ -33,7 +34,6 @@ def generate_demo_values(*, csms: list[User], aes: list[User], as_of: date, at: 
         key=OPPORTUNITY,
         defaults={"data_type": Attribute.DataType.BOOLEAN, "storage": Attribute.Storage.JSON},
     )
-    provenance = {key: {"source": "generated", "at": at.isoformat()} for key in GENERATED}
     parameters: dict[str, Any] = {
         "seed": SEED,
         "source": SOURCE,
@@ -41,7 +41,8 @@ def generate_demo_values(*, csms: list[User], aes: list[User], as_of: date, at: 
         "at": at,
         "csms": [user.pk for user in csms],
         "aes": [user.pk for user in aes],
-        "provenance": json.dumps(provenance),
+        "generated": list(GENERATED),
+        "said": json.dumps({"source": "generated", "at": at.isoformat()}),
         "opportunity": OPPORTUNITY,
         "cause": Cause.DATA.value,
     }
@@ -86,7 +87,7 @@ WITH chances AS (
         {_chance("opportunity known")} >= 0.05 AS has_opportunity,
         {_owner("csms")} AS csm_id, {_owner("aes")} AS ae_id
     FROM {Account._meta.db_table} a JOIN {AccountIdentifier._meta.db_table} i ON i.account_id = a.id
-    WHERE i.source = %(source)s AND NOT a.provenance ? 'arr'
+    WHERE i.source = %(source)s AND a.provenance #>> '{{stage,source}}' IS DISTINCT FROM 'generated'
 ), figures AS (
     SELECT *,
         round(least(2000000, greatest(5000,
@@ -102,28 +103,42 @@ WITH chances AS (
         (%(as_of)s - least(400, floor(-ln(greatest(1 - quiet, 1e-6)) * (4 + (100 - share) / 4)))::int) AS last_day,
         greatest(since, %(as_of)s - floor(364 * anniversary)::int) AS started
     FROM figures
+), finals AS (
+    SELECT id, csm_id, ae_id, stage,
+        CASE WHEN stage = 'customer' AND has_arr THEN arr WHEN stage = 'churned' THEN 0 END AS arr,
+        CASE WHEN stage = 'customer' AND has_usage THEN share END AS weekly_active_share,
+        CASE WHEN stage = 'customer' AND has_health THEN health END AS health_score,
+        CASE WHEN stage <> 'prospect' AND has_last
+            THEN greatest(since, last_day - CASE WHEN stage = 'churned' THEN 200 ELSE 0 END) END AS last_activity_on,
+        CASE WHEN stage <> 'prospect' AND has_since THEN since END AS customer_since_on,
+        CASE WHEN stage = 'customer' AND has_contract THEN started END AS contract_start_on,
+        CASE WHEN stage = 'customer' AND has_contract THEN (started + interval '1 year')::date END AS contract_end_on,
+        CASE WHEN stage = 'customer' AND has_opportunity THEN opportunity END AS {OPPORTUNITY}
+    FROM contracts
 ), written AS (
     UPDATE {Account._meta.db_table} a SET
-        stage = c.stage,
-        arr = CASE WHEN c.stage = 'customer' AND has_arr THEN c.arr WHEN c.stage = 'churned' THEN 0 END,
-        arr_observed_at = CASE WHEN c.stage = 'churned' OR (c.stage = 'customer' AND has_arr) THEN %(at)s END,
-        weekly_active_share = CASE WHEN c.stage = 'customer' AND has_usage THEN share END,
-        weekly_active_share_observed_at = CASE WHEN c.stage = 'customer' AND has_usage THEN %(at)s END,
-        health_score = CASE WHEN c.stage = 'customer' AND has_health THEN health END,
-        health_score_observed_at = CASE WHEN c.stage = 'customer' AND has_health THEN %(at)s END,
-        last_activity_on = CASE WHEN c.stage <> 'prospect' AND has_last
-            THEN greatest(since, last_day - CASE WHEN c.stage = 'churned' THEN 200 ELSE 0 END) END,
-        customer_since_on = CASE WHEN c.stage <> 'prospect' AND has_since THEN since END,
-        contract_start_on = CASE WHEN c.stage = 'customer' AND has_contract THEN started END,
-        contract_end_on = CASE WHEN c.stage = 'customer' AND has_contract THEN (started + interval '1 year')::date END,
-        csm_id = c.csm_id,
-        ae_id = c.ae_id,
-        attributes = a.attributes || CASE WHEN c.stage = 'customer' AND has_opportunity
-            THEN jsonb_build_object(%(opportunity)s::text, opportunity) ELSE '{{}}' END,
-        provenance = a.provenance || %(provenance)s::jsonb,
+        stage = f.stage,
+        arr = f.arr,
+        arr_observed_at = CASE WHEN f.arr IS NOT NULL THEN %(at)s END,
+        weekly_active_share = f.weekly_active_share,
+        weekly_active_share_observed_at = CASE WHEN f.weekly_active_share IS NOT NULL THEN %(at)s END,
+        health_score = f.health_score,
+        health_score_observed_at = CASE WHEN f.health_score IS NOT NULL THEN %(at)s END,
+        last_activity_on = f.last_activity_on,
+        customer_since_on = f.customer_since_on,
+        contract_start_on = f.contract_start_on,
+        contract_end_on = f.contract_end_on,
+        csm_id = f.csm_id,
+        ae_id = f.ae_id,
+        attributes = a.attributes
+            || jsonb_strip_nulls(jsonb_build_object(%(opportunity)s::text, f.{OPPORTUNITY})),
+        provenance = a.provenance || (
+            SELECT jsonb_object_agg(each.key, %(said)s::jsonb) FROM jsonb_each_text(to_jsonb(f)) each
+            WHERE each.key = ANY(%(generated)s) AND each.value IS NOT NULL
+        ),
         version = a.version + 1,
         updated_at = %(at)s
-    FROM contracts c WHERE a.id = c.id
+    FROM finals f WHERE a.id = f.id
     RETURNING a.id
 ), marked AS (
     INSERT INTO {PendingEvaluation._meta.db_table} (account_id, cause, marked_at)

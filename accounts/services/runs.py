@@ -50,7 +50,7 @@ def plan_study(*, version: FrameworkVersion, actor: User | None, at: datetime) -
     if actor and not (actor.has_perm("frameworks.edit_draft") or actor.has_perm("frameworks.activate_version")):
         raise NotAllowedError("RevOps, architects and executives compute an impact.")
     if version.state not in (FrameworkVersion.State.DRAFT, *UNDER_WAY):
-        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it changes nothing more.")
+        raise ConflictError(f"Version {version.number} is {version.is_now}: it changes nothing more.")
     kind = AssignmentRun.Kind.IMPACT
     with transaction.atomic():
         FrameworkVersion.objects.select_for_update(of=("self",), no_key=True).get(pk=version.pk)

@@ -186,7 +186,7 @@ def _part(version: FrameworkVersion, kind: str, key: str) -> Part | None:
 def _refuse_frozen(version: FrameworkVersion) -> None:
     if version.state != FrameworkVersion.State.DRAFT:
         raise FrozenVersionError(
-            f"Version {version.number} is {version.standing.lower()}: its parts are frozen. Start a new draft."
+            f"Version {version.number} is {version.is_now}: its parts are frozen. Start a new draft."
         )
 
 

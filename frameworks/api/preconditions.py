@@ -1,4 +1,5 @@
-"""If-Match and If-None-Match: a part is written only over the state that its writer has read (RFC 9110, 13.1)."""
+"""If-Match and If-None-Match: a part is written only over the state that its writer has read (RFC 9110, 13.1), and a
+thread is settled only as it was read."""
 
 import re
 from typing import Final
@@ -39,7 +40,7 @@ def check_precondition(request: Request, stored: str | None, *, creates: bool) -
 
 def failed(header: str, stored: str | None) -> ProblemError:
     """412, with the ETag of today where something is stored."""
-    said = "There is such a part already." if header == "If-None-Match" else "The part is not what you read."
+    said = "There is such a part already." if header == "If-None-Match" else "This is not what you read."
     headers = {"ETag": entity_tag(stored)} if stored else {}
     return ProblemError("precondition-failed", causes=[_cause(header, "stale", said)], headers=headers)
 

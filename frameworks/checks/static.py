@@ -12,6 +12,7 @@ from frameworks.criteria.ast import attributes_used
 from frameworks.criteria.text import CriteriaTextError, scope_warnings
 from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Definition
+from frameworks.parts.naming import own_label
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.policy import GuardPolicy, LimitsPolicy
 
@@ -161,12 +162,19 @@ def _expectations(definition: Definition) -> Iterator[Finding]:
         if body is not None and short in body.segments:
             continue
         went = next((entry.into for entry in body.retired if entry.segment == short), []) if body else []
-        where = f" It went into {_listed([f'{dimension}/{each}' for each in went])}." if went else ""
+        names = {short: _called(definition, dimension, short) for short in (short, *went)}
+        where = f" It went into {_listed([names[each] for each in went])}." if went else ""
         text = (
-            f"The guard policy expects a share of accounts in {key}, which is no segment of this version.{where}"
-            " Say there how large what took its place may be, or take the line out."
+            f"The guard policy expects a share of accounts in {names[short]}, which is no segment of this version."
+            f"{where} Say there how large what took its place may be, or take the line out."
         )
         yield Finding("expectation_of_nothing", "error", text, "policy", "guard", (key,))
+
+
+def _called(definition: Definition, dimension: str, short: str) -> str:
+    outer, inner = definition.dimensions.get(dimension), definition.segments.get(dimension, {}).get(short)
+    own = own_label("segment", short, inner.label if inner else "")
+    return f"{own_label('dimension', dimension, outer.label if outer else '')} / {own}"
 
 
 def _treatments(definition: Definition) -> Iterator[Finding]:

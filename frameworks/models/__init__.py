@@ -3,6 +3,7 @@ from frameworks.models.catalog import AccountList, Dimension, Segment
 from frameworks.models.comment import Comment, Mention
 from frameworks.models.delegation import Delegation
 from frameworks.models.framework import Framework, FrameworkVersion
+from frameworks.models.help import HelpRequest
 from frameworks.models.impact import VersionImpact
 from frameworks.models.part import Confirmation, Contribution, Kind, Part, PartBody
 from frameworks.models.people import User
@@ -18,6 +19,7 @@ __all__ = [
     "Dimension",
     "Framework",
     "FrameworkVersion",
+    "HelpRequest",
     "Kind",
     "Mention",
     "Part",

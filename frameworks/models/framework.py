@@ -125,3 +125,8 @@ class FrameworkVersion(models.Model):
         if self.state != self.State.ACTIVATED:
             return self.get_state_display()
         return "Active" if self.is_active else "Superseded"
+
+    @property
+    def is_now(self) -> str:
+        """The state as the end of a sentence: "v3 is a draft", "v3 is in review"."""
+        return "a draft" if self.state == self.State.DRAFT else self.standing.lower()

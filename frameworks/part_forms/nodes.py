@@ -10,6 +10,7 @@ from typing import Any
 from frameworks.part_forms.shapes import Shape, shapes_of
 from frameworks.parts.base import Piece, write_decimal
 from frameworks.parts.errors import Issue
+from frameworks.parts.wording import humanise
 from frameworks.yaml_text import write_yaml
 
 Options = Mapping[str, Sequence[tuple[str, str]]]
@@ -153,8 +154,10 @@ class Tree:
             node.choices = [*chosen, *labels.items()]
         else:
             node.value = written(node.widget, value)
-            if node.widget == "line":
-                node.choices = offered
+            if node.widget == "line" and offered:
+                # What is stored and not offered any more stays to be chosen: saving untouched changes nothing.
+                stored = [] if not node.value or node.value in dict(offered) else [(node.value, humanise(node.value))]
+                node.widget, node.choices = "choice", [*offered, *stored]
 
 
 def _key_node(prefix: str, key: str) -> Node:

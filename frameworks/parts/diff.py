@@ -21,6 +21,7 @@ from frameworks.parts.criteria_diff import diff_criteria
 from frameworks.parts.dimension import Dimension
 from frameworks.parts.errors import pointer
 from frameworks.parts.moves import moves
+from frameworks.parts.naming import own_label, titled, waiver_label
 from frameworks.parts.registry import KINDS, parse_body
 from frameworks.parts.retirements import retirement_texts
 from frameworks.parts.segment import Rule, Segment
@@ -31,6 +32,10 @@ Bodies: TypeAlias = Mapping[PartId, Mapping[str, Any]]
 Change = Literal["added", "removed", "changed", "moved"]
 Path: TypeAlias = tuple[str | int, ...]
 
+PLACES = 6
+"""So many places of a reworded text are told."""
+REWRITTEN = 0.4
+"""Texts that have less than this share of their words in common are told as a whole."""
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -84,6 +89,46 @@ def word_diff(old: str, new: str) -> list[tuple[str, str]]:
     return found
 
 
+def reworded(old: str, new: str) -> str:
+    """What a text says that it did not, in words: “signed” → “invoiced”; “and fees” added; “gross” removed.
+
+    Replacements that only a space stands between are one. Where little is left of the old text, both beginnings.
+    """
+    if difflib.SequenceMatcher(None, _WORDS.findall(old), _WORDS.findall(new), autojunk=False).ratio() < REWRITTEN:
+        return f"{_quoted(old)} → {_quoted(new)}"
+    found = [_in_words(gone.strip(), come.strip()) for gone, come in _replaced(word_diff(old, new))]
+    said = [each for each in found if each] or ["spaces"]
+    more = [f"and {len(said) - PLACES} more"] if len(said) > PLACES else []
+    return "; ".join([*said[:PLACES], *more])
+
+
+def _replaced(pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(gone, come) of each place; an equal run of spaces inside a place does not end it."""
+    found: list[tuple[str, str]] = []
+    is_open = False
+    for place, (op, text) in enumerate(pieces):
+        if op == "equal" and (text.strip() or not is_open or place == len(pieces) - 1):
+            is_open = False
+            continue
+        if not is_open:
+            found.append(("", ""))
+        gone, come = found[-1]
+        found[-1] = (gone + (text if op != "insert" else ""), come + (text if op != "delete" else ""))
+        is_open = True
+    return found
+
+
+def _in_words(gone: str, come: str) -> str:
+    if gone and come:
+        return f"{_quoted(gone)} → {_quoted(come)}"
+    return f"{_quoted(come)} added" if come else f"{_quoted(gone)} removed" if gone else ""
+
+
+def _quoted(text: str) -> str:
+    plain = " ".join(text.split())
+    return f"“{plain if len(plain) <= LONG else plain[: LONG - 1].rstrip() + '…'}”"
+
+
 def diff_parts(old: Bodies, new: Bodies) -> list[PartChange]:
     """The parts that differ, in the order in which a framework is read. Raises PartError for a wrong body."""
     names = names_of(new, old)
@@ -125,14 +170,20 @@ def diff_bodies(
 
 def part_label(kind: str, key: str, body: Mapping[str, Any], names: Names) -> str:
     """How a part is called in a list: "Segment Customer Tier / Enterprise"."""
-    label = str(body.get("label") or humanise(key.split("/")[-1]))
-    if kind == "meta":
-        return "About the framework"
+    label = own_label(kind, key, str(body.get("label") or ""))
     if kind in ("segment", "playbook"):
         dimension, _, segment = key.partition("/")
         name = label if kind == "segment" else names.segment(dimension, segment)
-        return f"{humanise(kind)} {names.dimension(dimension)} / {name}"
-    return f"{'Definition' if kind == 'term' else humanise(kind)} {label}"
+        label = f"{names.dimension(dimension)} / {name}"
+    elif kind == "waiver":
+        label = _waiver_label(body, names)
+    return titled(kind, label)
+
+
+def _waiver_label(body: Mapping[str, Any], names: Names) -> str:
+    dimension, _, segment = str(body.get("subject") or "").partition("/")
+    about = f"{names.dimension(dimension)}{f' / {names.segment(dimension, segment)}' if segment else ''}"
+    return waiver_label(str(body.get("code") or ""), about if dimension else "")
 
 
 def _level(piece: Piece, inherited: Level = Level.COSMETIC) -> Level:
@@ -199,10 +250,17 @@ class _Comparison:
         elif isinstance(old, dict) and isinstance(new, dict):
             for key in sorted({*old, *new}):
                 if old.get(key) != new.get(key):
-                    label = f"{humanise(name)} of {key}"
+                    label = f"{humanise(name)} of {self._entry_label(key)}"
                     yield self._single(label, name, old.get(key), new.get(key), (*path, key), level)
         else:
             yield self._single(humanise(name), name, old, new, path, level)
+
+    def _entry_label(self, key: str) -> str:
+        """What an entry of a mapping is about: a segment ("tier/smb"), or a word of its own."""
+        dimension, _, segment = key.partition("/")
+        if segment:
+            return f"{self.names.dimension(dimension)} / {self.names.segment(dimension, segment)}"
+        return humanise(key) if re.fullmatch(SLUG, key) else key
 
     def _inside(self, label: str) -> _Comparison:
         return _Comparison(self.key, self.names, f"{self.prefix}{label} › ")
@@ -213,7 +271,7 @@ class _Comparison:
         if isinstance(old or new, Piece):
             return self._change(path, change, _level(old or new, level), old, new, f"{label} {change}")
         if max(len(str(old)), len(str(new))) > LONG:
-            text = f"{label} {'reworded' if change == 'changed' else change}"
+            text = f"{label} reworded: {reworded(str(old), str(new))}" if change == "changed" else f"{label} {change}"
         else:
             text = f"{label} {self.names.shown(name, old)} → {self.names.shown(name, new)}"
         return self._change(path, change, level, old, new, text)

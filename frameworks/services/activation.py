@@ -12,6 +12,7 @@ from frameworks.definition import definition_of
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import Framework, FrameworkVersion, Kind, User
+from frameworks.naming import requirement_names
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import bring_live
 from frameworks.signals import version_activated
@@ -33,6 +34,19 @@ def activation_blockers(version: FrameworkVersion, at: datetime) -> list[str]:
 
 def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding]) -> list[str]:
     """`activation_blockers` from what is read already."""
+    open_ones = waited_for(standings, requirements)
+    names = requirement_names([standing.requirement for standing in open_ones])
+    said = [requirement_words(standing, names[standing.requirement.pk]) for standing in open_ones]
+    return [*version_blockers(standings), *said]
+
+
+def waited_for(standings: Standings, requirements: Sequence[RequirementStanding]) -> list[RequirementStanding]:
+    """The requirements that keep the version from being activated: an emergency waits for none."""
+    return [] if standings.version.is_emergency else [standing for standing in requirements if not standing.is_met]
+
+
+def version_blockers(standings: Standings) -> list[str]:
+    """What keeps the version from being activated besides its requirements: state, base, parts."""
     version = standings.version
     blockers = _state_blockers(version)
     if version.base_version_id != version.framework.active_version_id:
@@ -41,19 +55,17 @@ def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding
         blockers.append(f"It was drafted from {base}, but {active} is active now: rebase it into a new draft round.")
     if version.manifest_digest and standings.manifest.digest != version.manifest_digest:
         blockers.append("Its parts are not the ones that were submitted.")
-    if not version.is_emergency:
-        blockers += [requirement_words(standing) for standing in requirements if not standing.is_met]
     return blockers
 
 
 def _state_blockers(version: FrameworkVersion) -> list[str]:
     ready = UNDER_WAY if version.is_emergency else (State.APPROVED, State.SCHEDULED)
-    return [] if version.state in ready else [f"Version {version.number} is {version.standing.lower()}, not approved."]
+    return [] if version.state in ready else [f"Version {version.number} is {version.is_now}, not approved."]
 
 
-def requirement_words(standing: RequirementStanding) -> str:
+def requirement_words(standing: RequirementStanding, name: str) -> str:
     """An open requirement in words: what is missing, and from whom."""
-    name, given = str(standing.requirement), len(standing.approvals)
+    given = len(standing.approvals)
     words = [f"{name}: {given} of {standing.needed} signed."]
     words += [f"{each.printed_name} said No: “{each.reason}”." for each in standing.rejections]
     if standing.missing and given < standing.needed:

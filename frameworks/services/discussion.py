@@ -1,11 +1,12 @@
 """Talking about a version: comments on its parts, people called in, threads resolved and reopened."""
 
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import transaction
 from django.db.models import Q
 
-from frameworks.errors import ConflictError, InvalidError, NotAllowedError
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleThreadError
 from frameworks.governed import governed
 from frameworks.mentions import Mentionable, mentioned
 from frameworks.models import Comment, FrameworkVersion, Mention, User
@@ -82,17 +83,30 @@ def note_mentions(*, thread: Comment, actor: User, at: datetime) -> int:
     return noted
 
 
-def resolve_thread(*, thread: Comment, actor: User, at: datetime) -> Comment:
-    """Settled: by whoever opened the thread, or whoever edits drafts. Raises NotAllowedError, ConflictError."""
-    return _settle(thread, "comment.resolved", actor=actor, at=at, resolved_at=at)
+def resolve_thread(*, thread: Comment, actor: User, at: datetime, seen: str | None = None) -> Comment:
+    """Settled: by whoever opened the thread, or whoever edits drafts. Raises NotAllowedError, ConflictError.
+
+    `seen` is the state of the thread (`thread_state`) that the actor read; with it, StaleThreadError where that is
+    another one now.
+    """
+    return _settle(thread, "comment.resolved", actor=actor, at=at, resolved_at=at, seen=seen)
 
 
-def reopen_thread(*, thread: Comment, actor: User, at: datetime) -> Comment:
-    """Not settled after all: by anyone who may comment. Raises NotAllowedError, ConflictError."""
-    return _settle(thread, "comment.reopened", actor=actor, at=at, resolved_at=None)
+def reopen_thread(*, thread: Comment, actor: User, at: datetime, seen: str | None = None) -> Comment:
+    """Not settled after all: by anyone who may comment. Raises as `resolve_thread` does."""
+    return _settle(thread, "comment.reopened", actor=actor, at=at, resolved_at=None, seen=seen)
 
 
-def _settle(thread: Comment, action: str, *, actor: User, at: datetime, resolved_at: datetime | None) -> Comment:
+def thread_state(thread: Comment) -> str:
+    """Names what was said in a thread and whether it is settled: another text after every reply or settling."""
+    said = [str(reply.uuid) for reply in thread.replies.all()]
+    settled = thread.resolved_at.isoformat() if thread.resolved_at else ""
+    return sha256(" ".join([str(thread.uuid), settled, *said]).encode()).hexdigest()
+
+
+def _settle(
+    thread: Comment, action: str, *, actor: User, at: datetime, resolved_at: datetime | None, seen: str | None
+) -> Comment:
     require_permission(actor, "comment_version", to="comment")
     if resolved_at and not may_resolve(actor, thread):
         raise NotAllowedError("Whoever opened a thread resolves it, or somebody who edits drafts.")
@@ -100,6 +114,9 @@ def _settle(thread: Comment, action: str, *, actor: User, at: datetime, resolved
         thread.refresh_from_db(from_queryset=Comment.objects.select_for_update(of=("self",)))
         if thread.thread_id:
             raise ConflictError("A thread is resolved as a whole, not a reply in it.")
+        # A reply holds a key share of its thread's row until it commits, so none can come between.
+        if seen is not None and (state := thread_state(thread)) != seen:
+            raise StaleThreadError(state)
         if thread.is_resolved == bool(resolved_at):
             raise ConflictError(f"This thread is {'resolved' if resolved_at else 'open'} already.")
         with governed(action, actor=actor, target=thread.version, at=at) as act:

@@ -23,6 +23,7 @@ from frameworks.models import (
     PartBody,
     User,
 )
+from frameworks.parts.naming import own_label
 from frameworks.querysets import assumed
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import ensure_identities
@@ -238,9 +239,9 @@ def _refuse_own_policies(version: FrameworkVersion, rows: Sequence[Confirmation]
         return
     mine = Contribution.objects.filter(version__framework_id=version.framework_id, version__base_version__isnull=False)
     wrote = set(mine.filter(kind=Kind.POLICY, contributed_by=actor).values_list("key", "body_id"))
-    own = [row.key for row in rows if row.kind == Kind.POLICY and (row.key, row.body_id) in wrote]
+    own = [own_label(row.kind, row.key) for row in rows if row.kind == Kind.POLICY and (row.key, row.body_id) in wrote]
     if own:
-        raise NotAllowedError(f"You changed the policy {', '.join(own)}: a second person confirms it.")
+        raise NotAllowedError(f"You changed this yourself: {', '.join(own)}. A second person confirms it.")
 
 
 def assumed_parts(version: FrameworkVersion) -> list[Part]:
@@ -253,7 +254,7 @@ def lock_draft(version: FrameworkVersion) -> None:
     version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
     if version.state != State.DRAFT:
         raise FrozenVersionError(
-            f"Version {version.number} is {version.standing.lower()}: its parts are frozen."
+            f"Version {version.number} is {version.is_now}: its parts are frozen."
             " Ask for changes, or start a new draft."
         )
 

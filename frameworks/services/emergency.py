@@ -30,7 +30,7 @@ def declare_emergency(*, version: FrameworkVersion, reason: str, actor: User, at
         version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         version.framework = framework
         if version.state not in (State.DRAFT, State.IN_REVIEW):
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it needs no emergency.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}: it needs no emergency.")
         if problems := _problems(version):
             raise InvalidError(problems)
         with governed("version.emergency_declared", actor=actor, target=version, at=at, reason=reason) as act:

@@ -33,7 +33,7 @@ def record_impact(
     with transaction.atomic():
         version.refresh_from_db(from_queryset=FrameworkVersion.objects.select_for_update(of=("self",), no_key=True))
         if version.state != State.DRAFT and version.state not in UNDER_WAY:
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it changes nothing more.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}: it changes nothing more.")
         newest = version.impacts.order_by("-pk").first()
         if newest and newest.digest == digest:
             return newest

@@ -12,6 +12,7 @@ from frameworks.errors import ConflictError, InvalidError, NotAllowedError, Stal
 from frameworks.governed import governed
 from frameworks.models import FrameworkVersion, Requirement, Signoff, User
 from frameworks.models.signoff import OVER_DISSENT
+from frameworks.naming import requirement_names
 from frameworks.querysets import contributor_ids
 from frameworks.roles import Role
 from frameworks.services.signing import SignoffWriter, labels_of, lock_standings, settle_standings
@@ -49,7 +50,8 @@ def overrule_dissent(
         if standing is None or not standing.is_disputed:
             raise ConflictError("Nobody disputes this wording now: there is nothing to approve over.")
         if expected_digest != standing.digest:
-            raise StaleSignoffError(requirement_ids=[requirement.pk], labels=[str(requirement)])
+            names = requirement_names([requirement])
+            raise StaleSignoffError(requirement_ids=list(names), labels=list(names.values()))
         with governed("version.dissent_overruled", actor=signer, target=version, at=at, reason=reason) as act:
             writer = SignoffWriter(version, signer, authentication, authenticated_at, at)
             label = labels_of([standing.requirement], standings.manifest)[requirement.pk]
@@ -94,14 +96,16 @@ def withdraw_overruling(
         standings = lock_standings(version, at)
         standing = next((each for each in standings.all() if each.requirement.pk == requirement.pk), None)
         if version.state not in UNDER_WAY:
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}: nothing is taken back now.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}: nothing is taken back now.")
         over = standing.overruled_by if standing else None
         if standing is None or over is None:
             raise ConflictError("No approval over dissent stands on this: there is nothing to take back.")
         if refusals := withdrawing_refusals(standing, signer):
             raise NotAllowedError(*refusals)
         with governed("version.overruling_withdrawn", actor=signer, target=version, at=at, reason=reason) as act:
-            row = _withdrawal(SignoffWriter(version, signer, authentication, authenticated_at, at), standing, reason)
+            label = labels_of([standing.requirement], standings.manifest)[requirement.pk]
+            writer = SignoffWriter(version, signer, authentication, authenticated_at, at)
+            row = _withdrawal(writer, standing, label, reason)
             row.save(force_insert=True)
             act.before = {"approved_over_dissent_by": over.printed_name, "because": over.reason}
             act.after = {"requirement": str(requirement), "signoffs": attested_digest([row])}
@@ -109,7 +113,7 @@ def withdraw_overruling(
     return row
 
 
-def _withdrawal(writer: SignoffWriter, standing: RequirementStanding, reason: str) -> Signoff:
+def _withdrawal(writer: SignoffWriter, standing: RequirementStanding, label: str, reason: str) -> Signoff:
     version = standing.requirement.version
     where = f"version {version.number} of {version.framework.name}"
     return writer.row(
@@ -117,7 +121,7 @@ def _withdrawal(writer: SignoffWriter, standing: RequirementStanding, reason: st
         decision=Signoff.Decision.WITHDRAW,
         reason=reason,
         meaning=OVER_DISSENT,
-        statement=f"I take back the approval over dissent on {standing.requirement} in {where}.",
+        statement=f"I take back the approval over dissent on {label} in {where}.",
         covered_digest=standing.digest,
     )
 
@@ -159,7 +163,7 @@ def overruling_refusals(standing: RequirementStanding, signer: User, *, has_cont
 
 def _refuse(version: FrameworkVersion, standing: RequirementStanding | None, signer: User) -> None:
     if version.state not in UNDER_WAY:
-        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
+        raise ConflictError(f"Version {version.number} is {version.is_now}: it is not open for signing.")
     if standing is None:
         raise ConflictError("This is asked no longer. Look at the version again.")
     if reasons := overruling_refusals(standing, signer, has_contributed=signer.pk in contributor_ids(version)):

@@ -13,6 +13,7 @@ from django.db import transaction
 from frameworks.errors import ConflictError, InvalidError
 from frameworks.governed import governed
 from frameworks.models import Contribution, Framework, FrameworkVersion, Part, User
+from frameworks.naming import names_of
 from frameworks.services.access import require_permission
 from frameworks.services.review import forget_way
 from frameworks.transitions import UNDER_WAY, check_transition
@@ -97,7 +98,7 @@ def rebase_version(
         plan = plan_rebase(version)
         if plan is None or plan.onto.pk != onto.pk:
             raise ConflictError(f"{framework.active_version} is active now: look at the conflicts again.")
-        taken = _taken(plan, choices)
+        taken = _taken(version, plan, choices)
         with governed("version.rebased", actor=actor, target=version, at=at) as act:
             act.before = {"base": str(version.base_version or ""), "state": version.state}
             _into_draft(version, plan.onto)
@@ -108,14 +109,19 @@ def rebase_version(
     return version
 
 
-def _taken(plan: RebasePlan, choices: Mapping[PartId, tuple[str, str]]) -> dict[PartId, str | None]:
+def _taken(
+    version: FrameworkVersion, plan: RebasePlan, choices: Mapping[PartId, tuple[str, str]]
+) -> dict[PartId, str | None]:
     """The conflicts that are settled with the active version's text."""
     chosen = {part for part, (side, _) in choices.items() if side in (MINE, THEIRS)}
-    if problems := [f"Choose one text: {each.kind} {each.key}." for each in plan.conflicts if each.id not in chosen]:
-        raise InvalidError(problems)
+    names = names_of(version, [each.id for each in plan.conflicts])
+    left = [each.id for each in plan.conflicts if each.id not in chosen]
+    if left:
+        raise InvalidError([f"Choose one text: {names.phrase_of(*part)}." for part in left])
     for each in plan.conflicts:
         if choices[each.id][1] != (each.theirs or ""):
-            raise ConflictError(f"{each.key} changed again since you opened the page. Nothing was rebased.")
+            name = names.title_of(*each.id)
+            raise ConflictError(f"{name} changed again since you opened the page. Nothing was rebased.")
     return {each.id: each.theirs for each in plan.conflicts if choices[each.id][0] == THEIRS}
 
 

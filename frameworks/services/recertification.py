@@ -10,6 +10,7 @@ from frameworks.coverage import manifest_of
 from frameworks.errors import ConflictError, NotAllowedError, StaleSignoffError
 from frameworks.governed import governed
 from frameworks.models import FrameworkVersion, Signoff, User
+from frameworks.naming import requirement_names
 from frameworks.recertification import Recertification, recertifications
 from frameworks.services.signing import Answer, SignoffWriter, labels_of, refuse_malformed
 from frameworks.signers import refuse_unproven
@@ -66,7 +67,8 @@ def _refuse_outsiders(chosen: Sequence[Recertification], signer: User) -> None:
 def _refuse_stale(chosen: Sequence[tuple[Recertification, Answer]]) -> None:
     stale = [each.requirement for each, answer in chosen if answer.expected_digest != each.digest]
     if stale:
-        raise StaleSignoffError(requirement_ids=[each.pk for each in stale], labels=[str(each) for each in stale])
+        names = requirement_names(stale)
+        raise StaleSignoffError(requirement_ids=list(names), labels=list(names.values()))
 
 
 def _rows(

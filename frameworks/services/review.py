@@ -1,6 +1,6 @@
 """From draft to review and back: what must be true before people are asked to sign."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from frameworks.governed import governed
 from frameworks.independence import reasons_against_signing
 from frameworks.models import Confirmation, Contribution, Framework, FrameworkVersion, Kind, Requirement, User
 from frameworks.parts import PartError
+from frameworks.parts.naming import own_label, phrased
 from frameworks.parts.policy import Requirement as PolicyLine
 from frameworks.querysets import contributor_ids
 from frameworks.services.access import require_permission
@@ -40,14 +41,22 @@ class PlannedLine:
     def minimum(self) -> int:
         return len(self.pool) if self.line.minimum == "all" else int(self.line.minimum)
 
+    @property
+    def pool_label(self) -> str:
+        return pool_label(self.line.pool)
+
     def problem(self) -> str | None:
         """Why this requirement could never be met, with names; None when it can."""
         if self.line.keys and len(self.covered) < len(self.line.keys):
             return f"{self.line.label} names parts that this version does not have."
+        return self.shortage()
+
+    def shortage(self) -> str | None:
+        """Why fewer people can sign than have to; None when enough can, or nothing is covered."""
         if not self.covered or 0 < self.minimum <= len(self.pool):
             return None
         short = f"{self.line.label} has too few people who can sign: {len(self.pool)} of {max(self.minimum, 1)}."
-        return " ".join([short, *(self.refusals or [f"Nobody is {pool_label(self.line.pool)}."])])
+        return " ".join([short, *(self.refusals or [f"Nobody is {self.pool_label}."])])
 
 
 def submission_problems(version: FrameworkVersion, report: Report | None = None) -> list[str]:
@@ -58,7 +67,7 @@ def submission_problems(version: FrameworkVersion, report: Report | None = None)
     problems = [*content_problems(version, report), *policy_problems(version), *base_problems(version)]
     under_way = version.framework.versions.filter(state__in=UNDER_WAY, is_emergency=False)
     if other := under_way.exclude(pk=version.pk).first():
-        problems.append(f"Version {other.number} is {other.standing.lower()}: one version is reviewed at a time.")
+        problems.append(f"Version {other.number} is {other.is_now}: one version is reviewed at a time.")
     try:
         plan = plan_requirements(version, manifest_of(version))
     except PartError:
@@ -81,7 +90,7 @@ def policy_problems(version: FrameworkVersion) -> list[str]:
     before = dict(version.base_version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id"))
     now = version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id")
     return [
-        f"The policy {key} was changed: a second person has to confirm it."
+        f"The {phrased(Kind.POLICY, own_label(Kind.POLICY, key))} was changed: a second person has to confirm it."
         for key, body in now
         if before.get(key) != body and not _is_confirmed_by_another(version, key, body)
     ]
@@ -111,9 +120,16 @@ def _planned(
     for person in people:
         if not belongs(line.pool, person):
             continue
-        facts = facts_of(person, pool=line.pool, requirement=line, contributed=person.pk in wrote, in_pool=True)
+        facts = facts_of(
+            person,
+            pool=line.pool,
+            requirement=line,
+            contributed=person.pk in wrote,
+            in_pool=True,
+            named=person.name,
+        )
         if reasons := reasons_against_signing(facts):
-            refusals.append(f"{person.name}: {' '.join(reasons)}")
+            refusals.append(" ".join(reasons))
         else:
             pool.append(person)
     return PlannedLine(position, line, covered, pool, refusals)
@@ -176,24 +192,25 @@ def freeze_version(version: FrameworkVersion, at: datetime) -> None:
 
 def create_requirements(version: FrameworkVersion, plan: Sequence[PlannedLine], manifest: Manifest) -> None:
     """Snapshot the policy for this round: one row per part or set, with the people who can sign it."""
-    rows, pools = [], []
+    planned = list(planned_requirements(version, plan, manifest))
+    Requirement.objects.bulk_create([row for row, _ in planned], batch_size=1000)
+    through = Requirement.pool.through
+    through.objects.bulk_create(
+        [through(requirement_id=row.pk, user_id=person.pk) for row, pool in planned for person in pool],
+        batch_size=5000,
+    )
+
+
+def planned_requirements(
+    version: FrameworkVersion, plan: Sequence[PlannedLine], manifest: Manifest
+) -> Iterator[tuple[Requirement, Sequence[Person]]]:
+    """One requirement for each part or set that the plan asks about, not stored, with the people who can sign it."""
     for planned in plan:
         whole = planned.line.per == "set"
         for part in planned.covered[:1] if whole else planned.covered:
             row = _requirement(version, planned, None if whole else part)
             row.covered_digest = covered_digest(row, manifest)
-            rows.append(row)
-            pools.append(planned.pool)
-    Requirement.objects.bulk_create(rows, batch_size=1000)
-    through = Requirement.pool.through
-    through.objects.bulk_create(
-        [
-            through(requirement_id=row.pk, user_id=person.pk)
-            for row, pool in zip(rows, pools, strict=True)
-            for person in pool
-        ],
-        batch_size=5000,
-    )
+            yield row, planned.pool
 
 
 def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDigests | None) -> Requirement:
@@ -209,8 +226,9 @@ def _requirement(version: FrameworkVersion, planned: PlannedLine, part: PartDige
         part_kind=part.kind if part else "",
         part_key=part.key if part else "",
         level=line.level.value,
-        minimum=planned.minimum,
-        pool_label=pool_label(line.pool),
+        # An emergency passes submission's gates: "all" of nobody must not be met by nobody.
+        minimum=max(planned.minimum, 1),
+        pool_label=planned.pool_label,
         counts_contributors=line.counts_contributors,
         includes_impact=line.include_impact,
         freshness_days=line.freshness_days,
@@ -260,7 +278,7 @@ def _leave(
         _lock(version)
         check_transition(version, to)
         if version.state not in states:
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}, not in review.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}, not in review.")
         with governed(action, actor=actor, target=version, at=at, reason=reason.strip()) as act:
             act.before, act.after = {"state": version.state}, {"state": to.value}
             version.state, version.state_reason = to, f"{actor.name}: {reason.strip()}"

@@ -26,9 +26,7 @@ def draft_rollback(*, version: FrameworkVersion, reason: str, actor: User, at: d
     with transaction.atomic():
         framework = Framework.objects.select_for_update(of=("self",), no_key=True).get(pk=version.framework_id)
         if version.state != State.ACTIVATED or framework.active_version_id == version.pk:
-            raise ConflictError(
-                f"Version {version.number} is {version.standing.lower()}: there is nothing to go back to."
-            )
+            raise ConflictError(f"Version {version.number} is {version.is_now}: there is nothing to go back to.")
         newest = framework.versions.order_by("-number")[0]
         rollback = FrameworkVersion(
             framework=framework,

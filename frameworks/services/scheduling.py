@@ -47,7 +47,7 @@ def unschedule_activation(
     with transaction.atomic():
         _lock(version)
         if version.state != State.SCHEDULED:
-            raise ConflictError(f"Version {version.number} is {version.standing.lower()}, not scheduled.")
+            raise ConflictError(f"Version {version.number} is {version.is_now}, not scheduled.")
         with governed("version.unscheduled", actor=actor, target=version, at=at, reason=reason.strip()) as act:
             act.before = {"for": version.scheduled_for.isoformat() if version.scheduled_for else ""}
             version.state, version.scheduled_for, version.scheduled_by = State.APPROVED, None, None

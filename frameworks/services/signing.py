@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from frameworks.attested import attested_digest
 from frameworks.coverage import Manifest
+from frameworks.document import Document
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
 from frameworks.governed import governed
 from frameworks.independence import (
@@ -15,7 +16,8 @@ from frameworks.independence import (
     reasons_against_signing,
     reasons_against_standing_in,
 )
-from frameworks.models import FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
+from frameworks.models import FrameworkVersion, Kind, Requirement, Signoff, User
+from frameworks.naming import names_of, requirement_names
 from frameworks.querysets import contributor_ids, delegations_in_force
 from frameworks.roles import roles_of
 from frameworks.signers import facts_of, people, refuse_unproven
@@ -63,7 +65,8 @@ def sign(
     with transaction.atomic():
         standings = lock_standings(version, at)
         chosen = _chosen(version, standings, answers)
-        _refuse_dependent(version, standings, [standing for standing, _ in chosen], principal)
+        named = principal.name if on_behalf_of else ""
+        _refuse_dependent(version, standings, [standing for standing, _ in chosen], principal, named)
         if on_behalf_of:
             _refuse_stand_in(version, [standing for standing, _ in chosen], signer, on_behalf_of, at)
         _refuse_stale(chosen)
@@ -110,7 +113,8 @@ def withdraw_signoff(
             raise ConflictError("There is no decision of yours to take back.")
         with governed("signoff.withdrawn", actor=signer, target=version, at=at, reason=reason.strip()) as act:
             writer = SignoffWriter(version, signer, authentication, authenticated_at, at)
-            row = writer.withdrawal(standing, given, reason.strip())
+            label = labels_of([standing.requirement], standings.manifest)[requirement.pk]
+            row = writer.withdrawal(standing, given, label, reason.strip())
             row.save(force_insert=True)
             act.before = {"decision": given.decision}
             act.after = {"requirement": str(requirement), "signoffs": attested_digest([row])}
@@ -153,9 +157,10 @@ def settle_standings(standings: Standings, *, actor: User | None, at: datetime) 
 def _lost_because(standings: Standings) -> str:
     """Why an approved version is in review again, from its open requirements."""
     found = []
-    for standing in standings.all():
-        if not standing.is_met:
-            found += [f"{standing.requirement} is not signed any more.", *standing.lapsed]
+    open_ones = [standing for standing in standings.all() if not standing.is_met]
+    names = requirement_names([standing.requirement for standing in open_ones[:REASONS]])
+    for standing in open_ones[:REASONS]:
+        found += [f"{names[standing.requirement.pk]} is not signed any more.", *standing.lapsed]
     return " ".join(found[:REASONS])
 
 
@@ -179,25 +184,22 @@ def statement(requirement: Requirement, label: str, decision: str) -> str:
 
 
 def labels_of(requirements: Sequence[Requirement], manifest: Manifest) -> dict[int, str]:
-    """What each requirement is about, in words, by its id: "the definition of ARR"."""
-    digests = {
-        requirement.pk: manifest.parts[requirement.part_kind, requirement.part_key].digest
-        for requirement in requirements
-        if (requirement.part_kind, requirement.part_key) in manifest.parts
-    }
-    bodies = dict(PartBody.objects.filter(digest__in=digests.values()).values_list("digest", "body__label"))
-    return {
-        requirement.pk: _label(requirement, bodies.get(digests.get(requirement.pk, "")), manifest)
-        for requirement in requirements
-    }
+    """What each requirement of one version is about, in words, by its id: "the definition of ARR"."""
+    if not requirements:
+        return {}
+    parts = [(each.part_kind, each.part_key) for each in requirements if each.part_key]
+    names = names_of(requirements[0].version, parts)
+    return {each.pk: _label(each, names, manifest) for each in requirements}
 
 
-def _label(requirement: Requirement, name: str | None, manifest: Manifest) -> str:
-    if not requirement.part_key:
+def _label(requirement: Requirement, names: Document, manifest: Manifest) -> str:
+    kind, key = requirement.part_kind, requirement.part_key
+    if not key:
         count = len(manifest.covered_by(requirement))
         return f"all {count} parts of “{requirement.label}”"
-    kind = "definition of" if requirement.part_kind == Kind.TERM else requirement.get_part_kind_display().lower()
-    return f"the {kind} {name or requirement.part_key}"
+    if kind == Kind.TERM:
+        return f"the definition of {names.label_of(kind, key)}"
+    return f"the {names.phrase_of(kind, key)}"
 
 
 def lock_standings(version: FrameworkVersion, at: datetime) -> Standings:
@@ -236,7 +238,7 @@ def _chosen(
 ) -> list[tuple[RequirementStanding, Answer]]:
     """Each answer with its requirement of today; a page opened in an earlier round asks by the ids of that one."""
     if version.state not in UNDER_WAY and not version.awaits_ratification:
-        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: it is not open for signing.")
+        raise ConflictError(f"Version {version.number} is {version.is_now}: it is not open for signing.")
     known = {_about(standing.requirement): standing for standing in standings.all()}
     asked = Requirement.objects.filter(version=version).in_bulk([answer.requirement_id for answer in answers])
     if any(answer.requirement_id not in asked for answer in answers):
@@ -252,8 +254,9 @@ def _about(requirement: Requirement) -> tuple[str, str, str]:
 
 
 def _refuse_dependent(
-    version: FrameworkVersion, standings: Standings, chosen: Sequence[RequirementStanding], signer: User
+    version: FrameworkVersion, standings: Standings, chosen: Sequence[RequirementStanding], signer: User, named: str
 ) -> None:
+    """`named`: the name of the person meant, where a delegate reads the reasons."""
     person = people([signer.pk])[0]
     contributed = signer.pk in contributor_ids(version)
     reasons: list[str] = []
@@ -265,6 +268,7 @@ def _refuse_dependent(
             requirement=requirement,
             contributed=contributed,
             in_pool=signer.pk in standings.pools[requirement.code],
+            named=named,
         )
         reasons += [reason for reason in reasons_against_signing(facts) if reason not in reasons]
     if reasons:
@@ -321,9 +325,8 @@ def _refuse_other_impact(
 def _refuse_stale(chosen: Sequence[tuple[RequirementStanding, Answer]]) -> None:
     stale = [standing.requirement for standing, answer in chosen if answer.expected_digest != standing.digest]
     if stale:
-        raise StaleSignoffError(
-            requirement_ids=[requirement.pk for requirement in stale], labels=[str(each) for each in stale]
-        )
+        names = requirement_names(stale)
+        raise StaleSignoffError(requirement_ids=list(names), labels=list(names.values()))
 
 
 def _stands_already(standing: RequirementStanding, answer: Answer, principal: User) -> bool:
@@ -332,7 +335,8 @@ def _stands_already(standing: RequirementStanding, answer: Answer, principal: Us
         return False
     if given.decision != answer.decision:
         said = Decision(given.decision).label
-        raise ConflictError(f"You said {said} to {standing.requirement} already: take that back first.")
+        about = requirement_names([standing.requirement])[standing.requirement.pk]
+        raise ConflictError(f"You said {said} to {about} already: take that back first.")
     return True
 
 
@@ -380,13 +384,13 @@ class SignoffWriter:
             for standing, answer in chosen
         ]
 
-    def withdrawal(self, standing: RequirementStanding, given: Given, reason: str) -> Signoff:
+    def withdrawal(self, standing: RequirementStanding, given: Given, label: str, reason: str) -> Signoff:
         return self.row(
             standing.requirement,
             decision=Decision.WITHDRAW,
             reason=reason,
             meaning="objection" if self.ended else "withdrawn",
-            statement=statement(standing.requirement, str(standing.requirement), Decision.WITHDRAW),
+            statement=statement(standing.requirement, label, Decision.WITHDRAW),
             covered_digest=given.covered_digest,
         )
 

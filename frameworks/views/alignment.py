@@ -10,8 +10,9 @@ from django.views.decorators.http import require_GET
 from frameworks.alignment import matrix, unaligned_first, used_by, voices_on, wordings_of
 from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
-from frameworks.models import FrameworkVersion, Kind
+from frameworks.models import Kind
 from frameworks.querysets import contributor_ids
+from frameworks.services.carrying import carried_words, is_carried, overview_with_carried
 from frameworks.services.overruling import overruling_refusals, overruling_statement, withdrawing_refusals
 from frameworks.services.signing import labels_of
 from frameworks.transitions import UNDER_WAY
@@ -84,20 +85,22 @@ def _overruled(request: HttpRequest, page: VersionPage, part: tuple[str, str]) -
 @login_required
 @require_GET
 def version_alignment(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Terms by stakeholders: Yes, No or open; what is not aligned stands first."""
+    """Terms by stakeholders: Yes, No or open, of a draft as if it were submitted now; the unaligned stand first."""
     page = page_of(request, slug, number)
     keys = [key for _, key in page.keys_of(Kind.TERM)]
-    is_asked = page.version.state != FrameworkVersion.State.DRAFT
-    if is_asked:
-        keys = unaligned_first(page.overview, keys)
+    overview = overview_with_carried(page.version, page.at)
+    keys = unaligned_first(overview, keys)
     sheet: Page[Any] = Paginator(keys, TERMS_PER_SHEET).get_page(request.GET.get("page"))
-    people, rows = matrix(page.version, page.overview, list(sheet.object_list)) if is_asked else ([], [])
+    people, rows = matrix(page.version, overview, list(sheet.object_list))
+    of_terms = _of_terms(overview)
+    carried = sum(is_carried(page.version, own) for own in of_terms)
     context: dict[str, Any] = {
         "people": people,
         "rows": rows,
         "sheet": sheet,
         "total": len(keys),
-        "aligned": sum(all(each.is_met for each in own) for own in _of_terms(page.overview)) if is_asked else 0,
+        "aligned": sum(all(each.is_met for each in own) for own in of_terms),
+        "carried": carried_words(page.version, carried),
     }
     return render_tab(request, page, "version_alignment", current="version_definitions", **context)
 

@@ -1,6 +1,6 @@
 """How pages answer what a service refuses: the reasons in words, what was kept, and where to go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -17,8 +17,10 @@ from frameworks.models import User
 View = Callable[..., HttpResponse]
 
 
-def refused(request: HttpRequest, error: Exception, *, back: str) -> HttpResponse:
-    """The page for a refusal: 403, 409 or 422 with every reason."""
+def refused(
+    request: HttpRequest, error: Exception, *, back: str, help_links: Iterable[Mapping[str, str]] = ()
+) -> HttpResponse:
+    """The page for a refusal: 403, 409 or 422 with every reason, and where help is asked for (label, url)."""
     if isinstance(error, NotAllowedError):
         status, title, reasons = 403, "You may not do this", error.reasons
     elif isinstance(error, ConflictError):
@@ -27,7 +29,8 @@ def refused(request: HttpRequest, error: Exception, *, back: str) -> HttpRespons
         status, title, reasons = 422, "This cannot be done yet", error.problems
     else:
         raise error
-    return render(request, "frameworks/refused.html", {"title": title, "reasons": reasons, "back": back}, status=status)
+    context = {"title": title, "reasons": reasons, "back": back, "help_links": help_links}
+    return render(request, "frameworks/refused.html", context, status=status)
 
 
 def act(view: View) -> View:

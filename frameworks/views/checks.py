@@ -14,7 +14,7 @@ from frameworks.checks.slot import engine_checks
 from frameworks.editor_page import EditorPage
 from frameworks.errors import ConflictError, InvalidError
 from frameworks.finding_rows import ShownFinding, shown_finding
-from frameworks.models import Contribution, Kind
+from frameworks.models import Contribution, FrameworkVersion, Kind
 from frameworks.services.waiving import waive_findings
 from frameworks.version_page import VersionPage
 from frameworks.views.answers import act, person
@@ -51,8 +51,20 @@ def version_checks(request: HttpRequest, slug: str, number: int) -> HttpResponse
 
 
 def _shown(page: VersionPage, finding: Finding) -> ShownFinding:
-    is_there = finding.kind and page.document.part(finding.kind, finding.subject)
-    return shown_finding(finding, page.part_url((finding.kind, finding.subject)) if is_there else "")
+    part = (finding.kind, finding.subject)
+    if finding.kind and page.document.part(*part):
+        return shown_finding(finding, page.part_url(part), page.document.label_of(*part), _waiver_url(page, finding))
+    return shown_finding(finding, waiver_url=_waiver_url(page, finding))
+
+
+def _waiver_url(page: VersionPage, finding: Finding) -> str:
+    """Its form for who may write in the draft, else its text; empty where nothing is waived."""
+    if finding.waiver is None:
+        return ""
+    may_edit = page.version.state == FrameworkVersion.State.DRAFT and page.may("edit_draft")
+    if may_edit:
+        return page.url("part_edit", kind=Kind.WAIVER, key=finding.waiver_key)
+    return page.part_url((Kind.WAIVER, finding.waiver_key))
 
 
 def _sample_row(page: VersionPage, sample: Sample, dimensions: Iterable[str]) -> dict[str, object]:

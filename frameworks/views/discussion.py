@@ -15,12 +15,14 @@ from django.views.decorators.http import require_GET
 
 from frameworks.discussion_page import threads_for
 from frameworks.models import Comment, FrameworkVersion, Kind
+from frameworks.naming import subjects_of
 from frameworks.querysets import mentions_waiting_for, threads_on
 from frameworks.services import discussion
 from frameworks.views.answers import act, person
 from frameworks.views.versions import page_of, render_tab, version_or_404
 
 THREADS_PER_SHEET = 30
+MENTIONS_SHOWN = 100
 
 
 @login_required
@@ -76,7 +78,7 @@ def thread_settle(request: HttpRequest, slug: str, number: int, thread: UUID, to
     """Resolve or reopen a thread, or note that one was called in there."""
     version = version_or_404(slug, number)
     found = get_object_or_404(Comment, uuid=thread, framework=version.framework)
-    services = {
+    services: dict[str, Any] = {
         "resolve": discussion.resolve_thread,
         "reopen": discussion.reopen_thread,
         "note": discussion.note_mentions,
@@ -94,7 +96,10 @@ def thread_settle(request: HttpRequest, slug: str, number: int, thread: UUID, to
 def my_mentions(request: HttpRequest) -> HttpResponse:
     """Where somebody called the reader in and waits for them."""
     waiting = mentions_waiting_for(person(request)).select_related("comment__version__framework", "comment__thread")
-    return render(request, "frameworks/my_mentions.html", {"mentions": waiting[:100]})
+    shown = list(waiting[:MENTIONS_SHOWN])
+    about = subjects_of([mention.comment for mention in shown])
+    mentions = [(mention, about[mention.comment_id]) for mention in shown]
+    return render(request, "frameworks/my_mentions.html", {"mentions": mentions})
 
 
 def _thread(version: FrameworkVersion, uuid: str) -> Comment | None:

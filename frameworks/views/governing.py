@@ -15,8 +15,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from frameworks.authentication import proof, ways_to_prove
+from frameworks.document import Document
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
 from frameworks.models import Delegation, FrameworkVersion, PartBody, User
+from frameworks.naming import names_of
 from frameworks.parts.diff import diff_bodies
 from frameworks.recertification import recertifications
 from frameworks.services.delegation import delegate_signing, end_delegation
@@ -122,13 +124,14 @@ def _show_rebase(
     request: HttpRequest, version: FrameworkVersion, *, problems: list[str] | None = None, status: int = 200
 ) -> HttpResponse:
     plan = plan_rebase(version)
+    names = _names_in(plan, version)
     context = {
         "version": version,
         "framework": version.framework,
         "plan": plan,
-        "conflicts": _conflict_rows(plan, request.POST) if plan else [],
-        "followed": [f"{kind} {key}" for kind, key in plan.followed] if plan else [],
-        "kept": [f"{kind} {key}" for kind, key in plan.kept] if plan else [],
+        "conflicts": _conflict_rows(plan, names, request.POST) if plan else [],
+        "followed": [names.phrase_of(*part) for part in plan.followed] if plan else [],
+        "kept": [names.phrase_of(*part) for part in plan.kept] if plan else [],
         "problems": problems or [],
         "may_rebase": request.user.has_perm("frameworks.edit_draft"),
         "is_draft": version.state == FrameworkVersion.State.DRAFT,
@@ -136,10 +139,19 @@ def _show_rebase(
     return render(request, "frameworks/version_rebase.html", context, status=status)
 
 
-def _conflict_rows(plan: RebasePlan, posted: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _names_in(plan: RebasePlan | None, version: FrameworkVersion) -> Document:
+    """What the parts of a plan are called: in the version that has most of them, else in the active one."""
+    if plan is None:
+        return Document({})
+    parts = [*plan.followed, *plan.kept, *(each.id for each in plan.conflicts)]
+    mine, theirs = names_of(version, parts), names_of(plan.onto, parts)
+    return Document({**theirs.bodies, **mine.bodies})
+
+
+def _conflict_rows(plan: RebasePlan, names: Document, posted: Mapping[str, Any]) -> list[dict[str, Any]]:
     digests = {digest for each in plan.conflicts for digest in (each.base, each.mine, each.theirs) if digest}
     bodies = dict(PartBody.objects.filter(digest__in=digests).values_list("digest", "body"))
-    return [_conflict_row(each, bodies, posted) for each in plan.conflicts]
+    return [{**_conflict_row(each, bodies, posted), "title": names.title_of(*each.id)} for each in plan.conflicts]
 
 
 def _conflict_row(each: Conflict, bodies: Mapping[str, Any], posted: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +169,7 @@ def _conflict_row(each: Conflict, bodies: Mapping[str, Any], posted: Mapping[str
                 "is_chosen": posted.get(f"choice-{path}") == side,
             }
         )
-    return {"path": path, "kind": each.kind, "key": each.key, "theirs": each.theirs or "", "sides": sides}
+    return {"path": path, "theirs": each.theirs or "", "sides": sides}
 
 
 # Recertification

@@ -1,7 +1,6 @@
 """Editing one part of a draft, and what to do when somebody else was quicker."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -13,12 +12,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from frameworks.criteria.ast import json_schema as criteria_json_schema
-from frameworks.criteria.parsing import CriteriaError
-from frameworks.definition import definition_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StalePartError
-from frameworks.forms import BodyForm, SegmentForm
+from frameworks.forms import BodyForm
 from frameworks.mapping import offered_playbook
 from frameworks.models import Contribution, FrameworkVersion, Kind, Part, PartBody
+from frameworks.naming import names_of
 from frameworks.part_forms.form import FIXED_KEYS, PartForm, options_of, schema_of
 from frameworks.part_forms.merging import differences, merged
 from frameworks.parts import json_schema
@@ -28,8 +26,6 @@ from frameworks.services.drafting import delete_part, save_part
 from frameworks.views.answers import act, person, refuse_unreadable, refused
 from frameworks.views.versions import version_or_404
 from frameworks.yaml_text import write_yaml
-
-TextForm = BodyForm | SegmentForm
 
 
 @login_required
@@ -54,8 +50,10 @@ def part_new(request: HttpRequest, slug: str, number: int, kind: str) -> HttpRes
 def part_delete(request: HttpRequest, slug: str, number: int, kind: str, key: str) -> HttpResponse:
     if "\x00" in key:
         raise Http404("No part can have this key.")
+    version = version_or_404(slug, number)
+    title = names_of(version, [(kind, key)]).title_of(kind, key)
     delete_part(
-        version=version_or_404(slug, number),
+        version=version,
         kind=kind,
         key=key,
         expected_digest=request.POST.get("digest", ""),
@@ -63,7 +61,7 @@ def part_delete(request: HttpRequest, slug: str, number: int, kind: str, key: st
         at=timezone.now(),
         source=Contribution.Source.PAGE,
     )
-    messages.success(request, f"{Kind(kind).label} {key} is taken out of this draft.")
+    messages.success(request, f"{title} is taken out of this draft.")
     return redirect("frameworks:version_detail", slug=slug, number=number)
 
 
@@ -94,7 +92,8 @@ def _edit(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part
     try:
         _refuse_reader(request, version)
         if kind == Kind.SEGMENT or request.GET.get("as") == "text":
-            return _edit_text(request, version, kind, part)
+            editor = _editor_url(request, version, part) if part and kind == Kind.SEGMENT else ""
+            return redirect(editor) if editor else _edit_text(request, version, kind, part)
         key = part.key if part else _key_of_new(request, version, kind)
         if kind == Kind.POLICY and not key:
             return _choose_policy(request, version)
@@ -103,11 +102,20 @@ def _edit(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part
         return refused(request, error, back=_version_url(version))
 
 
+def _editor_url(request: HttpRequest, version: FrameworkVersion, segment: Part) -> str:
+    """Rules are edited with their dimension; empty where the text is asked for or sent, or there is no dimension."""
+    dimension = segment.key.partition("/")[0]
+    is_text = request.method == "POST" or request.GET.get("as") == "text"
+    if is_text or not version.parts.filter(kind=Kind.DIMENSION, key=dimension).exists():
+        return ""
+    return reverse("frameworks:dimension_edit", args=[version.framework.slug, version.number, dimension])
+
+
 def _refuse_reader(request: HttpRequest, version: FrameworkVersion) -> None:
     if not person(request).has_perm("frameworks.edit_draft"):
         raise NotAllowedError("Your role may not edit drafts.")
     if version.state != FrameworkVersion.State.DRAFT:
-        raise ConflictError(f"Version {version.number} is {version.standing.lower()}: its parts are frozen.")
+        raise ConflictError(f"Version {version.number} is {version.is_now}: its parts are frozen.")
 
 
 # As a form, for every kind that a schema describes
@@ -182,6 +190,7 @@ def _place(version: FrameworkVersion, kind: str, part: Part | None) -> dict[str,
         "framework": version.framework,
         "kind": kind,
         "kind_label": Kind(kind).label,
+        "title": names_of(version, [(kind, part.key)]).title_of(kind, part.key) if part else "",
         "part": part,
     }
 
@@ -228,7 +237,8 @@ def _saved(
     if part and saved.body_id == part.body_id:
         messages.info(request, "Nothing changed, so nothing was saved.")
     else:
-        messages.success(request, f"{key} is saved. It is ASSUMED until somebody confirms it.")
+        title = names_of(version, [(kind, key)]).title_of(kind, key)
+        messages.success(request, f"{title} is saved. It is ASSUMED until somebody confirms it.")
     return redirect(f"{_version_url(version)}?part={kind}/{key}")
 
 
@@ -240,7 +250,7 @@ def _version_url(version: FrameworkVersion) -> str:
 
 
 def _edit_text(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> HttpResponse:
-    form = _text_form(request, version, kind, part)
+    form = _text_form(request, part)
     if request.method != "POST" or not form.is_valid():
         return _show_text(request, version, kind, part, form, status=422 if form.errors else 200)
     key = part.key if part else form.cleaned_data["key"]
@@ -252,23 +262,14 @@ def _edit_text(request: HttpRequest, version: FrameworkVersion, kind: str, part:
         return _show_text(request, version, kind, part, form, status=422)
 
 
-def _text_form(request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None) -> TextForm:
+def _text_form(request: HttpRequest, part: Part | None) -> BodyForm:
     data = request.POST if request.method == "POST" else None
-    stored: Mapping[str, Any] = part.body.body if part else {}
-    initial = {"digest": part.body_id if part else "", "key": part.key if part else ""}
-    if request.GET.get("as") != "text" and kind == Kind.SEGMENT and part:
-        fields = {name: stored.get(name) for name in ("label", "description")}
-        try:
-            return SegmentForm(
-                data, initial={**initial, **fields}, stored=stored, definition=definition_of(version), key=part.key
-            )
-        except CriteriaError:
-            # A rule that no longer fits its attributes has no text form; it can still be mended as YAML.
-            messages.warning(request, "A rule of this segment cannot be read any more: mend it as text.")
-    return _locked(BodyForm(data, initial={**initial, "text": write_yaml(stored) if stored else ""}), part)
-
-
-def _locked(form: TextForm, part: Part | None) -> TextForm:
+    initial = {
+        "digest": part.body_id if part else "",
+        "key": part.key if part else "",
+        "text": write_yaml(part.body.body) if part else "",
+    }
+    form = BodyForm(data, initial=initial)
     if part:
         form.fields["key"].required = False
         form.fields["key"].disabled = True
@@ -276,9 +277,9 @@ def _locked(form: TextForm, part: Part | None) -> TextForm:
 
 
 def _show_text(
-    request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None, form: TextForm, *, status: int
+    request: HttpRequest, version: FrameworkVersion, kind: str, part: Part | None, form: BodyForm, *, status: int
 ) -> HttpResponse:
-    context = {**_place(version, kind, part), "form": form, "is_text": isinstance(form, BodyForm)}
+    context = {**_place(version, kind, part), "form": form}
     return render(request, "frameworks/part_edit.html", context, status=status)
 
 

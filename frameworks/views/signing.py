@@ -202,8 +202,16 @@ def _show(
         "next": request.get_full_path(),
         "impact": panels.rendered(panels.VERSION_IMPACT, request, page.version) if has_impact else [],
         "minutes": max(1, round(len(page.items) * 0.5)),
+        "others": _others(page),
     }
     return render(request, "frameworks/signing.html", context, status=status)
+
+
+def _others(page: SigningPage) -> list[SigningPage]:
+    """The pages of those in whose place the reader could sign this version, where something waits for them."""
+    signers = [each for each in principals_of(page.hand, page.at) if each.pk != page.user.pk]
+    pages = (SigningPage(page.version, signer, page.at, hand=page.hand) for signer in signers)
+    return [each for each in pages if each.waiting]
 
 
 @act

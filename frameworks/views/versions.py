@@ -18,12 +18,12 @@ from frameworks.discussion_page import threads_about
 from frameworks.errors import InvalidError
 from frameworks.forms import EvidenceForm, ReasonForm
 from frameworks.models import Confirmation, Contribution, FrameworkVersion, Kind, Part, Signoff
-from frameworks.parts.wording import humanise
+from frameworks.naming import names_of
 from frameworks.querysets import confirmations_of
 from frameworks.services import review
 from frameworks.services.drafting import confirm_parts
 from frameworks.version_page import VersionPage
-from frameworks.views.answers import act, person
+from frameworks.views.answers import act, person, refused
 from frameworks.yaml_text import write_yaml
 
 TABS = (
@@ -181,13 +181,17 @@ def _events(version: FrameworkVersion) -> list[dict[str, Any]]:
     confirmations = Confirmation.objects.filter(
         framework=version.framework, confirmed_at__gte=version.created_at
     ).order_by("-pk")
+    wrote, confirmed = list(contributions[:HISTORY_ROWS]), list(confirmations[:HISTORY_ROWS])
+    names = names_of(
+        version, [*((each.kind, each.key) for each in wrote), *((each.kind, each.key) for each in confirmed)]
+    )
     done: dict[tuple[Any, ...], list[str]] = {}
-    for each in contributions[:HISTORY_ROWS]:
+    for each in wrote:
         act = (each.contributed_at, each.contributed_by.name, "saved" if each.body_id else "took out", "")
-        done.setdefault(act, []).append(_part_words(each.kind, each.key))
-    for said in confirmations[:HISTORY_ROWS]:
+        done.setdefault(act, []).append(names.phrase_of(each.kind, each.key))
+    for said in confirmed:
         act = (said.confirmed_at, said.printed_name, "confirmed", f" “{said.evidence}”")
-        done.setdefault(act, []).append(_part_words(said.kind, said.key))
+        done.setdefault(act, []).append(names.phrase_of(said.kind, said.key))
     events = [
         {"title": name, "text": f"{verb} {_counted(parts)}.{more}", "at": at}
         for (at, name, verb, more), parts in done.items()
@@ -207,10 +211,6 @@ def _counted(parts: list[str]) -> str:
 def _signed_words(signoff: Signoff) -> str:
     reason = f" “{signoff.reason}”" if signoff.reason else ""
     return f"{signoff.get_decision_display()}: {signoff.statement}{reason}"
-
-
-def _part_words(kind: str, key: str) -> str:
-    return f"{Kind(kind).label.lower()} {' / '.join(humanise(piece) for piece in key.split('/'))}"
 
 
 # What changes a version
@@ -247,7 +247,11 @@ def _ticked(request: HttpRequest, version: FrameworkVersion) -> list[Part]:
 
 @act
 def version_submit(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    version = review.submit_version(version=version_or_404(slug, number), actor=person(request), at=timezone.now())
+    try:
+        version = review.submit_version(version=version_or_404(slug, number), actor=person(request), at=timezone.now())
+    except InvalidError as error:
+        page = page_of(request, slug, number)
+        return refused(request, error, back=page.url("version_detail"), help_links=page.help_links)
     messages.success(request, f"v{version.number} is frozen and in review, round {version.round}.")
     return redirect("frameworks:version_detail", slug=slug, number=number)
 
@@ -269,5 +273,5 @@ def version_return(request: HttpRequest, slug: str, number: int, to: str) -> Htt
         at=timezone.now(),
         reason=request.POST.get("reason", ""),
     )
-    messages.success(request, f"v{version.number} is {version.standing.lower()} now.")
+    messages.success(request, f"v{version.number} is {version.is_now} now.")
     return redirect("frameworks:version_detail", slug=slug, number=number)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from frameworks.alignment import Voice, matrix
 from frameworks.models import FrameworkVersion, Kind
 from frameworks.parts.wording import humanise
-from frameworks.standing_cache import overview_of
+from frameworks.services.carrying import carried_words, is_carried, overview_with_carried
+from frameworks.standing_cache import Overview
 from frameworks.templatetags.cutline import day
 from governance.documents.blocks import Block, Facts, Points, Prose, Section, missing, table
 from governance.documents.source import Source
@@ -15,36 +16,44 @@ SAID = {"yes": "Yes", "no": "No", "open": "has not answered"}
 
 def sections_of(source: Source) -> Iterator[Section]:
     keys = [part.key for part in source.document.of_kind(Kind.TERM)]
-    voices = _voices(source, keys)
-    yield Section("Where we stand", list(_standing(source, keys, voices)))
+    overview = overview_with_carried(source.version, source.at)
+    voices = _voices(source, overview, keys)
+    yield Section("Where we stand", list(_standing(source, overview, keys, voices)))
     yield Section("Definitions", [] if keys else [missing("definitions")])
     for part in source.document.of_kind(Kind.TERM):
         yield Section(part.label, list(_term(source, part.key, voices.get(part.key, []))), level=3)
 
 
-def _voices(source: Source, keys: list[str]) -> dict[str, list[Voice]]:
-    """Who says what on each term; nobody is asked about a draft."""
-    if source.version.state == FrameworkVersion.State.DRAFT or not keys:
+def _voices(source: Source, overview: Overview, keys: list[str]) -> dict[str, list[Voice]]:
+    """Who says what on each term; of a draft as if it were submitted now."""
+    if not keys:
         return {}
-    _, rows = matrix(source.version, overview_of(source.version, source.at), keys)
-    return {row.key: row.voices for row in rows}
+    _, rows = matrix(source.version, overview, keys)
+    return {row.key: row.voices for row in rows if row.voices}
 
 
-def _standing(source: Source, keys: list[str], voices: dict[str, list[Voice]]) -> Iterator[Block]:
+def _standing(source: Source, overview: Overview, keys: list[str], voices: dict[str, list[Voice]]) -> Iterator[Block]:
     said = {key: {voice.said for voice in own} for key, own in voices.items()}
     aligned = sum(found == {"yes"} for found in said.values())
     refused = sum("no" in found for found in said.values())
     waiting = sum("open" in found for found in said.values())
+    carried = sum(
+        is_carried(source.version, own)
+        for (kind, key), own in overview.by_part.items()
+        if kind == Kind.TERM and said.get(key) == {"yes"}
+    )
     over = sum(any(voice.overruled_by for voice in own) for own in voices.values())
     yield Facts(
         [
-            ("Terms aligned", f"{aligned} of {len(keys)}"),
+            ("Terms aligned", f"{aligned} of {len(keys)}{carried_words(source.version, carried)}"),
             ("With a No", f"{refused}, {over} of them approved over the dissent" if refused else ""),
             ("Waiting for answers", str(waiting) if waiting else ""),
         ]
     )
     if not voices and keys:
-        yield Prose("No definition is signed by itself yet: the version is a draft, or nobody is asked term by term.")
+        yield Prose("No definition is signed by itself: nobody is asked term by term.")
+    elif voices and source.version.state == FrameworkVersion.State.DRAFT:
+        yield Prose("The version is a draft: this is what would count if it were submitted now.")
 
 
 def _term(source: Source, key: str, voices: list[Voice]) -> Iterator[Block]:

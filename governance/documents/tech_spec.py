@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from frameworks.checks.findings import with_waivers
 from frameworks.checks.static import static_findings
 from frameworks.criteria.parsing import CriteriaError
-from frameworks.models import FrameworkVersion, Kind
+from frameworks.models import FrameworkVersion
 from frameworks.parts import PartError
-from frameworks.parts.wording import humanise, listed
+from frameworks.parts.wording import listed
 from frameworks.querysets import assumed
 from frameworks.templatetags.cutline import share
 from governance.documents import crm
@@ -269,7 +269,7 @@ def _finding_risks(source: Source) -> Iterator[tuple[str, str, str]]:
 def _open_risks(source: Source) -> Iterator[tuple[str, str, str]]:
     left = list(assumed(source.version.parts.order_by()).values_list("kind", "key"))
     if left:
-        names = [f"{Kind(kind).label.lower()} {humanise(key)}" for kind, key in sorted(left)[:5]]
+        names = [source.document.phrase_of(kind, key) for kind, key in sorted(left)[:5]]
         more = f" and {len(left) - 5} more" if len(left) > 5 else ""
         yield "Agreement", f"{len(left)} parts are still ASSUMED: {', '.join(names)}{more}.", "whoever settles them"
     if source.version.state in (FrameworkVersion.State.DRAFT, FrameworkVersion.State.IN_REVIEW):

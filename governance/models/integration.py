@@ -12,6 +12,7 @@ class Scope(models.TextChoices):
     ACCOUNTS_READ = "accounts:read", "Read accounts"
     ACCOUNTS_WRITE = "accounts:write", "Push account data"
     ASSIGNMENTS_READ = "assignments:read", "Read assignments and changes"
+    COMMENTS_WRITE = "comments:write", "Comment on frameworks, and ask for help"
     FRAMEWORKS_READ = "frameworks:read", "Read frameworks"
     FRAMEWORKS_WRITE = "frameworks:write", "Write drafts of frameworks"
     OVERRIDES_REQUEST = "overrides:request", "Ask for overrides"

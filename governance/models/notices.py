@@ -25,6 +25,7 @@ class Notification(models.Model):
         VOID = "void", "A sign-off of yours no longer counts"
         VERSION = "version", "A version is approved, sent back, activated or fails"
         INVITATION = "invitation", "Somebody invites you to read a version"
+        HELP = "help", "Somebody asks you for help: too few people can sign"
 
     class MailState(models.TextChoices):
         PENDING = "pending", "Waits to be sent"

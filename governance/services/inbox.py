@@ -12,12 +12,15 @@ from django.utils import timezone
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
 from frameworks.gates import CONFIRMED_LATER
-from frameworks.models import Framework, FrameworkVersion, Segment, User
+from frameworks.models import Framework, FrameworkVersion, HelpRequest, Segment, Signoff, User
+from frameworks.naming import subjects_of
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
 from frameworks.roles import Role, roles_of
 from frameworks.services.delegation import principals_of
+from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
+from frameworks.signing_page import ASKED_AGAIN
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
@@ -32,6 +35,7 @@ State = FrameworkVersion.State
 KINDS = {
     "signoff": "Sign-offs",
     "confirmation": "Confirmations",
+    "help": "Help asked",
     "mention": "Mentions",
     "homework": "Homework",
     "decision": "Decisions",
@@ -89,6 +93,7 @@ def waiting_for(user: User, at: datetime) -> list[Item]:
         *_signoffs(user, at),
         *_recertifications(user, at),
         *_confirmations(user),
+        *_help(user, at),
         *_mentions(user),
         *(Item(kind="homework", **each) for each in meeting_items(user, at)),
         *waiting_by_role(user),
@@ -123,7 +128,17 @@ def signoff_items(
     for signer in signers:
         if mine := [each for each in open_ones if _is_awaited(each, signer)]:
             labels = labels_of([each.requirement for each in mine], known.manifest)
-            yield signer, _signoff_item(version, mine, labels, due_on)
+            yield signer, _signoff_item(version, mine, labels, due_on, asked_again(mine, signer.pk))
+
+
+def asked_again(mine: list[RequirementStanding], signer_id: int) -> str:
+    """Why somebody is asked again who said Yes to all of this, where it is for one reason; else empty."""
+    said = [each.newest.get(signer_id) for each in mine]
+    lapses = {each.lapses.get(signer_id) for each in mine}
+    if len(lapses) > 1 or any(given is None or given.decision != Signoff.Decision.APPROVE for given in said):
+        return ""
+    (lapse,) = lapses
+    return f"{ASKED_AGAIN[lapse]} since you signed." if lapse else ""
 
 
 def for_another(item: Item, signer: User) -> Item:
@@ -165,7 +180,7 @@ def _is_awaited(standing: RequirementStanding, user: User) -> bool:
 
 
 def _signoff_item(
-    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date
+    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date, again: str
 ) -> Item:
     names = [labels[each.requirement.pk] for each in mine]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -174,7 +189,7 @@ def _signoff_item(
         kind="signoff",
         icon="signature",
         title=f"{'Ratify' if version.awaits_ratification else 'Sign'} {version} of {version.framework.name}",
-        detail=f"{count}: {', '.join(names[:3])}{more}",
+        detail=f"{count}: {', '.join(names[:3])}{more}{f'. {again}' if again else ''}",
         url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
         asked_by=version.author.name,
         since=version.submitted_at or version.created_at,
@@ -205,16 +220,39 @@ def _confirmations(user: User) -> Iterator[Item]:
             )
 
 
+def _help(user: User, at: datetime) -> Iterator[Item]:
+    for row in waiting_for_help(at):
+        if any(person.pk == user.pk for person in row.told.all()):
+            yield help_item(row)
+
+
+def help_item(row: HelpRequest) -> Item:
+    """Too few people can sign something: for each of those who can do something about it."""
+    version = row.version
+    name = f"{version} of {version.framework.name}"
+    return Item(
+        kind="help",
+        icon="lifebuoy",
+        title=f"{row.printed_name} asks for help: too few can sign {row.label} in {name}",
+        detail=f"“{row.message}” {row.reason}",
+        url=reverse("frameworks:version_help", args=[version.framework.slug, version.number, row.code]),
+        asked_by=row.printed_name,
+        since=row.asked_at,
+        ref=f"help:{row.uuid}",
+    )
+
+
 def _mentions(user: User) -> Iterator[Item]:
     rows = mentions_waiting_for(user).select_related("comment__version__framework")
-    for mention in rows[:MOST]:
+    shown = list(rows[:MOST])
+    about = subjects_of([mention.comment for mention in shown])
+    for mention in shown:
         comment, version = mention.comment, mention.comment.version
-        about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else str(version)
         here = reverse("frameworks:version_discussion", args=[version.framework.slug, version.number])
         yield Item(
             kind="mention",
             icon="at",
-            title=f"{comment.printed_name} asks you about {about}",
+            title=f"{comment.printed_name} asks you about {about[comment.pk]}",
             detail=comment.text,
             url=f"{here}?show=mine#c-{comment.uuid}",
             asked_by=comment.printed_name,

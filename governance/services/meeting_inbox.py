@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from frameworks.models import Kind, User
+from frameworks.naming import names_across
 from governance.assumptions import resolvers_waiting_for
 from governance.models import Homework, Meeting
 
@@ -39,12 +40,19 @@ def _homework(user: User, today: date) -> Iterator[dict[str, Any]]:
 
 
 def _parts_to_settle(user: User, today: date) -> Iterator[dict[str, Any]]:
-    for row, version in resolvers_waiting_for(user)[:MOST]:
+    waiting = resolvers_waiting_for(user)[:MOST]
+    names = names_across(
+        (version.pk, *part)
+        for row, version in waiting
+        for part in ((row.kind, row.key), (Kind.DATA_SOURCE.value, row.source_key))
+    )
+    for row, version in waiting:
         place = reverse("frameworks:version_detail", args=[row.framework.slug, version.number])
-        how = f"with data from {row.source_key}, " if row.source_key else ""
+        source = names[version.pk].label_of(Kind.DATA_SOURCE, row.source_key) if row.source_key else ""
+        how = f"with data from {source}, " if source else ""
         yield {
             "icon": "help-hexagon",
-            "title": f"Settle {Kind(row.kind).label.lower()} {row.key}",
+            "title": f"Settle {names[version.pk].phrase_of(row.kind, row.key)}",
             "detail": f"ASSUMED in {version} of {row.framework.name}: {how}confirm or replace it."
             f" {_due(row.due_on, today)}",
             "url": f"{place}?part={row.kind}/{row.key}",

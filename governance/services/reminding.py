@@ -14,13 +14,22 @@ from django.urls import reverse
 from django.utils import timezone
 
 from frameworks.models import FrameworkVersion, Signoff, User
+from frameworks.naming import subjects_of
 from frameworks.querysets import delegations_in_force, waiting_mentions
 from frameworks.recertification import open_recertifications
+from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
 from governance.models import Homework, Meeting, Notification
 from governance.services import due_dates
-from governance.services.inbox import Item, for_another, recertification_item, signoff_items, waiting_by_role
+from governance.services.inbox import (
+    Item,
+    for_another,
+    help_item,
+    recertification_item,
+    signoff_items,
+    waiting_by_role,
+)
 from governance.services.notifying import Kind, News, notify, one_line
 from governance.services.telling import activators, asked_to_sign, revops, version_url
 
@@ -33,7 +42,7 @@ MEETING_AHEAD = timedelta(days=1)
 NAMED = 5
 """So many names or points are written out; the page has all of them."""
 BATCH = 1_000
-TO_DO = (Kind.ASKED, Kind.REMINDER, Kind.OVERDUE, Kind.ESCALATION, Kind.MENTION)
+TO_DO = (Kind.ASKED, Kind.REMINDER, Kind.OVERDUE, Kind.ESCALATION, Kind.MENTION, Kind.HELP)
 """Kinds that ask for something, so that doing it is an answer."""
 BY_ROLE = ("decide_override", "decide_transition", "activate_version", "release_run", "submit_version")
 
@@ -55,6 +64,7 @@ def _everything(at: datetime, waiting: Waiting) -> list[Told]:
         *_of_signing(at, waiting),
         *_of_recertifying(at, waiting),
         *_of_roles(at, waiting),
+        *_of_help(at, waiting),
         *_of_mentions(at, waiting),
         *_of_standing(at),
         *_of_meetings(at, waiting),
@@ -200,24 +210,34 @@ def _of_roles(at: datetime, waiting: Waiting) -> Iterator[Told]:
     yield from _escalated(late, revops(), today)
 
 
-# Mentions
+# Help and mentions
+
+
+def _of_help(at: datetime, waiting: Waiting) -> Iterator[Told]:
+    """Who can do something where too few people can sign, once for each time that somebody asks."""
+    for row in waiting_for_help(at):
+        item = help_item(row)
+        for person in row.told.all():
+            waiting.add((person.pk, item.ref))
+            yield person.pk, News(Kind.HELP, f"help:{item.ref}", item.title, item.detail, item.url)
 
 
 def _of_mentions(at: datetime, waiting: Waiting) -> Iterator[Told]:
     oldest = at - timedelta(days=30)
-    for mention in waiting_mentions().select_related("comment__version__framework"):
+    rows = list(waiting_mentions().select_related("comment__version__framework"))
+    about = subjects_of([mention.comment for mention in rows if mention.comment.created_at > oldest])
+    for mention in rows:
         comment = mention.comment
         waiting.add((mention.person_id, f"mention:{comment.uuid}"))
         if comment.created_at <= oldest:
             continue
-        about = f"{comment.get_part_kind_display().lower()} {comment.part_key}" if comment.part_key else "the whole"
         yield (
             mention.person_id,
             News(
                 kind=Kind.MENTION,
                 occurrence=f"mention:{comment.uuid}",
                 subject=f"{comment.printed_name} mentions you in {comment.version} of {comment.version.framework.name}",
-                text=f"About {about}: “{comment.text}”",
+                text=f"About {about[comment.pk]}: “{comment.text}”",
                 url=f"{version_url(comment.version, 'version_discussion')}?show=mine#c-{comment.uuid}",
             ),
         )

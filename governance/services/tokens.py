@@ -18,6 +18,7 @@ PERMISSION_BY_SCOPE: Final[dict[Scope, str | None]] = {
     Scope.ACCOUNTS_READ: None,
     Scope.ACCOUNTS_WRITE: "accounts.import_accounts",
     Scope.ASSIGNMENTS_READ: None,
+    Scope.COMMENTS_WRITE: "frameworks.comment_version",
     Scope.FRAMEWORKS_READ: None,
     # The least that a draft is written with; editing single parts asks for frameworks.edit_draft besides.
     Scope.FRAMEWORKS_WRITE: "frameworks.apply_file",

@@ -28,6 +28,7 @@ ICONS = {
     Kind.VOID: "signature-off",
     Kind.VERSION: "versions",
     Kind.INVITATION: "mail-opened",
+    Kind.HELP: "lifebuoy",
 }
 
 

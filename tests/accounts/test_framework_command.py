@@ -95,6 +95,19 @@ def test_plan_says_what_differs_and_writes_nothing(file):
     assert rows() == before
 
 
+def test_diff_begins_with_what_it_has_to_say(company, file):
+    edit(file, "Yearly value of signed subscriptions.", "What is invoiced a year.")
+
+    said, end = run("diff", "0", file)
+
+    assert end == 2
+    assert said.splitlines() == [
+        "1 part differs; the highest level is semantic.",
+        "  ~ Definition ARR [semantic]",
+        "      Wording Yearly value of signed subscriptions. → What is invoiced a year.",
+    ]
+
+
 def test_plan_counts_the_accounts_that_would_move(tmp_path):
     version = activate(signed_version()).framework_version
     ids = [account("Large", arr=Decimal("600000.00")).pk, account("Between", arr=Decimal("120000.00")).pk]
@@ -109,7 +122,7 @@ def test_plan_counts_the_accounts_that_would_move(tmp_path):
 
     assert end == 2
     assert "Of 2 accounts, as they are now:" in said
-    assert "Customer Tier: 1 would move\n    enterprise → mid_market: 1\n" in said
+    assert "Customer Tier: 1 would move\n    Enterprise → Mid-Market: 1\n" in said
     assert "Lifecycle: nobody would move" in said
 
 

@@ -12,8 +12,7 @@ from django.utils import timezone
 from accounts.models import Account, AccountIdentifier, Assignment, Cause, FeedEpoch, Reason, Transition
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
 from frameworks.roles import Role
-from governance.models import Scope
-from governance.services.tokens import issue_token
+from governance.services.tokens import PERMISSION_BY_SCOPE, issue_token
 
 UPSERT = "/api/v1/accounts/batch/upsert"
 
@@ -24,10 +23,15 @@ def make_service(email: str = "sync@example.com", *roles: Role, **fields: Any) -
     return user
 
 
+def held_scopes(owner: User) -> list[str]:
+    """Every scope that the owner's rights reach."""
+    return [scope for scope, right in PERMISSION_BY_SCOPE.items() if right is None or owner.has_perm(right)]
+
+
 def make_token(owner: User, *scopes: str, **how: Any) -> str:
     at = timezone.now()
     given: dict[str, Any] = {"name": "test", "expires_at": at + timedelta(days=30), "actor": None, "at": at}
-    _, text = issue_token(owner=owner, scopes=scopes or Scope.values, **(given | how))
+    _, text = issue_token(owner=owner, scopes=scopes or held_scopes(owner), **(given | how))
     return text
 
 

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from frameworks.alignment import matrix, terms_about, voices_on, wordings_of
 from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import start_draft
+from frameworks.services.review import request_changes
 from frameworks.standing_cache import overview_of
 from tests.frameworks.making import AT, LATER, Company
 from tests.frameworks.pages import text, url
@@ -102,6 +103,35 @@ def test_pages_show_answers_reasons_and_what_is_aligned(company: Company, login:
     assert "1 of 2 terms aligned" in table
     assert table.index("ARR") < table.index("Account", table.index("Term Marcus"))
     assert page.get(url(company, "term_detail", key="nothing")).status_code == 404
+
+
+def test_draft_says_what_it_carries_from_the_version_it_is_based_on(company: Company, login: Any) -> None:
+    page = login(company.leah)
+    assert "0 of 2 terms aligned Nobody is asked yet." in text(page.get(url(company, "version_alignment")))
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=LATER)
+    assert "2 of 2 terms aligned, 2 carried from v0" in text(page.get(url(company, "version_alignment")))
+
+    company.save("term", "arr", {"label": "ARR", "wording": "Reworded."})
+
+    table = text(page.get(url(company, "version_alignment")))
+    assert "1 of 2 terms aligned, 1 carried from v0" in table
+    assert "ARR open open open" in table
+    assert not company.version.requirements.exists()
+    company.submit()
+    assert "1 of 2 terms aligned, 1 carried from v0" in text(page.get(url(company, "version_alignment")))
+
+
+def test_draft_that_was_sent_back_carries_what_was_signed_before(company: Company, login: Any) -> None:
+    company.submit()
+    company.sign_all()
+    request_changes(version=company.version, actor=company.nadia, at=AT, reason="ARR is not right yet.")
+
+    said = text(login(company.leah).get(url(company, "version_alignment")))
+
+    assert "2 of 2 terms aligned, 2 carried from what was signed before" in said
 
 
 @pytest.mark.parametrize("name", ["version_alignment", "term_detail"])

@@ -1,5 +1,7 @@
 """The Checks tab, the gate and waivers: through the page and the service."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -11,6 +13,7 @@ from frameworks.gates import findings_of
 from frameworks.models import Contribution, Requirement
 from frameworks.services.review import submit_version
 from frameworks.services.waiving import waive_findings
+from tests.frameworks import pages
 from tests.frameworks.making import AT, Company
 
 REASON = "Size does not matter to us below that amount."
@@ -105,3 +108,13 @@ def test_page_shows_the_findings_to_everybody_and_forms_to_editors_only(company:
     assert "no anti-ICP list" in shown
     assert "Write waivers" not in shown
     assert client.post(url(company, "checks_run")).status_code == 403
+
+
+def test_accepted_warning_leads_to_its_waiver(company: Company, login: Any) -> None:
+    form = pages.url(company, "part_edit", kind="waiver", key="no_anti_icp__tier")
+    shown = "?part=waiver/no_anti_icp__tier"
+
+    edited = login(company.ravi).get(url(company)).content.decode()
+    read = login(company.leah).get(url(company)).content.decode()
+
+    assert (form in edited, form in read, shown in read) == (True, False, True)

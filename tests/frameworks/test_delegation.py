@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import Error, transaction
+from django.utils import timezone
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import Delegation, Signoff, User
@@ -14,6 +15,7 @@ from frameworks.services.signing import sign
 from frameworks.standing import requirements_standing
 from governance.models import AuditEntry
 from tests.frameworks.making import AT, LATER, Company, person
+from tests.frameworks.pages import text, url
 
 WEEK = timedelta(days=7)
 
@@ -73,6 +75,10 @@ def is_gone(company: Company) -> None:
     User.objects.filter(pk=company.leah.pk).update(is_active=False)
 
 
+def delegator_is_gone(company: Company) -> None:
+    User.objects.filter(pk=company.priya.pk).update(is_active=False)
+
+
 def delegator_left_the_role(company: Company) -> None:
     company.priya.groups.clear()
 
@@ -87,6 +93,7 @@ def signs_anyway(company: Company) -> None:
         (wrote, None, "You wrote or changed parts"),
         (None, is_gone, "deactivated"),
         (None, delegator_left_the_role, "This is signed by Stakeholder"),
+        (None, delegator_is_gone, "The login of Priya is deactivated"),
         (signs_anyway, None, "one person counts once"),
     ],
 )
@@ -205,3 +212,20 @@ def test_delegation_is_ended_by_the_people_concerned_only_and_never_deleted(comp
         Delegation.objects.update(valid_until=AT + timedelta(days=400))
 
     assert Delegation.objects.get().ended_at is None
+
+
+def test_delegate_reads_on_their_own_page_for_whom_they_may_sign(company: Company, login: Any) -> None:
+    company.submit()
+    assert "in their place" not in text(login(company.leah).get(url(company, "signing")))
+    now = timezone.now()
+    stand_in(company, at=now, valid_from=now, valid_until=now + WEEK)
+    here = url(company, "signing")
+    there = f"{here}?for={company.priya.uuid}"
+
+    own, others = login(company.leah).get(here), login(company.leah).get(there)
+
+    assert "2 points wait for Priya , who lets you sign in their place." in text(own)
+    assert there in own.content.decode()
+    assert "who lets you sign" not in text(others)
+    company.sign("priya")
+    assert "who lets you sign" not in text(login(company.leah).get(here))

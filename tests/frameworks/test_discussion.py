@@ -10,10 +10,11 @@ from django.utils import timezone
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.mentions import Mentionable, mentioned
 from frameworks.models import Comment, Mention, User
-from frameworks.querysets import mentions_waiting_for, threads_on
+from frameworks.querysets import ancestors, mentions_waiting_for, threads_on
 from frameworks.services.activation import flip_active_version
 from frameworks.services.discussion import add_comment, note_mentions, reopen_thread, resolve_thread
 from frameworks.services.drafting import start_draft
+from frameworks.services.review import reject
 from governance.models import AuditEntry
 from governance.services.inbox import waiting_for
 from tests.frameworks.making import AT, LATER, Company
@@ -74,7 +75,7 @@ def test_comment_stands_on_its_part_and_is_audited(company: Company) -> None:
 
 def test_mention_waits_in_the_inbox_until_it_is_answered(company: Company) -> None:
     thread = say(company, "@Marcus, do you agree?")
-    assert [item.title for item in waiting_for(company.marcus, AT)] == ["Priya asks you about definition arr"]
+    assert [item.title for item in waiting_for(company.marcus, AT)] == ["Priya asks you about definition ARR"]
 
     say(company, "I do.", by="marcus", thread=thread)
 
@@ -169,6 +170,31 @@ def test_open_threads_are_carried_to_the_next_version_and_resolved_ones_stay(com
     assert list(threads_on(company.version)) == [is_open]
 
 
+def test_thread_of_a_draft_is_not_carried_to_a_sibling_that_does_not_come_from_it(company: Company) -> None:
+    on_first = say(company, "On v0.")
+    company.submit()
+    company.sign_all()
+    first = company.version
+    flip_active_version(version=first, actor=company.priya, at=AT)
+    second = start_draft(framework=first.framework, actor=company.ravi, at=LATER)
+    company.version = second
+    on_second = say(company, "On v1.")
+    third = start_draft(framework=first.framework, actor=company.ravi, at=LATER)
+
+    assert (set(threads_on(second)), set(threads_on(third))) == ({on_first, on_second}, {on_first})
+    assert (ancestors(second), ancestors(third)) == ([first.pk], [first.pk])
+
+
+def test_thread_is_carried_from_the_version_before_where_nothing_was_in_force(company: Company) -> None:
+    said = say(company, "On v0.")
+    company.submit()
+    reject(version=company.version, actor=company.priya, at=AT, reason="Begin again.")
+
+    again = start_draft(framework=company.version.framework, actor=company.ravi, at=LATER)
+
+    assert (again.base_version, list(threads_on(again))) == (None, [said])
+
+
 @pytest.mark.parametrize("change", ["UPDATE frameworks_comment SET text = 'Other'", "DELETE FROM frameworks_comment"])
 def test_words_are_kept_by_the_database(company: Company, change: str) -> None:
     comment = say(company, "As said.")
@@ -199,7 +225,7 @@ def test_comment_reply_resolve_and_reopen_by_page(company: Company, login: Any) 
 def test_mentions_page_lists_what_waits_and_notes_it(company: Company, login: Any) -> None:
     thread = say(company, "@Marcus, look.")
     page = login(company.marcus)
-    assert "Priya on definition arr" in text(page.get("/mentions/"))
+    assert "Priya on definition ARR" in text(page.get("/mentions/"))
 
     page.post(url(company, "thread_settle", thread=thread.uuid, to="note"))
 

@@ -11,8 +11,10 @@ from frameworks.impact import impact_exceeds
 from frameworks.models import FrameworkVersion, Signoff, VersionImpact
 from frameworks.services.activation import activation_blockers, flip_active_version
 from frameworks.services.impact import record_impact
+from frameworks.services.review import request_changes
 from frameworks.services.signing import sign
 from tests.frameworks.making import AT, LATER, Company, requirement
+from tests.frameworks.pages import text, url
 
 
 def figures(**segments: tuple[int, str]) -> dict[str, Any]:
@@ -127,6 +129,52 @@ def test_impact_beyond_the_tolerance_asks_again(submitted: Company) -> None:
         flip_active_version(version=submitted.version, actor=submitted.priya, at=LATER)
     sign_impact(submitted, newest.digest)
     assert FrameworkVersion.objects.get(pk=submitted.version.pk).state == "approved"
+
+
+def asked(company: Company, login: Any) -> tuple[str, str, str]:
+    """What the executive reads: the signing page, the list of what waits, the inbox."""
+    browser = login(company.priya)
+    pages = (browser.get(url(company, "signing")), browser.get("/sign-off/"), browser.get("/"))
+    return tuple(text(page) for page in pages)
+
+
+def test_executive_reads_that_the_figures_moved_and_not_that_the_text_changed(submitted: Company, login: Any) -> None:
+    record(submitted, SIGNED)
+    approve_all(submitted)
+    record(submitted, figures(enterprise=(150, "1000000"), smb=(950, "500000"), unassigned=(0, "0")))
+
+    signing, waiting, inbox = asked(submitted, login)
+
+    assert "The figures moved since you signed on 21 Nov 2026" in signing
+    assert "150 accounts now, 100 signed" in signing
+    assert "The wording is the one that you signed." in signing
+    assert "the figures moved since you signed" in waiting
+    assert "The figures moved since you signed." in inbox
+    assert "Changed since you signed" not in signing + waiting + inbox
+
+
+def test_executive_reads_that_the_impact_is_asked_anew_in_a_later_round(submitted: Company, login: Any) -> None:
+    record(submitted, SIGNED)
+    sign_impact(submitted, None)
+    request_changes(version=submitted.version, actor=submitted.nadia, at=AT, reason="A note is missing.")
+    submitted.submit()
+
+    signing, waiting, _ = asked(submitted, login)
+
+    assert "The impact is asked anew since you signed on 21 Nov 2026" in signing
+    assert "the impact is asked anew since you signed" in waiting
+
+
+def test_executive_reads_that_the_sign_off_stands_within_the_tolerance(submitted: Company, login: Any) -> None:
+    record(submitted, SIGNED)
+    sign_impact(submitted, None)
+    standing = "within the tolerance, so the sign-off stands"
+    assert standing not in text(login(submitted.priya).get(url(submitted, "signing")))
+
+    record(submitted, figures(enterprise=(101, "1000000"), smb=(999, "500000"), unassigned=(0, "0")))
+
+    assert standing in text(login(submitted.priya).get(url(submitted, "signing")))
+    assert standing in text(login(submitted.priya).get(url(submitted, "version_detail")))
 
 
 def test_same_figures_again_are_kept_once(submitted: Company) -> None:

@@ -52,6 +52,20 @@ def test_each_fact_against_signing_has_its_reason(changes: dict[str, Any], reaso
 
 
 @pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"is_active": False}, "The login of Nadia is deactivated."),
+        ({"is_service": True}, "Nadia is a program and cannot sign; only a person can."),
+        ({"holds_permission": False}, "None of the roles of Nadia may sign."),
+        ({"contributed": True}, "Nadia wrote or changed parts of this version, so somebody else signs it."),
+        ({"in_pool": False}, "Nadia was not among the signers (Finance) when this version was submitted."),
+    ],
+)
+def test_reasons_that_others_read_name_the_person(changes: dict[str, Any], reason: str) -> None:
+    assert reasons_against_signing(replace(FIT, named="Nadia", **changes)) == [reason]
+
+
+@pytest.mark.parametrize(
     ("method", "age", "said"),
     [
         ("password", timedelta(minutes=5), None),

@@ -224,19 +224,16 @@ def test_confirmation_without_evidence_or_of_a_changed_part_is_refused(company: 
     assert not company.version.framework.confirmations.exists()
 
 
-def test_segment_is_edited_in_text_form_and_errors_name_line_and_column(company: Company, login: Any) -> None:
+def test_segment_is_edited_in_the_editor_of_its_dimension_or_as_text(company: Company, login: Any) -> None:
     page, address = login(company.ravi), url(company, "part_edit", kind="segment", key="tier/smb")
-    digest = company.part("segment", "tier/smb").body_id
-    form = {"digest": digest, "key": "tier/smb", "label": "SMB", "basis_0": "value", "basis_1": "firmographic"}
-    assert "arr &lt; 100000" in page.get(address).content.decode()
 
-    wrong = page.post(address, {**form, "text_0": "arr <", "text_1": ""})
-    right = page.post(address, {**form, "text_0": "arr < 90000 USD", "text_1": "employee_count < 50"})
+    answer = page.get(address)
+    as_text = page.get(f"{address}?as=text")
 
-    assert (wrong.status_code, "line 1, column" in text(wrong)) == (422, True)
-    assert right.status_code == 302
-    rules = company.body("segment", "tier/smb")["rules"]
-    assert [(rule["key"], rule["basis"]) for rule in rules] == [("value", "value"), ("rule_1", "firmographic")]
+    assert (answer.status_code, answer["Location"]) == (302, url(company, "dimension_edit", key="tier"))
+    assert "In the editor" in text(as_text)
+    company.version.parts.filter(kind="dimension").delete()
+    assert page.get(address).status_code == 200
 
 
 def test_every_kind_can_be_edited_as_yaml(company: Company, login: Any) -> None:

@@ -19,6 +19,7 @@ from frameworks.services.review import (
 from frameworks.standing import requirements_standing
 from governance.models import AuditEntry
 from tests.frameworks.making import AT, Company, person, playbook, requirement
+from tests.frameworks.pages import text, url
 
 
 def policy(*lines: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +83,8 @@ def test_submission_lists_all_problems_at_once(company: Company) -> None:
 
     said = " | ".join(caught.value.problems)
     assert "6 parts are still ASSUMED" in said
-    assert 'segment tier/enterprise: /rules/0/criteria/root/items/1/attribute: There is no attribute "employee' in said
+    assert "Segment Customer Tier / Enterprise: /rules/0/criteria/root/items/1/attribute" in said
+    assert 'There is no attribute "employee' in said
     assert state_of(company) == before
 
 
@@ -100,7 +102,7 @@ def test_submission_of_incomplete_content_is_refused_with_each_gap(company: Comp
     assert problems == [
         "There is no definition: write down what your words mean.",
         "Customer Tier lists tiny, which has no segment part.",
-        "Playbook tier/old belongs to no dimension's list of segments.",
+        "Playbook Customer Tier / Old belongs to no dimension's list of segments.",
         "Customer Tier / SMB has no rule, so no account ever gets there.",
         "Customer Tier / SMB has no playbook action: nobody would act on it.",
     ]
@@ -149,12 +151,12 @@ def name_a_missing_part(company: Company) -> None:
 @pytest.mark.parametrize(
     ("prepare", "said"),
     [
-        (deactivate_carol, "Carol: Your login is deactivated."),
-        (take_carols_role, "Carol: None of your roles may sign."),
-        (let_only_the_author_sign, "Ravi: You wrote or changed parts of this version"),
+        (deactivate_carol, "The login of Carol is deactivated."),
+        (take_carols_role, "None of the roles of Carol may sign."),
+        (let_only_the_author_sign, "Ravi wrote or changed parts of this version"),
         (ask_for_two, "too few people who can sign: 1 of 2"),
         (ask_nobody, "Nobody is Enablement"),
-        (ask_a_program, "Robot: A program cannot sign"),
+        (ask_a_program, "Robot is a program and cannot sign"),
         (name_a_missing_part, "names parts that this version does not have"),
     ],
 )
@@ -179,6 +181,14 @@ def test_submission_by_person_without_permission_is_refused(company: Company) ->
         submit_version(version=company.version, actor=company.priya, at=AT)
 
     assert state_of(company) == before
+
+
+def test_version_that_was_sent_back_is_said_to_be_a_draft(company: Company, login: Any) -> None:
+    company.submit()
+
+    answer = login(company.nadia).post(url(company, "version_request_changes"), {"reason": "Not yet."}, follow=True)
+
+    assert "v0 is a draft now." in text(answer)
 
 
 def test_submission_twice_conflicts(company: Company) -> None:

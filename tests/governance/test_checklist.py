@@ -10,11 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from frameworks.models import Confirmation
+from frameworks.services.activation import flip_active_version
+from frameworks.services.drafting import start_draft
 from governance.checklist import Line, checklist_of
 from governance.models import BusinessQuestion, IntakeForm
 from governance.services.intake_rows import link_answer, save_question
 from governance.services.meetings import close_meeting, plan_meeting
-from tests.frameworks.making import AT, Company
+from tests.frameworks.making import AT, LATER, Company
 from tests.governance.intakes import fillable
 from tests.governance.test_meetings import plan_of
 
@@ -78,6 +80,17 @@ def test_open_no_names_who_said_it_and_holds_two_lines(company):
     assert (definitions.is_met, definitions.figure) == (False, "0 of 2 terms aligned")
     assert definitions.next == "Marcus said No; Ravi settles it with them."
     assert line(company, "understanding").next == "Marcus said No; Ravi settles it with them."
+
+
+def test_draft_counts_what_carries_over(company):
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=LATER)
+
+    definitions = line(company, "definitions")
+
+    assert (definitions.is_met, definitions.figure) == (True, "2 of 2 terms aligned, 2 carried from v0")
 
 
 def test_missing_signature_names_who_is_missing(company):

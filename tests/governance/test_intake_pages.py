@@ -1,5 +1,7 @@
 """The pages of the intake: who sees what, what is refused with which status, how many queries it takes."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -294,6 +296,16 @@ def test_form_before_the_signature_is_read_only_and_says_who_acts_next(sign_in, 
     assert browser.post(url("question_new"), {"text": "Who?"}).status_code == 409
     assert browser.post(url("field_new"), FIELD).status_code == 409
     assert counts() == before
+
+
+def test_no_id_stands_twice_on_the_page(sign_in, people, framework):
+    filled(framework, people)
+
+    html = sign_in(people.ravi).get(url("intake_detail")).content.decode()
+
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert [each for each, count in Counter(ids).items() if count > 1] == []
+    assert html.count('name="version"') > 1
 
 
 def test_changed_scope_leaves_what_was_filled_in_to_be_read(sign_in, people, framework):

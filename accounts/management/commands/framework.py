@@ -23,6 +23,7 @@ from frameworks.exchange.format import PartId
 from frameworks.models import Contribution, Framework, User
 from frameworks.parts.diff import PartChange, diff_parts
 from frameworks.parts.materiality import highest_materiality
+from frameworks.parts.wording import humanise
 from frameworks.services import exchange
 
 DIFFERENT: Final = 2
@@ -73,6 +74,7 @@ class Command(BaseCommand):
             self.stdout.write("no changes")
             return
         self._introduce(plan)
+        self.stdout.write()
         self._say_changes(plan.changes)
         self._say_unclear(plan)
         self._say_findings(Definition(plan.bodies))
@@ -117,7 +119,7 @@ class Command(BaseCommand):
     def _say_changes(self, changes: list[PartChange]) -> None:
         level = highest_materiality(changes)
         number = "1 part differs" if len(changes) == 1 else f"{len(changes):,} parts differ"
-        self.stdout.write(f"\n{number}; the highest level is {level}.")
+        self.stdout.write(f"{number}; the highest level is {level}.")
         for change in changes:
             self.stdout.write(f"  {_SIGNS[change.change]} {change.label} [{change.level}]")
             for field in change.fields:
@@ -148,13 +150,15 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"\nOf {accounts:,} accounts, as they are now:")
         for key, body in sorted(definition.dimensions.items()):
-            self._say_moves(body.label, {flow: moved for flow, moved in flows.items() if flow[0] == key})
+            names = {short: segment.label for short, segment in definition.segments[key].items()} | _ENDS
+            self._say_moves(body.label, {flow: moved for flow, moved in flows.items() if flow[0] == key}, names)
 
-    def _say_moves(self, label: str, flows: Mapping[Flow, int]) -> None:
+    def _say_moves(self, label: str, flows: Mapping[Flow, int], names: Mapping[str, str]) -> None:
         moved = sum(flows.values())
         self.stdout.write(f"  {label}: {moved:,} would move" if moved else f"  {label}: nobody would move")
-        for (_, was, now), accounts in _largest_first(flows):
-            self.stdout.write(f"    {_ENDS.get(was, was)} → {_ENDS.get(now, now)}: {accounts:,}")
+        for (_, *ends), accounts in _largest_first(flows):
+            was, now = (names.get(end) or humanise(end) for end in ends)
+            self.stdout.write(f"    {was} → {now}: {accounts:,}")
 
 
 def _largest_first(flows: Mapping[Flow, int]) -> Iterable[tuple[Flow, int]]:

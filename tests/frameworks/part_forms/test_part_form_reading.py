@@ -6,7 +6,7 @@ import pytest
 from django.http import QueryDict
 
 from frameworks.exchange.templates import list_templates
-from frameworks.part_forms.form import PartForm, schema_of
+from frameworks.part_forms.form import PartForm, options_of, schema_of
 from frameworks.part_forms.merging import differences, merged
 from frameworks.part_forms.nodes import Node, build
 from frameworks.part_forms.reading import read_body
@@ -158,6 +158,18 @@ def test_minimum_is_a_number_or_all() -> None:
     for typed, stored in (("all", "all"), ("2", 2)):
         found = posted_form("policy", "signoff", lines | more | {"requirements.0.minimum": [typed]})
         assert (found.check(), found.body["requirements"][0]["minimum"]) == (True, stored)
+
+
+def test_roles_are_chosen_by_name_and_what_is_stored_stays_to_be_chosen() -> None:
+    options = options_of({}, {"revops": "RevOps", "finance": "Finance"})
+    body = {"policy": "signoff", "requirements": [{"code": "x", "label": "X", "pool": {"role": "cs_ops"}}]}
+
+    (row,) = PartForm("policy", "signoff", "", body, options).tree.fields[1].rows
+    pool = next(node for node in row.fields if node.shape.name == "pool")
+    role = next(node for node in pool.fields if node.shape.name == "role")
+
+    assert role.widget == "choice"
+    assert role.options == [("revops", "RevOps", False), ("finance", "Finance", False), ("cs_ops", "CS ops", True)]
 
 
 def test_key_of_a_new_part_comes_from_its_label() -> None:

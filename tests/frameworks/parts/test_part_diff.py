@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from frameworks.parts import PartError, level_digests
-from frameworks.parts.diff import diff_bodies, diff_parts, word_diff
+from frameworks.parts.diff import diff_bodies, diff_parts, reworded, word_diff
 from frameworks.parts.materiality import highest_materiality, materiality
 from frameworks.parts.moves import moves
 from tests.frameworks.parts.bodies import BODIES
@@ -130,21 +130,21 @@ TABLE = [
         "policy",
         "guard",
         lambda b: b.update(max_unassigned="0.3", expectations={"customer_tier/smb": "0.775"}),
-        "Policy Guard: Max unassigned 25 % → 30 %; Expectations of customer_tier/smb 75 % → 77.5 %",
+        "Guard policy: Max unassigned 25 % → 30 %; Expectations of Customer Tier / SMB 75 % → 77.5 %",
         "semantic",
     ),
     (
         "policy",
         "overrides",
         lambda b: b.update(arr_two_person_over="250000"),
-        "Policy Overrides: ARR two person over $100,000 → $250,000",
+        "Override policy: ARR two person over $100,000 → $250,000",
         "semantic",
     ),
     (
         "policy",
         "signoff",
         lambda b: b["requirements"][0].update(minimum=2),
-        "Policy Signoff: Minimum all → 2",
+        "Sign-off policy: Minimum all → 2",
         "semantic",
     ),
     (
@@ -325,3 +325,40 @@ def test_diff_has_the_level_at_which_the_digests_differ(data):
     expected = [level for level in ("semantic", "operational", "cosmetic") if before[level] != digests[level]]
     assert highest_materiality(fields) == (expected[0] if expected else None)
     assert all(field.text for field in fields)
+
+
+LONG = "The yearly value of all signed subscriptions of a customer, without usage fees, as finance closes the quarter."
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (LONG.replace("signed", "invoiced"), "“signed” → “invoiced”"),
+        (LONG.replace("signed ", ""), "“signed” removed"),
+        (LONG.replace("fees", "fees and discounts"), "“and discounts” added"),
+        (LONG.replace("all signed subscriptions", "some contracts"), "“all signed subscriptions” → “some contracts”"),
+        (LONG.replace("signed", "invoiced").replace("quarter", "month"), "“signed” → “invoiced”; “quarter” → “month”"),
+        (LONG.replace("The yearly", "A yearly").replace(".", "!"), "“The” → “A”; “.” → “!”"),
+        (LONG.replace(" value", "  value"), "spaces"),
+        ("Something else.", f"“{LONG[:79].rstrip()}…” → “Something else.”"),
+    ],
+)
+def test_long_text_says_which_words_are_others(new: str, said: str) -> None:
+    assert reworded(LONG, new) == said
+
+
+def test_many_places_of_a_long_text_are_counted() -> None:
+    words = [f"word{number}" for number in range(60)]
+    other = [f"{word}x" if number % 6 == 0 else word for number, word in enumerate(words)]
+
+    said = reworded(" ".join(words), " ".join(other))
+
+    assert said.startswith("“word0” → “word0x”; “word6” → “word6x”")
+    assert said.endswith("“word30” → “word30x”; and 4 more")
+
+
+def test_reworded_part_says_its_words() -> None:
+    base = {"label": "ARR", "wording": LONG.replace("signed", "invoiced")}
+    (change,) = diff_parts({("term", "arr"): base}, {("term", "arr"): {**base, "wording": LONG}})
+
+    assert change.text == "Definition ARR: Wording reworded: “invoiced” → “signed”"

@@ -97,9 +97,14 @@ def check_roles(at: datetime) -> Check:
     return Check("roles", OK, f"The application runs as {role} and cannot rewrite history.")
 
 
+def is_silent(heartbeat: Heartbeat | None, at: datetime) -> bool:
+    """No worker has taken a tick of that queue for so long that one cannot be counted on."""
+    return heartbeat is None or at - heartbeat.consumed_at > TICK_LIMIT
+
+
 def check_workers(at: datetime) -> Check:
     seen = {row.queue: row for row in Heartbeat.objects.all()}
-    silent = [queue for queue in settings.QUEUES if queue not in seen or at - seen[queue].consumed_at > TICK_LIMIT]
+    silent = [queue for queue in settings.QUEUES if is_silent(seen.get(queue), at)]
     if silent:
         since = ", ".join(f"{queue} ({_since(seen.get(queue), at)})" for queue in silent)
         command = f"celery -A segmentation_site worker -Q {','.join(silent)}"

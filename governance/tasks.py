@@ -14,6 +14,7 @@ from frameworks.doorbell import ring
 from governance.api.idempotency import delete_old_keys
 from governance.models import Heartbeat
 from governance.services.audit import anchor_chain
+from governance.services.documents import SECONDS, look_after_documents, work_document
 from governance.services.mailing import deliver_next
 from governance.services.reminding import delete_old_notices, watch_notices
 from governance.services.requests import time_out_requests
@@ -106,3 +107,15 @@ def deliver_mail_task() -> None:
         if time.monotonic() > end:
             ring(deliver_mail_task)
             return
+
+
+@shared_task(name="governance.prepare_document", soft_time_limit=SECONDS, time_limit=SECONDS + 10)
+def prepare_document_task(document_id: int) -> None:
+    """Lay one document out as PDF. What goes wrong is kept with it, where the page shows it."""
+    work_document(document_id=document_id)
+
+
+@shared_task(name="governance.look_after_documents")
+def look_after_documents_task() -> None:
+    """Every 30 seconds: documents whose doorbell was lost; delete files whose time is over."""
+    look_after_documents(timezone.now())

@@ -25,6 +25,7 @@ from governance.views import (
 app_name = "governance"
 
 _intake = "intake/<slug:slug>/"
+_prepared = "documents/<slug:slug>/v<int:number>/<slug:document>/pdf/<uuid:uuid>/"
 
 meeting_patterns = [
     path("", meetings.meeting_list, name="meeting_list"),
@@ -103,6 +104,9 @@ urlpatterns = [
     path("documents/<slug:slug>/v<int:number>/", documents.version_documents, name="version_documents"),
     path("documents/<slug:slug>/v<int:number>/<slug:document>/", documents.document_page, name="document_page"),
     path("documents/<slug:slug>/v<int:number>/<slug:document>.pdf", documents.document_pdf, name="document_pdf"),
+    path(_prepared, documents.prepared_document, name="prepared_document"),
+    path(f"{_prepared}progress/", documents.prepared_progress, name="prepared_progress"),
+    path(f"{_prepared}file/", documents.prepared_file, name="prepared_file"),
     path("help/", guide.help_page, name="help"),
     path("palette/", guide.palette, name="palette"),
 ]

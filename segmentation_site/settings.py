@@ -281,6 +281,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     # Mail whose doorbell was lost, and mail that is tried again.
     "deliver mail": {"task": "governance.deliver_mail", "schedule": timedelta(seconds=60), "options": {"expires": 60}},
+    "look after documents": {
+        "task": "governance.look_after_documents",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 60},
+    },
     "time out requests": {"task": "governance.time_out_requests", "schedule": crontab(minute="7")},
     **{
         # A worker that is alive but does not consume is found by the tick it does not answer.
@@ -517,6 +522,8 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Says a line for each page of each PDF.
+    "loggers": {"weasyprint.progress": {"level": "WARNING"}},
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestIdMiddleware has made sure of it

@@ -1,10 +1,9 @@
 """A document as a tagged PDF. The renderer reads nothing but what it is handed: no network, no files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from django.template.loader import render_to_string
 
 STYLES = Path(__file__).with_name("print.css")
 MISSING = (
@@ -34,25 +33,27 @@ def check_renderer() -> None:
         raise NoPdfError(MISSING) from error
 
 
-def pdf_of(context: Mapping[str, Any]) -> bytes:
-    """The PDF of a document. Raises NoPdfError."""
-    return bytes(_laid_out(context).write_pdf(pdf_variant="pdf/ua-1"))
+@dataclass(frozen=True)
+class LaidOut:
+    """A PDF and how many pages it has."""
+
+    content: bytes
+    pages: int
 
 
-def card_of(contexts: Iterable[Mapping[str, Any]]) -> bytes:
-    """The first of these that fits one page as a PDF, else the last. Raises NoPdfError."""
-    page = None
-    for context in contexts:
-        page = _laid_out(context)
-        if len(page.pages) == 1:
-            break
-    return bytes(page.write_pdf(pdf_variant="pdf/ua-1")) if page else b""
+def styles() -> str:
+    """What the layout depends on besides the text."""
+    return STYLES.read_text(encoding="utf-8")
 
 
-def _laid_out(context: Mapping[str, Any]) -> Any:
+def lay_out(texts: Sequence[str]) -> LaidOut:
+    """The only text, or else the first that fits on one page, or else the last. Raises NoPdfError."""
     check_renderer()
     from weasyprint import CSS, HTML
 
-    style = CSS(string=STYLES.read_text(encoding="utf-8"), url_fetcher=refuse)
-    html = render_to_string("governance/documents/print.html", dict(context))
-    return HTML(string=html, url_fetcher=refuse).render(stylesheets=[style], pdf_variant="pdf/ua-1")
+    style = CSS(string=styles(), url_fetcher=refuse)
+    for text in texts:
+        found = HTML(string=text, url_fetcher=refuse).render(stylesheets=[style], pdf_variant="pdf/ua-1")
+        if len(found.pages) == 1:
+            break
+    return LaidOut(bytes(found.write_pdf(pdf_variant="pdf/ua-1")), len(found.pages))

@@ -1,4 +1,5 @@
 from governance.models.audit import AuditEntry, AuditHead
+from governance.models.documents import PreparedDocument
 from governance.models.intake import (
     BusinessQuestion,
     CurrentField,
@@ -47,6 +48,7 @@ __all__ = [
     "Notification",
     "OverrideRequest",
     "PartResolver",
+    "PreparedDocument",
     "QuestionAnswer",
     "Scope",
     "TransitionReview",

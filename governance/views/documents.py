@@ -1,26 +1,21 @@
 """The documents of a version: an index, each as a page and as a PDF."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from frameworks.criteria.parsing import CriteriaError
 from frameworks.models import Framework, FrameworkVersion
-from frameworks.parts import PartError
 from frameworks.views.versions import version_or_404
 from governance.documents import PRINTABLES, Printable
-from governance.documents.blocks import Prose, Section
-from governance.documents.decisions import decided_on
-from governance.documents.pdf import NoPdfError, card_of, pdf_of
-from governance.documents.source import Source
+from governance.documents.drawing import context_of
+from governance.models import PreparedDocument
+from governance.prepared_page import PreparedPage
+from governance.services.documents import prepare_document
 
 SHOWN = 5
 """Other versions of a framework that the index names, the newest first; the rest are on the framework's page."""
@@ -53,59 +48,69 @@ def version_documents(request: HttpRequest, slug: str, number: int) -> HttpRespo
 @require_safe
 def document_page(request: HttpRequest, slug: str, number: int, document: str) -> HttpResponse:
     printable, version = _asked_for(slug, number, document)
-    return render(request, "governance/documents/page.html", context_of(printable, version))
+    return render(request, "governance/documents/page.html", context_of(printable, version, timezone.now()))
 
 
 @login_required
 @require_safe
 def document_pdf(request: HttpRequest, slug: str, number: int, document: str) -> HttpResponse:
-    """The same content as a file; says what to install where the machine cannot make one."""
+    """The same content as a file: at once where it was prepared already, else the page that says how far it is.
+
+    To ask is safe however often it happens: what is kept is a copy of what the page shows.
+    """
     printable, version = _asked_for(slug, number, document)
-    # On paper an address is of no use without the site it belongs to.
-    context = context_of(printable, version) | {"site": settings.SITE_URL}
-    try:
-        content = card_of(_shorter(printable, context)) if printable.is_card else pdf_of(context)
-    except NoPdfError as error:
-        return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
-    answer = HttpResponse(content, content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{slug}-v{number}-{document}.pdf"'
+    row = prepare_document(printable=printable, version=version, at=timezone.now())
+    if row.state == PreparedDocument.State.READY:
+        return _file(row)
+    return redirect("governance:prepared_document", slug, number, document, row.uuid)
+
+
+@login_required
+@require_safe
+def prepared_document(request: HttpRequest, slug: str, number: int, document: str, uuid: UUID) -> HttpResponse:
+    """How far a PDF is; when it is ready, the way to it. One that is gone is asked for anew."""
+    row = _prepared(slug, number, document, uuid)
+    if row is None:
+        return redirect("governance:document_pdf", slug, number, document)
+    context = {"row": row, "page": PreparedPage(row, timezone.now()), "version": row.version}
+    return render(request, "governance/documents/prepared.html", context)
+
+
+@login_required
+@require_safe
+def prepared_progress(request: HttpRequest, slug: str, number: int, document: str, uuid: UUID) -> HttpResponse:
+    """Where it stands, asked for every second; in another state than the page shows, the page is loaded anew."""
+    row = _prepared(slug, number, document, uuid)
+    if row is None or request.GET.get("state") != row.state:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    context = {"row": row, "page": PreparedPage(row, timezone.now()), "version": row.version}
+    return render(request, "governance/documents/_preparing.html", context)
+
+
+@login_required
+@require_safe
+def prepared_file(request: HttpRequest, slug: str, number: int, document: str, uuid: UUID) -> HttpResponse:
+    """The file itself; one that is gone, or not there yet, is asked for anew."""
+    row = _prepared(slug, number, document, uuid)
+    if row is None or row.state != PreparedDocument.State.READY:
+        return redirect("governance:document_pdf", slug, number, document)
+    return _file(row)
+
+
+def _prepared(slug: str, number: int, document: str, uuid: UUID) -> PreparedDocument | None:
+    _, version = _asked_for(slug, number, document)
+    rows = PreparedDocument.objects.select_related("version__framework").defer("texts")
+    return rows.filter(version=version, document=document, uuid=uuid).first()
+
+
+def _file(row: PreparedDocument) -> HttpResponse:
+    answer = HttpResponse(bytes(row.content or b""), content_type="application/pdf")
+    answer["Content-Disposition"] = f'attachment; filename="{row.file_name}"'
+    answer["Cache-Control"] = "private, no-store"
     return answer
-
-
-def _sections(printable: Printable, source: Source) -> list[Section]:
-    """What the document says; of a draft whose parts do not fit together, why it says nothing."""
-    try:
-        return list(printable.sections(source))
-    except (PartError, CriteriaError) as error:
-        return [Section("This version cannot be read", [Prose(str(error), "warn")])]
-
-
-def _shorter(printable: Printable, context: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The card's contexts, with less and less in them."""
-    yield context
-    for sections in printable.shorter:
-        yield context | {"sections": _sections(replace(printable, sections=sections), context["source"])}
 
 
 def _asked_for(slug: str, number: int, document: str) -> tuple[Printable, FrameworkVersion]:
     if document not in PRINTABLES:
         raise Http404("There is no such document.")
     return PRINTABLES[document], version_or_404(slug, number)
-
-
-def context_of(printable: Printable, version: FrameworkVersion) -> dict[str, Any]:
-    """What the page and the print template show."""
-    source = Source(version.framework, version, timezone.now())
-    sections = _sections(printable, source)
-    return {
-        "printable": printable,
-        "version": version,
-        "framework": version.framework,
-        "is_in_force": version.is_active,
-        "as_of": source.at,
-        "site": "",
-        "source": source,
-        "sections": sections,
-        "chapters": [section for section in sections if section.level == 2],
-        "decided": decided_on(version, source.document, source.at),
-    }

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pypdf
+from django.test import Client
 
 from accounts.models import Account, Assignment, Reason
 from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, User
@@ -16,6 +17,8 @@ from frameworks.standing import requirements_standing
 from governance.documents import PRINTABLES
 from governance.documents.blocks import Facts, Link, Points, Section, Table, Words
 from governance.documents.source import Source
+from governance.models import PreparedDocument
+from governance.services.documents import work_document
 from tests.frameworks.making import AT, POLICY, Company, criteria, put_in_force
 from tests.governance.makers import OVERRIDES, add_part
 
@@ -228,6 +231,18 @@ def _text(words: Words) -> str:
 def pages_of(content: bytes) -> list[str]:
     """The text of each page of a PDF, spaces and line ends left out: both are where the paper ends."""
     return ["".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(content)).pages]
+
+
+def prepared(client: Client, address: str) -> Any:
+    """What asking for a PDF leads to, once a worker has been there: the file, or the page that says why not."""
+    answer: Any = client.get(address)
+    if answer.status_code == 302:
+        for row in PreparedDocument.objects.filter(state=PreparedDocument.State.QUEUED):
+            work_document(document_id=row.pk)
+        page: Any = client.get(answer["Location"])
+        answer = client.get(f"{answer['Location']}file/") if "The PDF is ready" in page.content.decode() else page
+    assert answer.status_code == 200, address
+    return answer
 
 
 def packed(text: str) -> str:

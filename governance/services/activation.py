@@ -9,6 +9,7 @@ cancelled has changed nothing.
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count
 
 from accounts.guard import Counts, Moves, guard_findings, without_mapped
@@ -63,7 +64,11 @@ def _activate(run: AssignmentRun, at: datetime) -> None:
     """When a gate fails meanwhile, the run is cancelled with the reason and the active version keeps serving."""
     version = run.framework_version
     try:
-        with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
+        # A release is an act of its own around this one: what a failing gate finds is taken back here.
+        with (
+            governed("version.activated", actor=run.requested_by, target=version, at=at) as act,
+            transaction.atomic(),
+        ):
             flip_active_version(version=version, actor=run.requested_by, at=at)
             told = _settle(version, at)
             runs.start_applying(run=run, at=at)

@@ -213,7 +213,7 @@ def _impact(plan: FilePlan, definition: Definition) -> dict[str, Any] | None:
         return None
     found = ask(definition=definition, framework=plan.framework, at=timezone.now(), at_most=FORECAST_ACCOUNTS_AT_MOST)
     keys = sorted(definition.dimensions) if found.state == "counted" else []
-    by_dimension = {key: [move for move in found.moves if move.dimension == key] for key in keys}
+    by_dimension: dict[str, Any] = {key: [move for move in found.moves if move.dimension == key] for key in keys}
     return {
         "state": found.state,
         "accounts": found.accounts,

@@ -26,8 +26,8 @@ LABELS = {
     "anti_icp": "Look right, and cost more than they bring",
     "base_share": "Base pay",
     "cost_per_account": "Cost per account and year",
-    "cost_per_rep_from": "Cost per rep and month, from",
-    "cost_per_rep_to": "Cost per rep and month, up to",
+    "cost_per_rep_from": "Monthly cost per rep, from",
+    "cost_per_rep_to": "Monthly cost per rep, to",
     "marketing_approach": "Marketing",
     "quota": "Quota per year",
 }

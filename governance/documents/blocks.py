@@ -110,11 +110,13 @@ class Section:
 def shares(columns: Sequence[tuple[int, int]]) -> list[int]:
     """Percent for each column by its longest word and its longest line: each word whole, what is left by need."""
     # Heads and the first column are bold, which takes a fifth more.
-    words = [min(word * 1.2 + 2, LINE / 3) for word, _ in columns]
-    wanted = [max(min(line + 2, LINE), least) - least for (_, line), least in zip(columns, words, strict=True)]
+    words: list[float] = [min(word * 1.2 + 2, LINE / 3) for word, _ in columns]
+    wanted: list[float] = [
+        max(min(line + 2, LINE), least) - least for (_, line), least in zip(columns, words, strict=True)
+    ]
     spare = LINE - sum(words)
-    ratio = min(spare / sum(wanted), 1) if spare > 0 and sum(wanted) else 0
-    widths = [least + ratio * more for least, more in zip(words, wanted, strict=True)]
+    ratio = min(spare / sum(wanted), 1.0) if spare > 0 and sum(wanted) else 0.0
+    widths: list[float] = [least + ratio * more for least, more in zip(words, wanted, strict=True)]
     return [round(100 * width / sum(widths)) for width in widths]
 
 

@@ -117,7 +117,8 @@ def shares(columns: Sequence[tuple[int, int]]) -> list[int]:
     spare = LINE - sum(words)
     ratio = min(spare / sum(wanted), 1.0) if spare > 0 and sum(wanted) else 0.0
     widths: list[float] = [least + ratio * more for least, more in zip(words, wanted, strict=True)]
-    return [round(100 * width / sum(widths)) for width in widths]
+    total = sum(widths)
+    return [round(100 * width / total) for width in widths]
 
 
 def _said(cells: Iterable[Words]) -> str:

@@ -153,7 +153,7 @@ class Command(BaseCommand):
             self._say_moves(body.label, [move for move in forecast.moves if move.dimension == key], names)
 
     def _say_moves(self, label: str, moves: Sequence[Move], names: Mapping[str, str]) -> None:
-        def called(segment: str) -> str:
+        def called(segment: str | None) -> str:
             return names.get(segment) or humanise(segment) if segment else "Unassigned"
 
         moved = sum(move.accounts for move in moves)

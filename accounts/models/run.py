@@ -50,7 +50,7 @@ class AssignmentRun(models.Model):
         max_length=64,
         blank=True,
         db_default="",
-        help_text="Digest of the version's parts when it was planned; what is evaluated.",
+        help_text="Digest of what the version said when it was planned.",
     )
     is_initial = models.BooleanField(default=False, help_text="Nothing was assigned before.")
     as_of = models.DateTimeField()

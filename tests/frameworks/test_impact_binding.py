@@ -134,8 +134,7 @@ def test_impact_beyond_the_tolerance_asks_again(submitted: Company) -> None:
 def asked(company: Company, login: Any) -> tuple[str, str, str]:
     """What the executive reads: the signing page, the list of what waits, the inbox."""
     browser = login(company.priya)
-    pages = (browser.get(url(company, "signing")), browser.get("/sign-off/"), browser.get("/"))
-    return tuple(text(page) for page in pages)
+    return text(browser.get(url(company, "signing"))), text(browser.get("/sign-off/")), text(browser.get("/"))
 
 
 def test_executive_reads_that_the_figures_moved_and_not_that_the_text_changed(submitted: Company, login: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -21,7 +22,7 @@ from tests.frameworks.pages import text, url
 
 KEY = "kx_retained"
 NAME = "Net revenue kept"
-BODIES = {
+BODIES: dict[tuple[str, str], Any] = {
     ("dimension", "tier"): {"label": "Customer Tier", "segments": ["smb"]},
     ("segment", "tier/smb"): {"label": "Small firms", "dimension": "tier"},
     ("playbook", "tier/smb"): {"summary": "Nothing."},
@@ -71,7 +72,7 @@ def named(company: Company) -> Company:
     return company
 
 
-def test_names_are_read_in_one_query(named: Company, django_assert_num_queries: Callable[..., object]) -> None:
+def test_names_are_read_in_one_query(named: Company, django_assert_num_queries: Callable[..., Any]) -> None:
     parts = [(part.kind, part.key) for part in named.version.parts.all()]
 
     with django_assert_num_queries(1):

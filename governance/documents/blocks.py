@@ -114,8 +114,8 @@ def shares(columns: Sequence[tuple[int, int]]) -> list[int]:
     wanted: list[float] = [
         max(min(line + 2, LINE), least) - least for (_, line), least in zip(columns, words, strict=True)
     ]
-    spare = LINE - sum(words)
-    ratio = min(spare / sum(wanted), 1.0) if spare > 0 and sum(wanted) else 0.0
+    spare, more_wanted = LINE - sum(words), sum(wanted)
+    ratio = min(spare / more_wanted, 1.0) if spare > 0 and more_wanted > 0 else 0.0
     widths: list[float] = [least + ratio * more for least, more in zip(words, wanted, strict=True)]
     total = sum(widths)
     return [round(100 * width / total) for width in widths]

@@ -198,3 +198,21 @@ def test_account_that_has_no_assignment_yet_comes_from_nowhere_and_not_from_unas
     assert figures["segments"]["customer_tier/strategic"]["accounts"] == 4
     tier = [row for key, row in figures["segments"].items() if key.startswith("customer_tier/")]
     assert sum(row["accounts"] for row in tier) == 9
+
+
+def test_activation_that_a_gate_stops_is_cancelled_and_not_held_for_release(active: FrameworkVersion) -> None:
+    version = lower_strategic()
+    tomas = person("tomas", "revops")
+    assert work_off(request_activation(version=version, actor=tomas, at=AT)).state == "held"
+    AssignmentRun.objects.filter(state="held").update(state="cancelled")
+    again = request_activation(version=version, actor=tomas, at=AT)
+    signed = version.signoffs.first()
+    assert signed is not None
+    signed.signer.groups.clear()
+
+    run = work_off(again)
+
+    assert run.state == "cancelled"
+    assert signed.signer.name in run.note
+    active.framework.refresh_from_db()
+    assert active.framework.active_version == active

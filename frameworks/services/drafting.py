@@ -24,7 +24,7 @@ from frameworks.models import (
     User,
 )
 from frameworks.naming import names_of
-from frameworks.parts.naming import own_label
+from frameworks.parts.naming import own_label, phrased
 from frameworks.querysets import assumed
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import ensure_identities
@@ -242,9 +242,13 @@ def _refuse_own_policies(version: FrameworkVersion, rows: Sequence[Confirmation]
         return
     mine = Contribution.objects.filter(version__framework_id=version.framework_id, version__base_version__isnull=False)
     wrote = set(mine.filter(kind=Kind.POLICY, contributed_by=actor).values_list("key", "body_id"))
-    own = [own_label(row.kind, row.key) for row in rows if row.kind == Kind.POLICY and (row.key, row.body_id) in wrote]
+    own = [
+        phrased(row.kind, own_label(row.kind, row.key))
+        for row in rows
+        if row.kind == Kind.POLICY and (row.key, row.body_id) in wrote
+    ]
     if own:
-        raise NotAllowedError(f"You changed this yourself: {', '.join(own)}. A second person confirms it.")
+        raise NotAllowedError(f"You changed the {', '.join(own)} yourself: a second person confirms it.")
 
 
 def assumed_parts(version: FrameworkVersion) -> list[Part]:

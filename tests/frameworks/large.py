@@ -51,54 +51,84 @@ def _segment(place: int, rank: int, sources: int) -> dict[str, Any]:
 
 
 def make_large(parts: int, versions: int) -> Any:
-    """A framework with so many versions of so many parts; the newest is in review, half of its terms answered.
+    """A framework with so many versions of so many parts. Answers the newest, which is in review.
 
-    Its people are those of tests.frameworks.making. Answers the version in review.
+    Every version rewords some parts, the one in the middle every second definition; what was signed of the first one
+    counts still, so half of the definitions of the newest are answered. Its people are those of
+    tests.frameworks.making, and some who only read.
     """
     from frameworks.content import checked_all
     from frameworks.models import Contribution, Framework
     from frameworks.services.activation import flip_active_version
     from frameworks.services.drafting import create_framework, start_draft, write_contents
-    from frameworks.services.review import submit_version
-    from tests.frameworks.making import AT, Company, person  # noqa: F401
+    from frameworks.services.review import freeze_version
+    from tests.frameworks.making import AT, person
 
-    people = {
-        "ravi": person("ravi", "revops"),
-        "tomas": person("tomas", "revops"),
-        "priya": person("priya", "stakeholder", "executive"),
-        "marcus": person("marcus", "stakeholder"),
-        "carol": person("carol", "cs_ops"),
-    }
+    roles = {"ravi": ["revops"], "tomas": ["revops"], "priya": ["stakeholder", "executive"], "carol": ["cs_ops"]}
+    roles |= {"marcus": ["stakeholder"], "leah": ["csm"], "arne": ["architect"]}
+    people = {name: person(name, *held) for name, held in roles.items()}
     version = create_framework(name="Large", slug="large", template=None, actor=people["ravi"], at=AT)
-    contents = checked_all({("meta", "meta"): {"name": "Large", "company": "X"}, **large_bodies(parts)})
+    bodies = large_bodies(parts)
+    contents = checked_all({("meta", "meta"): {"name": "Large", "company": "X"}, **bodies})
     source = Contribution.Source.COMMAND
     write_contents(version=version, contents=contents, actor=people["ravi"], at=AT, source=source)
-    for number in range(versions):
+    _confirm_all(version, people["priya"], AT)
+    # Frozen without the engine's checks, which read all rules of ten thousand parts and are not what is measured.
+    freeze_version(version, AT)
+    _sign_all(version, people, AT)
+    flip_active_version(version=version, actor=people["priya"], at=AT)
+    for number in range(1, versions - 1):
         at = AT + timedelta(days=number)
-        if number:
-            framework = Framework.objects.select_related("active_version").get(slug="large")
-            version = start_draft(framework=framework, actor=people["ravi"], at=at)
-            _change(version, number, people["ravi"], at)
-        _confirm_all(version, people["priya"], at)
-        if number == 0:
-            submit_version(version=version, actor=people["ravi"], at=at)
-            _sign_all(version, people, at)
-            flip_active_version(version=version, actor=people["priya"], at=at)
-        elif number < versions - 1:
-            _put_in_force(version)
-    submit_version(version=version, actor=people["ravi"], at=at)
+        version = _copied(version, number, people["ravi"], at)
+        _reword(version, _reworded(bodies, number, is_half=number == versions // 2), people["ravi"], at)
+        _put_in_force(version)
+    at = AT + timedelta(days=versions)
+    framework = Framework.objects.select_related("active_version").get(slug="large")
+    version = start_draft(framework=framework, actor=people["ravi"], at=at)
+    _reword(version, _reworded(bodies, versions, is_half=False), people["ravi"], at)
+    _confirm_all(version, people["priya"], at)
+    freeze_version(version, at)
     return version
 
 
-def _change(version: Any, number: int, actor: Any, at: Any) -> None:
+def _copied(before: Any, number: int, actor: Any, at: Any) -> Any:
+    """The next draft with the parts of the one before: what `start_draft` does, in one statement."""
+    from django.db import connection
+
+    version = type(before)(framework=before.framework, number=number, base_version=before, author=actor)
+    version.created_at = at
+    version.save()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO frameworks_part (version_id, kind, key, body_id, updated_at)"
+            " SELECT %s, kind, key, body_id, %s FROM frameworks_part WHERE version_id = %s ORDER BY id",
+            [version.pk, at, before.pk],
+        )
+    return version
+
+
+def _reworded(bodies: Bodies, number: int, *, is_half: bool) -> Bodies:
+    """What one version says in other words: a few parts of each kind, or every second definition."""
+    of_kind: dict[str, list[str]] = {}
+    for kind, key in bodies:
+        of_kind.setdefault(kind, []).append(key)
+    kinds = ("term",) if is_half else ("term", "playbook", "data_source")
+    chosen = {
+        (kind, key)
+        for kind in kinds
+        for key in (of_kind[kind][::2] if is_half else [of_kind[kind][number % len(of_kind[kind])]])
+    }
+    words = {"term": "wording", "playbook": "summary", "data_source": "refresh"}
+    return {part: {**bodies[part], words[part[0]]: f"Reworded in version {number}."} for part in chosen}
+
+
+def _reword(version: Any, bodies: Bodies, actor: Any, at: Any) -> None:
     from frameworks.content import checked_all
     from frameworks.models import Contribution
     from frameworks.services.drafting import write_contents
 
-    key = f"term_{number % 50}"
-    body = {"label": f"Term {number % 50}", "wording": f"Reworded in version {number}.", "owner": "Finance"}
-    contents = checked_all({("term", key): body})
-    write_contents(version=version, contents=contents, actor=actor, at=at, source=Contribution.Source.COMMAND)
+    source = Contribution.Source.COMMAND
+    write_contents(version=version, contents=checked_all(bodies), actor=actor, at=at, source=source)
 
 
 def _confirm_all(version: Any, actor: Any, at: Any) -> None:
@@ -112,11 +142,14 @@ def _put_in_force(version: Any) -> None:
     """As if it had been signed and activated: the versions between are here for their number."""
     from django.db import connection
 
+    old = version.framework.active_version
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE frameworks_frameworkversion DISABLE TRIGGER USER")
+        type(version).objects.filter(pk=old.pk).update(superseded_at=version.created_at)
         type(version).objects.filter(pk=version.pk).update(state="activated", activated_at=version.created_at)
         cursor.execute("ALTER TABLE frameworks_frameworkversion ENABLE TRIGGER USER")
-        type(version.framework).objects.filter(pk=version.framework_id).update(active_version=version)
+    version.framework.active_version = version
+    version.framework.save(update_fields=["active_version"])
 
 
 def _sign_all(version: Any, people: Any, at: Any) -> None:

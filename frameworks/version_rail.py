@@ -60,7 +60,7 @@ class VersionRail:
 
     def _loud(self, current: PartId | None) -> set[PartId]:
         commented = {part for part in self.page.open_threads if part[1]}
-        open_parts = self.page.overview.open_parts if self.page.standings else frozenset()
+        open_parts = self.page.tally.open_parts if self.page.is_asked_about else frozenset()
         return {
             *self.page.changed_ids,
             *self.page.assumed_ids,
@@ -76,7 +76,7 @@ class VersionRail:
     @cached_property
     def _loud_segments(self) -> dict[str, list[PartId]]:
         found: dict[str, list[PartId]] = {}
-        every = self.page.overview.by_part if self.page.standings else ()
+        every = self.page.tally.by_part if self.page.is_asked_about else ()
         for part in {*self._loud(None), *every}:
             if part[0] == Kind.SEGMENT:
                 found.setdefault(part[1].partition("/")[0], []).append(part)
@@ -102,15 +102,13 @@ class VersionRail:
         return {"label": label, "url": self._tab_of(kinds[0]), "badge": badge}
 
     def _kinds_are_signed(self, kinds: Sequence[str]) -> bool:
-        if not self.page.standings:
+        if not self.page.is_asked_about:
             return False
-        return any(kind in self.page.overview.kinds for kind in kinds) or self._is_signed_in_sets(
-            [(k, "") for k in kinds]
-        )
+        return any(kind in self.page.tally.kinds for kind in kinds) or self._is_signed_in_sets([(k, "") for k in kinds])
 
     def badge(self, parts: Sequence[PartId]) -> str:
         """One word or two: what somebody has to know about these parts."""
-        standings = [standing for part in parts for standing in self.page.standings_about(part)]
+        standings = [standing for part in parts for standing in self.page.alike(part)]
         noes = sum(len(standing.rejections) for standing in standings if standing.is_disputed)
         open_ones = [standing for standing in standings if not standing.is_met]
         waiting = sum(part in self.page.assumed_ids for part in parts)
@@ -128,7 +126,7 @@ class VersionRail:
         """Parts without a requirement of their own are signed when every set that covers them is."""
         covering = [
             standing
-            for standing in (self.page.overview.sets if self.page.standings else ())
+            for standing in (self.page.tally.sets if self.page.is_asked_about else ())
             if any(kind in standing.requirement.kinds for kind, _ in parts)
             and (not standing.requirement.keys or any(key in standing.requirement.keys for _, key in parts))
         ]

@@ -16,3 +16,8 @@ application = get_wsgi_application()
 if os.environ.get("CUTLINE_PROFILE") == "production":
     # A deployment with a known hole does not start at all (bad settings stop in settings.py already).
     call_command("check", "--deploy", "--tag=security", "--fail-level=WARNING")
+
+# Here, when every application is loaded.
+from segmentation_site.warm import warm_up  # noqa: E402
+
+warm_up()

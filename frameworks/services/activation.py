@@ -16,6 +16,7 @@ from frameworks.services.access import require_permission
 from frameworks.services.catalog import bring_live
 from frameworks.signals import version_activated
 from frameworks.standing import RequirementStanding, Standings
+from frameworks.standing_tally import FrozenStandings
 from frameworks.transitions import UNDER_WAY
 
 State = FrameworkVersion.State
@@ -31,7 +32,7 @@ def activation_blockers(version: FrameworkVersion, at: datetime) -> list[str]:
     return blockers_of(standings, standings.all())
 
 
-def blockers_of(standings: Standings, requirements: Sequence[RequirementStanding]) -> list[str]:
+def blockers_of(standings: Standings | FrozenStandings, requirements: Sequence[RequirementStanding]) -> list[str]:
     """`activation_blockers` from what is read already."""
     version = standings.version
     blockers = _state_blockers(version)

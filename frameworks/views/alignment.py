@@ -89,18 +89,20 @@ def version_alignment(request: HttpRequest, slug: str, number: int) -> HttpRespo
     keys = [key for _, key in page.keys_of(Kind.TERM)]
     is_asked = page.version.state != FrameworkVersion.State.DRAFT
     if is_asked:
-        keys = unaligned_first(page.overview, keys)
+        keys = unaligned_first(page.tally.by_part, keys)
     sheet: Page[Any] = Paginator(keys, TERMS_PER_SHEET).get_page(request.GET.get("page"))
-    people, rows = matrix(page.version, page.overview, list(sheet.object_list)) if is_asked else ([], [])
+    shown = list(sheet.object_list)
+    standings = page.tally.about([(Kind.TERM.value, key) for key in shown]) if is_asked else {}
+    people, rows = matrix(page.version, standings, shown if is_asked else [])
     context: dict[str, Any] = {
         "people": people,
         "rows": rows,
         "sheet": sheet,
         "total": len(keys),
-        "aligned": sum(all(each.is_met for each in own) for own in _of_terms(page.overview)) if is_asked else 0,
+        "aligned": sum(all(each.is_met for each in own) for own in _of_terms(page)) if is_asked else 0,
     }
     return render_tab(request, page, "version_alignment", current="version_definitions", **context)
 
 
-def _of_terms(overview: Any) -> list[Any]:
-    return [own for (kind, _), own in overview.by_part.items() if kind == Kind.TERM]
+def _of_terms(page: VersionPage) -> list[Any]:
+    return [own for (kind, _), own in page.tally.by_part.items() if kind == Kind.TERM]

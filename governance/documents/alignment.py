@@ -26,7 +26,7 @@ def _voices(source: Source, keys: list[str]) -> dict[str, list[Voice]]:
     """Who says what on each term; nobody is asked about a draft."""
     if source.version.state == FrameworkVersion.State.DRAFT or not keys:
         return {}
-    _, rows = matrix(source.version, overview_of(source.version, source.at), keys)
+    _, rows = matrix(source.version, overview_of(source.version, source.at).by_part, keys)
     return {row.key: row.voices for row in rows}
 
 

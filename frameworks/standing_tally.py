@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -24,36 +24,22 @@ PartId = tuple[str, str]
 About = tuple[str, str, str]
 Marks = tuple[tuple[Any, ...], ...]
 DECISIONS = (
-    *("code", "part_kind", "part_key", "signed_at", "covered_digest", "decision", "principal_id", "name"),
-    *("signer__is_active", "version_id", "round", "impact_digest"),
+    *("code", "part_kind", "part_key", "covered_digest", "decision"),
+    *("principal_id", "name", "signer__is_active"),
 )
-IMPACT_COLUMNS = 3
-"""The last ones matter only where figures are signed."""
-
-
-class Row(NamedTuple):
-    """A requirement of a frozen round by what tells it apart."""
-
-    pk: int
-    code: str
-    part_kind: str
-    part_key: str
-    digest: str
-
-    @property
-    def about(self) -> About:
-        return (self.code, self.part_kind, self.part_key)
-
-    @property
-    def part(self) -> PartId:
-        return (self.part_kind, self.part_key)
+REFUSED = Signoff.Decision.REJECT.value
+CIRCUMSTANCES = ("signed_at", "version_id", "round", "impact_digest")
+"""They matter only where a signature ages, or is of certain figures; reading moments costs more than all the rest."""
 
 
 @dataclass(frozen=True)
 class Alike:
-    """Requirements of one code that stand alike, in the policy's order, and how the first of them stands."""
+    """Requirements of one code that stand alike: what each is about, and how the first of them stands.
 
-    rows: Sequence[Row]
+    What is signed for several parts at once is about a part without kind and key.
+    """
+
+    parts: Sequence[PartId]
     one: RequirementStanding
 
 
@@ -96,35 +82,41 @@ class Tally:
 
     def _groups(self) -> list[Alike]:
         """The requirements by how they stand, in the policy's order of the first of each."""
-        found: dict[tuple[str, Marks], list[Row]] = {}
+        found: dict[tuple[str, Marks], list[PartId]] = {}
+        first: dict[tuple[str, Marks], int] = {}
         decisions = self._decisions()
         columns = ("pk", "code", "part_kind", "part_key", "covered_digest")
-        for row in map(Row._make, requirements_of(self.known.version).values_list(*columns)):
-            found.setdefault((row.code, _marks(row, decisions.get(row.about, ()))), []).append(row)
-        first = [rows[0].pk for rows in found.values()]
-        ones = {each.requirement.pk: each for each in self.known.of(Q(pk__in=first))} if first else {}
-        return [Alike(rows, ones[rows[0].pk]) for rows in found.values()]
+        for pk, code, kind, key, digest in requirements_of(self.known.version).values_list(*columns):
+            group = (code, _marks(pk, digest, decisions.get((code, kind, key), ())))
+            first.setdefault(group, pk)
+            found.setdefault(group, []).append((kind, key))
+        ones = {each.requirement.pk: each for each in self.known.of(Q(pk__in=first.values()))} if first else {}
+        return [Alike(parts, ones[first[group]]) for group, parts in found.items()]
 
     def _decisions(self) -> dict[About, list[tuple[Any, ...]]]:
         """What counts about the newest decisions, by requirement: nothing in which any two signatures differ."""
         found: dict[About, list[tuple[Any, ...]]] = {}
-        told = {each.code: each for each in self.known.requirements}
-        for code, kind, key, signed_at, *mark in self.known.newest_decisions().values_list(*DECISIONS):
-            figures = mark if told[code].includes_impact else mark[:-IMPACT_COLUMNS]
+        told = {each.code: each for each in self.known.requirements if each.includes_impact or each.freshness_days}
+        newest = self.known.newest_decisions()
+        for code, kind, key, *mark in newest.exclude(code__in=list(told)).values_list(*DECISIONS):
+            found.setdefault((code, kind, key), []).append(tuple(mark))
+        rows = newest.filter(code__in=list(told)).values_list(*DECISIONS, *CIRCUMSTANCES) if told else ()
+        for code, kind, key, *mark, signed_at, version, number, figures in rows:
+            signed = (version, number, figures) if told[code].includes_impact else ()
             is_old = self.known.is_outdated(signed_at, told[code])
-            found.setdefault((code, kind, key), []).append((*figures, is_old))
+            found.setdefault((code, kind, key), []).append((*mark, is_old, *signed))
         return found
 
     @cached_property
     def count(self) -> int:
-        return sum(len(group.rows) for group in self.groups)
+        return sum(len(group.parts) for group in self.groups)
 
     @cached_property
     def lines(self) -> list[Line]:
         """One line a code, in the policy's order; its `standings` are one of each that stand alike."""
         found = {each.code: Line(each.code, each.label) for each in self.known.requirements}
         for group in self.groups:
-            found[group.one.requirement.code].add(group.one, len(group.rows))
+            found[group.one.requirement.code].add(group.one, len(group.parts))
         return list(found.values())
 
     @cached_property
@@ -135,9 +127,9 @@ class Tally:
         """
         found: dict[PartId, list[RequirementStanding]] = {}
         for group in self.groups:
-            for row in group.rows:
-                if row.part_key:
-                    found.setdefault(row.part, []).append(group.one)
+            for part in group.parts:
+                if part[1]:
+                    found.setdefault(part, []).append(group.one)
         return found
 
     def about(self, parts: Iterable[PartId]) -> dict[PartId, list[RequirementStanding]]:
@@ -153,26 +145,24 @@ class Tally:
     @cached_property
     def open_parts(self) -> frozenset[PartId]:
         """Parts with a requirement of their own that is not met."""
-        return frozenset(
-            row.part for group in self.groups if not group.one.is_met for row in group.rows if row.part_key
-        )
+        return frozenset(part for group in self.groups if not group.one.is_met for part in group.parts if part[1])
 
     @cached_property
     def kinds(self) -> frozenset[str]:
         """Kinds of which parts are signed one by one."""
-        return frozenset(row.part_kind for group in self.groups for row in group.rows if row.part_key)
+        return frozenset(kind for group in self.groups for kind, key in group.parts if key)
 
     @cached_property
     def sets(self) -> list[RequirementStanding]:
         """What is signed for several parts at once, each derived by itself."""
-        return [group.one for group in self.groups for row in group.rows[:1] if not row.part_key]
+        return [group.one for group in self.groups if not group.one.requirement.part_key]
 
 
-def _marks(row: Row, decisions: Iterable[tuple[Any, ...]]) -> Marks:
+def _marks(pk: int, digest: str, decisions: Sequence[tuple[Any, ...]]) -> Marks:
     """What two requirements of a code have in common when they stand alike; a No, or no stored digest, is alone."""
-    marks = tuple((digest == row.digest, decision, *more) for digest, decision, *more in decisions)
-    is_alone = not row.digest or any(is_of_today and said == Signoff.Decision.REJECT for is_of_today, said, *_ in marks)
-    return (*marks, (row.pk,)) if is_alone else marks
+    marks = tuple([(each[0] == digest, *each[1:]) for each in decisions])
+    is_alone = not digest or any(each[0] and each[1] == REFUSED for each in marks)
+    return (*marks, (pk,)) if is_alone else marks
 
 
 def tally_of(version: FrameworkVersion, at: datetime) -> Tally:

@@ -9,7 +9,7 @@ from frameworks.criteria.english import sentence
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Bodies, Definition
 from frameworks.models import Kind
-from frameworks.parts import PartError, parse_body
+from frameworks.parts import PartError
 from frameworks.parts.segment import Segment
 from frameworks.parts.wording import humanise
 
@@ -57,7 +57,7 @@ class PartText:
 
     @cached_property
     def schema(self) -> Any:
-        return parse_body(self.kind, self._document.bodies[self.id])
+        return self._document.definition.schema(self.kind, self.key)
 
     @cached_property
     def rules(self) -> tuple[RuleText, ...]:

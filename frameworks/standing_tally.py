@@ -23,6 +23,8 @@ from frameworks.standing_cache import Line, remembered
 PartId = tuple[str, str]
 About = tuple[str, str, str]
 Marks = tuple[tuple[Any, ...], ...]
+Row = tuple[int, str, str, str, str]
+"""A requirement by id, code, kind and key of its part, stored digest."""
 DECISIONS = (
     *("code", "part_kind", "part_key", "covered_digest", "decision"),
     *("principal_id", "name", "signer__is_active"),
@@ -46,10 +48,12 @@ class Alike:
 class FrozenStandings(Signers):
     """Some requirements of a round whose parts are frozen, by the digests that were stored at that moment."""
 
-    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
+    def __init__(self, version: FrameworkVersion, at: datetime, rows: Iterable[Row]) -> None:
         # All requirements of a code share what counts about them: pool, minimum, freshness.
-        first = requirements_of(version).order_by("code", "position", "pk").distinct("code")
-        super().__init__(version, at, sorted(first, key=lambda each: (each.position, each.pk)))
+        first: dict[str, int] = {}
+        for pk, code, *_ in rows:
+            first.setdefault(code, pk)
+        super().__init__(version, at, list(requirements_of(version).filter(pk__in=first.values())))
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -77,16 +81,17 @@ class Tally:
     """What pages list of a version's standing."""
 
     def __init__(self, version: FrameworkVersion, at: datetime) -> None:
-        self.known = FrozenStandings(version, at)
-        self.groups = self._groups()
+        columns = ("pk", "code", "part_kind", "part_key", "covered_digest")
+        rows = list(requirements_of(version).values_list(*columns))
+        self.known = FrozenStandings(version, at, rows)
+        self.groups = self._groups(rows)
 
-    def _groups(self) -> list[Alike]:
+    def _groups(self, rows: Iterable[Row]) -> list[Alike]:
         """The requirements by how they stand, in the policy's order of the first of each."""
         found: dict[tuple[str, Marks], list[PartId]] = {}
         first: dict[tuple[str, Marks], int] = {}
         decisions = self._decisions()
-        columns = ("pk", "code", "part_kind", "part_key", "covered_digest")
-        for pk, code, kind, key, digest in requirements_of(self.known.version).values_list(*columns):
+        for pk, code, kind, key, digest in rows:
             group = (code, _marks(pk, digest, decisions.get((code, kind, key), ())))
             first.setdefault(group, pk)
             found.setdefault(group, []).append((kind, key))

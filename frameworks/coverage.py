@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from django.db.models import Q
+
 from frameworks.models import FrameworkVersion, Kind, Part, PartBody, Requirement
 from frameworks.parts import KINDS, combine_digests
 from frameworks.parts.segment import criteria_nodes
@@ -92,12 +94,38 @@ def _combined(rows: tuple[tuple[str, str, str], ...]) -> str:
     return combine_digests(rows)
 
 
-def manifest_of(version: FrameworkVersion) -> Manifest:
-    """The manifest of a version as it is stored now, in one query."""
-    rows = Part.objects.filter(version=version).values_list(
+def manifest_of(version: FrameworkVersion, only: Q | None = None) -> Manifest:
+    """The manifest of a version as it is stored now, in one query; `only` some of its parts."""
+    parts = Part.objects.filter(version=version).filter(Q() if only is None else only)
+    rows = parts.order_by().values_list(
         "pk", "kind", "key", "body_id", "body__operational_digest", "body__semantic_digest"
     )
     return Manifest(PartDigests(*row) for row in rows)
+
+
+def manifest_under(version: FrameworkVersion, requirements: Iterable[Requirement]) -> Manifest:
+    """The parts that these requirements cover, without what changes their meaning: for counts and names."""
+    wanted, by_kind = Q(pk__in=[]), dict[str, list[str]]()
+    for each in requirements:
+        if each.part_key:
+            by_kind.setdefault(each.part_kind, []).append(each.part_key)
+        else:
+            wanted |= Q(kind__in=each.kinds, key__in=each.keys) if each.keys else Q(kind__in=each.kinds)
+    for kind, keys in by_kind.items():
+        wanted |= Q(kind=kind, key__in=keys)
+    return manifest_of(version, wanted)
+
+
+def surroundings_of(version: FrameworkVersion, parts: Iterable[PartDigests]) -> list[PartDigests]:
+    """What may change the meaning of these parts, as it is in the version now."""
+    segments = [part for part in parts if part.kind == Kind.SEGMENT]
+    if not segments:
+        return []
+    wanted = Q(kind=Kind.META) | Q(kind=Kind.DIMENSION, key__in={part.key.partition("/")[0] for part in segments})
+    for references in references_of({part.digest for part in segments}).values():
+        for kind, key in references:
+            wanted |= Q(kind=kind, key=key)
+    return list(manifest_of(version, wanted).parts.values())
 
 
 # A body never changes under its digest, so what it refers to is remembered for the life of the process.

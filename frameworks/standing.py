@@ -182,8 +182,8 @@ class Signers:
             if pk in wanted and still_stands(person, pool=pool, requirement=requirement)
         }
 
-    def newest_decisions(self) -> QuerySet[Any]:
-        """Each person's newest decision on each requirement.
+    def decisions(self) -> QuerySet[Any]:
+        """Every decision on these requirements that could count.
 
         Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed.
         """
@@ -191,9 +191,12 @@ class Signers:
         if self.version.rollback_of_id:
             # What brings an old text back is not outdone by what was said of the texts between.
             decisions = decisions.filter(covered_digest__in=self.digests())
+        return decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
+
+    def newest_decisions(self) -> QuerySet[Any]:
+        """Each person's newest decision on each requirement."""
         about = ("code", "part_kind", "part_key", "principal_id")
-        decisions = decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
-        return decisions.order_by(*about, "-pk").distinct(*about)
+        return self.decisions().order_by(*about, "-pk").distinct(*about)
 
     def _by_requirement(self, decisions: QuerySet[Any]) -> dict[tuple[str, str, str], dict[int, Given]]:
         found: dict[tuple[str, str, str], dict[int, Given]] = {}

@@ -140,6 +140,12 @@ def remembered(derived: type[KeptT], version: FrameworkVersion, at: datetime) ->
     return found
 
 
+def forget() -> None:
+    """Keep nothing: for tests, in which one version after the other has the same id."""
+    with _lock:
+        _kept.clear()
+
+
 def overview_of(version: FrameworkVersion, at: datetime) -> Overview:
     """The standing of a version, each requirement by itself, from memory where nothing has changed."""
     return remembered(Overview, version, at)

@@ -36,11 +36,12 @@ CIRCUMSTANCES = ("signed_at", "version_id", "round", "impact_digest")
 
 @dataclass(frozen=True)
 class Alike:
-    """Requirements of one code that stand alike: what each is about, and how the first of them stands.
+    """Requirements of one code that stand alike: their ids, what each is about, and how the first of them stands.
 
     What is signed for several parts at once is about a part without kind and key.
     """
 
+    ids: Sequence[int]
     parts: Sequence[PartId]
     one: RequirementStanding
 
@@ -88,15 +89,15 @@ class Tally:
 
     def _groups(self, rows: Iterable[Row]) -> list[Alike]:
         """The requirements by how they stand, in the policy's order of the first of each."""
-        found: dict[tuple[str, Marks], list[PartId]] = {}
-        first: dict[tuple[str, Marks], int] = {}
+        ids: dict[tuple[str, Marks], list[int]] = {}
+        parts: dict[tuple[str, Marks], list[PartId]] = {}
         decisions = self._decisions()
         for pk, code, kind, key, digest in rows:
             group = (code, _marks(pk, digest, decisions.get((code, kind, key), ())))
-            first.setdefault(group, pk)
-            found.setdefault(group, []).append((kind, key))
-        ones = {each.requirement.pk: each for each in self.known.of(Q(pk__in=first.values()))} if first else {}
-        return [Alike(parts, ones[first[group]]) for group, parts in found.items()]
+            ids.setdefault(group, []).append(pk)
+            parts.setdefault(group, []).append((kind, key))
+        ones = {each.requirement.pk: each for each in self.known.of(Q(pk__in=[each[0] for each in ids.values()]))}
+        return [Alike(ids[group], parts[group], ones[ids[group][0]]) for group in ids]
 
     def _decisions(self) -> dict[About, list[tuple[Any, ...]]]:
         """What counts about the newest decisions, by requirement: nothing in which any two signatures differ."""

@@ -1,7 +1,7 @@
 """What waits for a person, what they wait for, and what changed: read from the state of things, never stored."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -11,14 +11,16 @@ from django.utils import timezone
 
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
+from frameworks.coverage import manifest_under
 from frameworks.gates import CONFIRMED_LATER
-from frameworks.models import Framework, FrameworkVersion, Segment, User
+from frameworks.models import Framework, FrameworkVersion, Requirement, Segment, User
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
 from frameworks.roles import Role, roles_of
 from frameworks.services.delegation import principals_of
 from frameworks.services.signing import labels_of
-from frameworks.standing import RequirementStanding, Standings
+from frameworks.standing import RequirementStanding
+from frameworks.standing_tally import tally_of
 from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
 from governance.services.eligibility import approvals_of, awaited_roles
@@ -43,6 +45,8 @@ KINDS = {
 }
 MOST = 200
 """Rows of one kind that the inbox shows; the lists behind it show all."""
+NAMED = 3
+"""So many points of a version are named, the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -106,24 +110,28 @@ def waiting_by_role(user: User) -> list[Item]:
 
 def _signoffs(user: User, at: datetime) -> Iterator[Item]:
     """One line a version and signer: its requirements are signed on one page, with one authentication."""
-    versions = {row.version_id: row.version for row in asked_of(user, at)}
+    asked = FrameworkVersion.objects.filter(pk__in=asked_of(user, at).order_by().values("version"))
+    versions = list(asked.select_related("framework__active_version", "author").order_by("pk"))
     signers = [user, *principals_of(user, at)] if versions else []
-    for version in versions.values():
+    for version in versions:
         for signer, item in signoff_items(version, signers, at):
             yield item if signer.pk == user.pk else for_another(item, signer)
 
 
-def signoff_items(
-    version: FrameworkVersion, signers: Iterable[User], at: datetime, standings: Standings | None = None
-) -> Iterator[tuple[User, Item]]:
+def signoff_items(version: FrameworkVersion, signers: Iterable[User], at: datetime) -> Iterator[tuple[User, Item]]:
     """What waits on this version for each of `signers` for whom something does; the standings are read once."""
-    known = standings or Standings(version, at)
-    open_ones = [each for each in known.all() if not each.is_met]
+    open_ones = [each for each in tally_of(version, at).groups if not each.one.is_met]
+    mine = {
+        signer: sorted(pk for each in open_ones if _is_awaited(each.one, signer) for pk in each.ids)
+        for signer in signers
+    }
+    first = {pk for ids in mine.values() for pk in ids[:NAMED]}
+    requirements = list(Requirement.objects.filter(pk__in=first).order_by("pk")) if first else []
+    labels = labels_of(requirements, manifest_under(version, requirements)) if first else {}
     due_on = due_dates.signoff_due(version)
-    for signer in signers:
-        if mine := [each for each in open_ones if _is_awaited(each, signer)]:
-            labels = labels_of([each.requirement for each in mine], known.manifest)
-            yield signer, _signoff_item(version, mine, labels, due_on)
+    for signer, ids in mine.items():
+        if ids:
+            yield signer, _signoff_item(version, [labels[pk] for pk in ids[:NAMED]], len(ids), due_on)
 
 
 def for_another(item: Item, signer: User) -> Item:
@@ -164,17 +172,14 @@ def _is_awaited(standing: RequirementStanding, user: User) -> bool:
     return any(person.pk == user.pk for person in standing.missing)
 
 
-def _signoff_item(
-    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date
-) -> Item:
-    names = [labels[each.requirement.pk] for each in mine]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    count = "1 sign-off" if len(mine) == 1 else f"{len(mine)} sign-offs"
+def _signoff_item(version: FrameworkVersion, names: Sequence[str], total: int, due_on: date) -> Item:
+    more = f" and {total - len(names)} more" if total > len(names) else ""
+    count = "1 sign-off" if total == 1 else f"{total} sign-offs"
     return Item(
         kind="signoff",
         icon="signature",
         title=f"{'Ratify' if version.awaits_ratification else 'Sign'} {version} of {version.framework.name}",
-        detail=f"{count}: {', '.join(names[:3])}{more}",
+        detail=f"{count}: {', '.join(names)}{more}",
         url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
         asked_by=version.author.name,
         since=version.submitted_at or version.created_at,

@@ -22,6 +22,8 @@ from frameworks.standing_tally import Tally, tally_of
 State = FrameworkVersion.State
 TERMS_SHOWN = 6
 DIMENSIONS_SHOWN = 8
+SEGMENTS_AT_ONCE = 100
+"""Rules of so many segments are put in words on one page, about."""
 LARGE = 2_000
 """More parts than this, and a draft is checked on its own tab only."""
 CONFIRMED_AT_ONCE = 500
@@ -105,7 +107,12 @@ class VersionContents:
     @cached_property
     def first_dimensions(self) -> list[dict[str, Any]]:
         """The dimensions of the overview with their segments in words."""
-        return self.dimensions_among(self.keys_of(Kind.DIMENSION)[:DIMENSIONS_SHOWN])
+        return self.dimensions_among(self.keys_of(Kind.DIMENSION)[: self.dimensions_at_once(DIMENSIONS_SHOWN)])
+
+    def dimensions_at_once(self, most: int) -> int:
+        """How many dimensions one page shows: `most`, or fewer where they have many segments."""
+        dimensions, segments = self.counts[Kind.DIMENSION], self.counts[Kind.SEGMENT]
+        return max(1, min(most, SEGMENTS_AT_ONCE * dimensions // max(1, segments)))
 
     def dimensions_among(self, parts: Sequence[PartId]) -> list[dict[str, Any]]:
         """These dimensions with their segments, highest rank first."""

@@ -5,8 +5,8 @@ dimension, an attribute's definition or the calendar changes, so their semantic 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from django.db.models import Q
 
@@ -16,10 +16,11 @@ from frameworks.parts.segment import criteria_nodes
 
 PartId = tuple[str, str]
 Level = Requirement.Level
+PLACES = {kind: place for place, kind in enumerate(KINDS)}
+"""Where a kind stands in reading order."""
 
 
-@dataclass(frozen=True)
-class PartDigests:
+class PartDigests(NamedTuple):
     """A part by the digests of its body. `digest` is the body's own and covers every word."""
 
     pk: int
@@ -46,8 +47,8 @@ class Manifest:
     """All parts of a version by their digests, and what the segments among them refer to."""
 
     def __init__(self, parts: Iterable[PartDigests]) -> None:
-        ordered = sorted(parts, key=lambda part: (KINDS.index(part.kind), part.key))
-        self.parts: Mapping[PartId, PartDigests] = {part.id: part for part in ordered}
+        ordered = sorted(parts, key=lambda part: (PLACES[part.kind], part.key))
+        self.parts: Mapping[PartId, PartDigests] = {(part.kind, part.key): part for part in ordered}
 
     @cached_property
     def digest(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from frameworks.models import (
     Comment,
@@ -40,13 +41,13 @@ def contributor_ids(version: FrameworkVersion) -> set[int]:
 
 def assumed(parts: QuerySet[Part]) -> QuerySet[Part]:
     """The parts whose body of today nobody has confirmed. A waiver is a decision, not an input to be validated."""
-    # As two anti-joins: asked part by part, ten thousand parts take twice as long.
-    said = Confirmation.objects.filter(kind=OuterRef("kind"), key=OuterRef("key"), body=OuterRef("body"))
-    taken_back = said.filter(framework=OuterRef("framework"), state=Confirmation.State.ASSUMED, pk__gt=OuterRef("pk"))
-    confirmed = said.filter(
-        ~Exists(taken_back), framework=OuterRef("version__framework"), state=Confirmation.State.CONFIRMED
-    )
-    return parts.exclude(kind=Kind.WAIVER).filter(~Exists(confirmed))
+    # Asked part by part, by its index: as an anti-join it is a little faster, until the tables' statistics are old.
+    said = Confirmation.objects.filter(
+        framework=OuterRef("version__framework"), kind=OuterRef("kind"), key=OuterRef("key"), body=OuterRef("body")
+    ).order_by("-pk")
+    newest = Coalesce(Subquery(said.values("state")[:1]), Value(Confirmation.State.ASSUMED.value))
+    inputs = parts.exclude(kind=Kind.WAIVER).annotate(confirmation=newest)
+    return inputs.exclude(confirmation=Confirmation.State.CONFIRMED)
 
 
 def delegations_in_force(at: datetime) -> QuerySet[Delegation]:

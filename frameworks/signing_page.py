@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from django.db.models import Q
@@ -121,13 +122,14 @@ class SigningPage:
             if each.one.answer_of(self.user.pk)
             for pk, part in zip(each.ids, each.parts, strict=True)
         }
-        said = self.tally.known.decisions().filter(principal_id=self.user.pk).order_by("-pk")
+        decisions = self.tally.known.decisions().filter(principal_id=self.user.pk).order_by("-pk")
+        said = decisions.values_list("code", "part_kind", "part_key")
         found: dict[int, None] = {}
-        block, start = [()], 0
-        while block and len(found) < min(ITEMS, len(live)):
-            block = list(said.values_list("code", "part_kind", "part_key")[start : start + BLOCK])
+        for start in count(0, BLOCK):
+            block = list(said[start : start + BLOCK])
             found |= dict.fromkeys(live[about] for about in block if about in live)
-            start += BLOCK
+            if len(block) < BLOCK or len(found) >= min(ITEMS, len(live)):
+                break
         return list(found)[:ITEMS]
 
     def _standings(self, ids: Sequence[int]) -> list[RequirementStanding]:

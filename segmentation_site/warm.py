@@ -7,7 +7,6 @@ from django.conf import settings
 from django.template.loader import get_template
 from django.urls import resolve, reverse
 
-
 YOUNG_OBJECTS = 20_000
 """Python looks for garbage after 700 new objects, so a hundred times while a page reads ten thousand rows."""
 
@@ -19,7 +18,7 @@ def warm_up() -> None:
     threads answers, as often as requests make enough rows. What is frozen here is not walked through again.
     """
     resolve(reverse("frameworks:framework_list"))
-    folder = Path(settings.TEMPLATES[0]["DIRS"][0])
+    folder = Path(settings.BASE_DIR) / "templates"
     for path in sorted(folder.rglob("*.html")):
         get_template(path.relative_to(folder).as_posix())
     gc.collect()

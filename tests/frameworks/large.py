@@ -311,7 +311,6 @@ def _settle_database() -> None:
 def measure(only: list[str], rounds: int) -> None:
     """Every page as every reader: the first request of a cold cache, and rounds of 30 warm ones."""
     from frameworks.models import Framework, FrameworkVersion
-    from frameworks.standing_cache import forget
 
     framework = Framework.objects.get(slug="large")
     version = framework.versions.get(state=FrameworkVersion.State.IN_REVIEW)
@@ -322,12 +321,23 @@ def measure(only: list[str], rounds: int) -> None:
         for reader, client in clients.items():
             if (only and page not in only) or (reader == "api") != (page == "api_parts"):
                 continue
-            cold = [timed(partial(client.get, address), 1)[0] for _ in range(CHANGES) if forget() is None]
+            cold = _cold(client, address)
             warm = [told(timed(partial(client.get, address), REQUESTS)) for _ in range(rounds)]
             say(f"{page:18} {reader:9} cold {told(cold):9} warm {'  '.join(warm)}  ({_load()})")
     if not only:
         _measure_changes(version, clients["csm"])
         _measure_restarts()
+
+
+def _cold(client: Any, address: str) -> list[float]:
+    """Requests of a process that has derived nothing yet."""
+    from frameworks.standing_cache import forget
+
+    times = []
+    for _ in range(CHANGES):
+        forget()
+        times += timed(partial(client.get, address), 1)
+    return times
 
 
 def _say_where() -> None:

@@ -18,7 +18,7 @@ from frameworks.standing_cache import Line, Overview
 from frameworks.standing_tally import Tally
 from tests.frameworks.making import AT, LATER, POLICY, Company, requirement
 
-PROOF = {"authentication": "password", "authenticated_at": AT, "at": AT}
+PROOF: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}
 
 
 def policy() -> dict[str, Any]:

@@ -10,11 +10,13 @@ class AccountsConfig(AppConfig):
         from accounts import attributes, feed, panels, permissions
         from accounts.holds import accounts_and_overrides
         from accounts.services import checking
-        from frameworks import holds, roles
+        from accounts.services.forecast import forecast_moves
+        from frameworks import forecast, holds, roles
         from frameworks import navigation as nav
         from frameworks.checks import slot
 
         slot.register(checking.StoredChecks())
+        forecast.register(forecast_moves)
         holds.register(accounts_and_overrides)
         panels.register()
         roles.register(self.name, permissions.ROLES_BY_PERMISSION)

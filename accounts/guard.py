@@ -13,17 +13,27 @@ Moves = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Dimension key → from → to → accounts."""
 
 
-def distribution_after(before: Counts, moves: Moves) -> dict[str, dict[str, int]]:
-    """The distribution once `moves` are applied. New accounts come from "" without having been counted there."""
-    after = {dimension: dict(counts) for dimension, counts in before.items()}
-    for dimension, by_from in moves.items():
-        counts = after.setdefault(dimension, {})
-        for was, by_to in by_from.items():
-            for now, accounts in by_to.items():
-                if counts.get(was, 0) >= accounts:
-                    counts[was] -= accounts
-                counts[now] = counts.get(now, 0) + accounts
+# A share that was beyond its limit before holds no run that leaves it there: somebody has looked at it already.
+WORSE = Decimal("0.01")
+
+
+def distribution_after(before: Counts, moves: Moves, accounts: int) -> dict[str, dict[str, int]]:
+    """The distribution of `accounts` in all once `moves` are applied. New ones come from "", and are counted there."""
+    after: dict[str, dict[str, int]] = {}
+    for dimension in {*before, *moves}:
+        counts = dict(before.get(dimension, {}))
+        counts[""] = counts.get("", 0) + max(0, accounts - sum(counts.values()))
+        for was, by_to in moves.get(dimension, {}).items():
+            for now, count in by_to.items():
+                counts[was] = max(0, counts.get(was, 0) - count)
+                counts[now] = counts.get(now, 0) + count
+        after[dimension] = counts
     return after
+
+
+def is_beyond(share: Decimal, was: Decimal, limit: Decimal) -> bool:
+    """Whether a run that takes a share of a dimension's accounts from `was` (0 before any) to `share` has to wait."""
+    return share > limit and share - was > WORSE
 
 
 def without_mapped(before: Counts, moves: Moves, known: Successions) -> tuple[Counts, Moves]:
@@ -47,17 +57,16 @@ def without_mapped(before: Counts, moves: Moves, known: Successions) -> tuple[Co
 
 
 def guard_findings(
-    *, policy: GuardPolicy, before: Counts, moves: Moves, fallbacks: Mapping[str, str | None]
+    *, policy: GuardPolicy, before: Counts, moves: Moves, accounts: int, fallbacks: Mapping[str, str | None]
 ) -> list[str]:
-    """Why the run must be held, one sentence with figures each; empty when it may go on."""
-    after = distribution_after(before, moves)
+    """Why a run over `accounts` must be held, one sentence with figures each; empty when it may go on."""
     findings: list[str] = []
-    for dimension, counts in sorted(after.items()):
-        total = sum(counts.values())
-        if total:
-            findings += _moved(policy, dimension, before.get(dimension, {}), moves.get(dimension, {}), counts)
-            findings += _unassigned(policy, dimension, counts, total, fallbacks.get(dimension))
-            findings += _dominance(policy, dimension, counts, total)
+    for dimension, after in sorted(distribution_after(before, moves, accounts).items()):
+        was = before.get(dimension, {})
+        if sum(after.values()):
+            findings += _moved(policy, dimension, was, moves.get(dimension, {}), after)
+            findings += _unassigned(policy, dimension, was, after, fallbacks.get(dimension))
+            findings += _dominance(policy, dimension, was, after)
     return findings
 
 
@@ -90,22 +99,27 @@ def _moved(
 
 
 def _unassigned(
-    policy: GuardPolicy, dimension: str, counts: Mapping[str, int], total: int, fallback: str | None
+    policy: GuardPolicy, dimension: str, before: Mapping[str, int], after: Mapping[str, int], fallback: str | None
 ) -> list[str]:
-    open_accounts = counts.get("", 0) + (counts.get(fallback, 0) if fallback else 0)
-    if _share(open_accounts, total) <= policy.max_unassigned:
+    def left_open(counts: Mapping[str, int]) -> int:
+        return counts.get("", 0) + (counts.get(fallback, 0) if fallback else 0)
+
+    count, total = left_open(after), sum(after.values())
+    if not is_beyond(_share(count, total), _share(left_open(before), sum(before.values())), policy.max_unassigned):
         return []
     return [
-        f"{dimension}: {open_accounts:,} of {total:,} accounts would be Unassigned or in the fallback segment"
-        f" ({_percent(open_accounts, total)}; the limit is {policy.max_unassigned:.0%})."
+        f"{dimension}: {count:,} of {total:,} accounts would be Unassigned or in the fallback segment"
+        f" ({_percent(count, total)}; the limit is {policy.max_unassigned:.0%})."
     ]
 
 
-def _dominance(policy: GuardPolicy, dimension: str, counts: Mapping[str, int], total: int) -> list[str]:
+def _dominance(policy: GuardPolicy, dimension: str, before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
     findings = []
-    for segment, count in sorted(counts.items()):
+    total, was_total = sum(after.values()), sum(before.values())
+    for segment, count in sorted(after.items()):
         limit = max(policy.max_dominance, policy.expectations.get(f"{dimension}/{segment}", Decimal(0)))
-        if segment and _share(count, total) > limit:
+        was = _share(before.get(segment, 0), was_total)
+        if segment and is_beyond(_share(count, total), was, limit):
             findings.append(
                 f"{dimension}: {segment} would hold {count:,} of {total:,} accounts"
                 f" ({_percent(count, total)}; the limit is {limit:.0%})."
@@ -114,7 +128,7 @@ def _dominance(policy: GuardPolicy, dimension: str, counts: Mapping[str, int], t
 
 
 def _share(part: int, whole: int) -> Decimal:
-    return Decimal(part) / Decimal(whole)
+    return Decimal(part) / Decimal(whole) if whole else Decimal(0)
 
 
 def _percent(part: int, whole: int) -> str:

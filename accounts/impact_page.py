@@ -1,18 +1,21 @@
 """What the impact page shows: one dimension's matrix and flows, movers by name, and how near the guard is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
+from accounts.guard import is_beyond
 from accounts.models import AssignmentRun
 from accounts.run_page import shade
 from frameworks.comparison import bodies_of_parts
 from frameworks.definition import Definition, definition_of
 from frameworks.impact import TOLERANCE
 from frameworks.models import FrameworkVersion, Kind, Segment, User, VersionImpact
+from frameworks.parts.policy import GuardPolicy
 from frameworks.templatetags.cutline import money_short, number
 from frameworks.transitions import UNDER_WAY
 
@@ -49,16 +52,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Gauge:
-    """How near a figure is to the guard's limit; all are shares from 0 to 1."""
+    """How near a figure is to the guard's limit; all are shares from 0 to 1. `is_beyond`: a run would wait for it."""
 
     label: str
     value: Decimal
     limit: Decimal
     where: str
+    is_beyond: bool
 
     @property
     def tone(self) -> str:
-        return "fr" if self.value > self.limit else "fw" if self.value > self.limit * Decimal("0.9") else "fa"
+        return "fr" if self.is_beyond else "fw" if self.value > self.limit * Decimal("0.9") else "fa"
 
 
 class ImpactPage:
@@ -161,8 +165,16 @@ class ImpactPage:
         change = row["accounts"] - row["before"]["accounts"]
         told = [f"{count:,} {words}" for words, count in _named_overrides(overrides)]
         return [
-            {"label": "Accounts that move", "value": number(moving["accounts"]), "detail": f"of {total:,}"},
-            {"label": "ARR that moves", "value": money_short(moving["arr"], self.currency), "detail": ""},
+            {
+                "label": "Accounts that move",
+                "value": number(moving["accounts"]),
+                "detail": f"{_share(moving['accounts'], total)} of {total:,}",
+            },
+            {
+                "label": "ARR that moves",
+                "value": money_short(moving["arr"], self.currency),
+                "detail": f"{_share(moving['arr'], self.total_arr)} of {money_short(self.total_arr, self.currency)}",
+            },
             {"label": UNASSIGNED, "value": number(row["accounts"]), "detail": _change_words(change)},
             {"label": "Overrides", "value": number(sum(overrides.values())), "detail": ", ".join(told)},
         ]
@@ -188,7 +200,7 @@ class ImpactPage:
 
     @property
     def guard_tone(self) -> str:
-        return "bad" if any(gauge.value > gauge.limit for gauge in self.gauges) else "ok"
+        return "bad" if any(gauge.is_beyond for gauge in self.gauges) else "ok"
 
     @property
     def guard_chip(self) -> str:
@@ -256,6 +268,15 @@ class ImpactPage:
         return found
 
     @property
+    def totals(self) -> tuple[int, Decimal]:
+        """Accounts in this dimension after activation, and their ARR."""
+        return sum(int(self._segment(segment)["accounts"]) for segment in self._order), self.total_arr
+
+    @property
+    def total_arr(self) -> Decimal:
+        return sum((Decimal(self._segment(segment)["arr"]) for segment in self._order), Decimal(0))
+
+    @property
     def flows(self) -> dict[str, Any]:
         """The Sankey of what moves, in the form charts.js draws."""
         moves = self.figures.get("matrix", {}).get(self.dimension, {})
@@ -313,19 +334,45 @@ class ImpactPage:
     @property
     def gauges(self) -> Iterator[Gauge]:
         policy = self.definition.policy("guard")
-        rows = {key: self._segment(key) for key in self._order} if self.impact else {}
-        total = sum(row["accounts"] for row in rows.values())
-        if policy is None or not total:
+        if policy is None or not self._shares:
             return
         if not self.figures["first"]:
-            grown = {key: _growth(row) for key, row in rows.items() if key and row["before"]["accounts"]}
-            if grown:
-                most = max(grown, key=lambda key: grown[key])
-                yield Gauge("Largest segment change", grown[most], policy.max_segment_change, self.label(most))
-        largest = max((key for key in rows if key), key=lambda key: rows[key]["accounts"], default="")
-        share = Decimal(rows[largest]["accounts"]) / total
-        yield Gauge("Largest segment", share, policy.max_dominance, self.label(largest))
-        yield Gauge(UNASSIGNED, Decimal(rows[""]["accounts"]) / total, policy.max_unassigned, "Unassigned or fallback")
+            yield from self._movement(policy)
+        largest = max(self._shares.keys() - {""}, key=lambda key: self._shares[key][1], default="")
+        limit = max(policy.max_dominance, policy.expectations.get(f"{self.dimension}/{largest}", Decimal(0)))
+        yield self._share_gauge("Largest segment", [largest], limit, self.label(largest))
+        left_open = ["", *filter(None, [self.definition.dimensions[self.dimension].fallback])]
+        yield self._share_gauge(UNASSIGNED, left_open, policy.max_unassigned, "Unassigned or fallback")
+
+    @cached_property
+    def _shares(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """By segment, its share of all accounts today and after activation; empty without any account."""
+        rows = {key: self._segment(key) for key in self._order} if self.impact else {}
+        before, after = (
+            Decimal(sum(figure(row) for row in rows.values())) for figure in (_accounts_before, itemgetter("accounts"))
+        )
+        if not after:
+            return {}
+        was = {key: Decimal(_accounts_before(row)) / (before or 1) for key, row in rows.items()}
+        return {key: (was[key], Decimal(row["accounts"]) / after) for key, row in rows.items()}
+
+    def _share_gauge(self, label: str, segments: Sequence[str], limit: Decimal, where: str) -> Gauge:
+        was, share = (sum((self._shares[key][place] for key in segments), Decimal(0)) for place in (0, 1))
+        return Gauge(label, share, limit, where, is_beyond(share, was, limit))
+
+    def _movement(self, policy: GuardPolicy) -> Iterator[Gauge]:
+        """What moves but for the mapping, and the segment that grows or shrinks most; as the guard counts it."""
+        rows = {key: self._segment(key) for key in self._order}
+        total = Decimal(sum(map(_accounts_before, rows.values())))
+        moving = next((count for key, _, count in self.dimensions if key == self.dimension), 0)
+        if total:
+            share, limit = moving / total, policy.max_share_moved
+            yield Gauge("Accounts that move", share, limit, f"{moving:,} of {total:,f}", share > limit)
+        grown = {key: _growth(row) for key, row in rows.items() if key and _accounts_before(row)}
+        if grown:
+            most = max(grown, key=lambda key: grown[key])
+            growth, limit = grown[most], policy.max_segment_change
+            yield Gauge("Largest segment change", growth, limit, self.label(most), growth > limit)
 
 
 def _named_overrides(overrides: Mapping[str, int]) -> Iterator[tuple[str, int]]:
@@ -345,10 +392,18 @@ def _change_words(change: int) -> str:
     return f"{abs(change):,} {'more' if change > 0 else 'fewer'} than today"
 
 
+def _share(part: Any, whole: Any) -> str:
+    return f"{Decimal(part) / Decimal(whole) * 100:.1f} %" if Decimal(whole) else "–"
+
+
 def _figure(cell: Mapping[str, Any] | None, name: str) -> Decimal | None:
     return Decimal(cell[name]) if cell else None
 
 
+def _accounts_before(row: Mapping[str, Any]) -> int:
+    return int(row["before"]["accounts"])
+
+
 def _growth(row: Mapping[str, Any]) -> Decimal:
-    before = Decimal(row["before"]["accounts"])
+    before = Decimal(_accounts_before(row))
     return abs(Decimal(row["accounts"]) - before) / before

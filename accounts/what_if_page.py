@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.utils import DataError
 from django.http import QueryDict
 
 from accounts.account_page import value_words
+from accounts.attributes import CORE_ATTRIBUTES
 from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import VerdictNode
 from accounts.evaluation.stages import FrameworkPlan
@@ -22,7 +23,7 @@ from accounts.verdict_tree import rules_shown
 from frameworks.criteria.ast import Change, Node, SignalTest, Sustained, walk
 from frameworks.criteria.base import AttributeLeaf
 from frameworks.criteria.periods import closed_period_end, period_of
-from frameworks.criteria.types import NUMERIC, AttributeType, Grain
+from frameworks.criteria.types import NUMERIC, TEMPORAL, AttributeType, Grain
 from frameworks.criteria.uses import lists_used, metrics_used, stored_attributes
 from frameworks.models import AccountList
 
@@ -175,10 +176,19 @@ def _value_field(account: Account, attribute: AttributeType) -> forms.Field:
         choices = [("", f"As it is ({seen})"), *options, (NO_VALUE, "No value")]
         return forms.ChoiceField(label=attribute.label, choices=choices)
     field = forms.CharField(label=attribute.label, max_length=1000)
-    field.widget.attrs["placeholder"] = seen
+    field.widget.attrs["placeholder"] = _as_typed(account, attribute) or seen
     if attribute.data_type in NUMERIC:
         field.widget.attrs["inputmode"] = "decimal"
     return field
+
+
+def _as_typed(account: Account, attribute: AttributeType) -> str:
+    """The day that is there as the field takes it; "" of everything else, which reads as it is typed."""
+    if attribute.data_type not in TEMPORAL:
+        return ""
+    is_core = attribute.key in CORE_ATTRIBUTES
+    stored = getattr(account, attribute.key) if is_core else account.attributes.get(attribute.key)
+    return stored.isoformat() if isinstance(stored, date) else str(stored or "")
 
 
 def _typed(attribute: AttributeType, text: str) -> Any:

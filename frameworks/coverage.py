@@ -129,6 +129,11 @@ def surroundings_of(version: FrameworkVersion, parts: Iterable[PartDigests]) -> 
     return list(manifest_of(version, wanted).parts.values())
 
 
+def contents_digest(version: FrameworkVersion) -> str:
+    """What `manifest_of(version).digest` is, from less: one digest over every word of every part as stored now."""
+    return combine_digests(Part.objects.filter(version=version).values_list("kind", "key", "body_id"))
+
+
 # A body never changes under its digest, so what it refers to is remembered for the life of the process.
 _references: dict[str, tuple[PartId, ...]] = {}
 _MOST_REMEMBERED = 50_000

@@ -18,7 +18,7 @@ from frameworks.criteria.parsing import parse_criteria
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS
 from frameworks.criteria.types import AttributeType, Derived
 from frameworks.models import FrameworkVersion, Kind
-from frameworks.parts import PartError, data_source, parse_body
+from frameworks.parts import PartError, combine_digests, data_source, parse_body
 from frameworks.parts.base import Basis
 from frameworks.parts.data_source import DataSource
 from frameworks.parts.dimension import Dimension
@@ -267,3 +267,10 @@ def bodies_of(version: FrameworkVersion) -> dict[tuple[str, str], dict[str, Any]
 def definition_of(version: FrameworkVersion) -> Definition:
     """The definition of a version as it is stored now."""
     return Definition(bodies_of(version))
+
+
+def definition_with_digest(version: FrameworkVersion) -> tuple[Definition, str]:
+    """The same and the digest of its contents, both from one query: they belong together whoever edits meanwhile."""
+    rows = list(version.parts.values_list("kind", "key", "body_id", "body__body"))
+    digest = combine_digests((kind, key, body) for kind, key, body, _ in rows)
+    return Definition({(kind, key): body for kind, key, _, body in rows}), digest

@@ -51,8 +51,14 @@ def governed(action: str, *, actor: User | None, target: Model, at: datetime, re
     act = Act(action=action, actor=actor, target=target, at=at, reason=reason)
     outer = _outermost.get()
     if outer is not None:
+        known = len(outer.joined)
         outer.joined.append(action)
-        yield act
+        try:
+            yield act
+        except BaseException:
+            # Whoever catches this has taken back what was written: see to it that the entry does not tell of it.
+            del outer.joined[known:]
+            raise
         return
     token = _outermost.set(act)
     try:

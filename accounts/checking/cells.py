@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
 from accounts.evaluation.hypothetical import HypotheticalOutcome, evaluate_rows
-from accounts.evaluation.stages import compile_definition
+from accounts.evaluation.stages import compile_explaining
 from accounts.intake.cells import tag_keys
 from frameworks.checks.inputs import Input, Moment, Value, input_of
 from frameworks.checks.isolation import LEAVES, IsolatedDimension
@@ -123,7 +123,7 @@ def _axes(isolated: IsolatedDimension, moment: Moment, as_of: datetime) -> list[
     inputs = inputs_of(isolated, moment)
     places = [(given, position) for given in inputs for position in range(len(given.values))]
     rows = [row_of([(given, given.values[position])], as_of) for given, position in places]
-    plan = compile_definition(isolated.leaf_definition)
+    plan = compile_explaining(isolated.leaf_definition)
     signatures: dict[str, list[tuple[Any, ...]]] = {given.key: [] for given in inputs}
     outcomes = (outcome for batch in _batches(rows) for outcome in evaluate_rows(plan=plan, rows=batch, as_of=as_of))
     for (given, _), outcome in zip(places, outcomes, strict=True):
@@ -170,7 +170,7 @@ def _evaluated(
         )
         for cell in cells
     ]
-    plan = compile_definition(isolated.definition)
+    plan = compile_explaining(isolated.definition)
     for cell, outcome in zip(cells, evaluate_rows(plan=plan, rows=rows, as_of=as_of), strict=True):
         found = outcome[isolated.key]
         yield CellResult(cell, found.segment, found.reason, true_segments(isolated.source, isolated.key, found))

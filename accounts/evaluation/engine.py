@@ -19,7 +19,9 @@ from django.db.utils import DataError
 from accounts.evaluation.stages import FrameworkPlan, compile_version
 from accounts.evaluation.statement import APPLY, PREVIEW, PREVIEW_ONE, SET_ASIDE, Scope, changed_sql, first_sql
 from accounts.models import Cause
-from frameworks.definition import definition_of
+from frameworks.coverage import contents_digest
+from frameworks.definition import definition_with_digest
+from frameworks.errors import ConflictError
 from frameworks.models import Framework, FrameworkVersion
 
 LOCK_CLASS = 7201
@@ -44,16 +46,22 @@ class Outcome:
 
 
 @lru_cache(maxsize=32)
-def _compiled_plan(version_id: int) -> FrameworkPlan:
+def _compiled_plan(version_id: int, contents: str) -> FrameworkPlan:
     version = FrameworkVersion.objects.select_related("framework").get(pk=version_id)
-    return compile_version(version, definition_of(version))
+    definition, digest = definition_with_digest(version)
+    if contents and digest != contents:
+        raise ConflictError(f"{version} was changed just now.")
+    return compile_version(version, definition)
 
 
 def plan_of(version: FrameworkVersion) -> FrameworkPlan:
-    """The compiled version; kept in memory once its parts are frozen."""
-    if version.state == FrameworkVersion.State.DRAFT:
-        return compile_version(version, definition_of(version))
-    return _compiled_plan(version.pk)
+    """The compiled version, kept in memory by what it says.
+
+    Once activated it says the same for ever. Sent back from review it may say something else under its number. Raises
+    ConflictError where somebody changes it at this very moment.
+    """
+    is_final = version.state == FrameworkVersion.State.ACTIVATED
+    return _compiled_plan(version.pk, "" if is_final else contents_digest(version))
 
 
 def apply(

@@ -19,8 +19,10 @@ CHUNK = 50_000
 Flow = tuple[str, str, str]
 """Dimension key, segment key before, segment key after; "" is Unassigned, "+" an account not assigned before."""
 
+# Accounts that are gone are Unassigned whatever the rules say: nobody moves them.
 _COUNTED = """
 SELECT dimension_id, CASE WHEN is_new THEN -1 ELSE was_effective END, effective_id, count(*) FROM changed
+JOIN accounts_account a ON a.id = changed.account_id AND a.deleted_at IS NULL AND a.merged_into_id IS NULL
 WHERE is_new OR was_effective IS DISTINCT FROM effective_id GROUP BY 1, 2, 3
 """
 

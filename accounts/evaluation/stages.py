@@ -95,13 +95,21 @@ def compile_version(version: FrameworkVersion, definition: Definition) -> Framew
 
 
 def compile_definition(definition: Definition) -> FrameworkPlan:
-    """Compile parts that are no stored version, for hypothetical accounts only: its ids are made up."""
+    """Compile parts that are no stored version; its ids are made up."""
+    return compile_unstored(0, definition, _made_up(definition))
+
+
+def compile_explaining(definition: Definition) -> FrameworkPlan:
+    """The same for hypothetical accounts alone: without the query over stored ones, which costs as much again."""
+    return FrameworkPlan(0, 0, definition, ordered_dimensions(definition, _made_up(definition)))
+
+
+def _made_up(definition: Definition) -> dict[str, tuple[int, dict[str, int]]]:
     numbers = count(1)
-    identities = {
+    return {
         key: (next(numbers), {short: next(numbers) for short in body.segments})
         for key, body in definition.dimensions.items()
     }
-    return compile_unstored(0, definition, identities)
 
 
 def compile_unstored(

@@ -46,6 +46,12 @@ class AssignmentRun(models.Model):
     framework_version = models.ForeignKey("frameworks.FrameworkVersion", on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=12, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
+    contents = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="Digest of the version's parts when it was planned; what is evaluated.",
+    )
     is_initial = models.BooleanField(default=False, help_text="Nothing was assigned before.")
     as_of = models.DateTimeField()
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")

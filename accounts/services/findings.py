@@ -20,9 +20,9 @@ from frameworks.checks.findings import Example, Finding, with_waivers
 from frameworks.definition import Bodies, Definition
 from frameworks.models import FrameworkVersion
 
-CELLS_AT_MOST = 4_000
+CELLS_AT_MOST = 2_000
 """Of more cells a sample is tried: all of them are the business of the checks."""
-COUNTED_AT_MOST = 24
+COUNTED_AT_MOST = 12
 """Places in which accounts are counted; each is a condition more on every account."""
 
 Ranges = Mapping[str, Sequence[tuple[float | None, float | None]]]

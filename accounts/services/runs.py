@@ -15,6 +15,7 @@ from accounts.models import Assignment, AssignmentRun, Cause, DistributionSnapsh
 from accounts.services import chunks, marking
 from accounts.signals import run_evaluated, run_finished
 from accounts.transitions import RUN_TRANSITIONS
+from frameworks.coverage import contents_digest
 from frameworks.doorbell import ring
 from frameworks.errors import ConflictError, NotAllowedError
 from frameworks.governed import governed
@@ -22,6 +23,7 @@ from frameworks.models import Dimension, Framework, FrameworkVersion, User
 from frameworks.transitions import UNDER_WAY
 
 WORKERS = 2
+CHANGED = "{version} was changed after this run had begun."
 State = AssignmentRun.State
 
 
@@ -55,7 +57,7 @@ def plan_study(*, version: FrameworkVersion, actor: User | None, at: datetime) -
     with transaction.atomic():
         FrameworkVersion.objects.select_for_update(of=("self",), no_key=True).get(pk=version.pk)
         under_way = AssignmentRun.objects.filter(framework_version=version, kind=kind, state=State.PLANNED).first()
-        if under_way is not None:
+        if under_way is not None and not _give_up_if_changed(under_way, at):
             return under_way
         with governed("impact.requested", actor=actor, target=version, at=at) as act:
             run = _planned(version, kind, actor, at)
@@ -69,6 +71,7 @@ def _planned(version: FrameworkVersion, kind: str, actor: User | None, at: datet
         framework=framework,
         framework_version=version,
         kind=kind,
+        contents=contents_digest(version),
         is_initial=not Assignment.objects.filter(dimension__framework=framework).exists(),
         as_of=at,
         requested_by=actor,
@@ -111,7 +114,7 @@ def _ring(run_id: int) -> None:
 def work_next_chunk(*, run_id: int, at: datetime) -> bool:
     """Lease one chunk of the run and work on it; False when there was none to lease."""
     chunk = chunks.lease_chunk(run_id, at)
-    if chunk is None:
+    if chunk is None or _give_up_if_changed(chunk.run, at):
         return False
     chunks.work_on(chunk)
     finish_phase(run_id=run_id, at=timezone.now())
@@ -119,6 +122,19 @@ def work_next_chunk(*, run_id: int, at: datetime) -> bool:
 
 
 # --- from one state to the next
+
+
+def says_the_same(run: AssignmentRun) -> bool:
+    """Whether the run's version still says what it said when the run was planned: one sent back may not."""
+    return not run.contents or contents_digest(run.framework_version) == run.contents
+
+
+def _give_up_if_changed(run: AssignmentRun, at: datetime) -> bool:
+    """Half of a run under one text and half under another would be figures of no version."""
+    if says_the_same(run):
+        return False
+    cancel_run(run=run, reason=CHANGED.format(version=run.framework_version), actor=None, at=at)
+    return True
 
 
 def finish_phase(*, run_id: int, at: datetime) -> None:
@@ -164,6 +180,8 @@ def start_applying(*, run: AssignmentRun, at: datetime) -> None:
     Accounts that changed since pass 1 began were looked at with other facts, or under the version before: they are
     marked, and so evaluated once more by themselves.
     """
+    if not says_the_same(run):
+        raise ConflictError(CHANGED.format(version=run.framework_version))
     _move(run, State.APPLYING, at)
     run.applying_at = at
     run.save(update_fields=["applying_at"])

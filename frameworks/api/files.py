@@ -26,10 +26,13 @@ from frameworks.api.views import ApiView
 from frameworks.checks.findings import with_waivers
 from frameworks.checks.static import static_findings
 from frameworks.definition import Definition
+from frameworks.forecast import Move, forecaster
 from frameworks.models import Contribution, Framework, User
 from frameworks.services.exchange import FilePlan, apply_file, export_version, plan_file
 
 YAML = "application/yaml"
+FORECAST_ACCOUNTS_AT_MOST = 200_000
+"""Some five seconds of a request; more are counted by the command."""
 
 
 class YamlParser(BaseParser):
@@ -73,6 +76,36 @@ class UnclearRuleSerializer(serializers.Serializer[Any]):
     reasons = serializers.ListField(child=serializers.CharField())
 
 
+class MoveSerializer(serializers.Serializer[Move]):
+    """Accounts that would go from one segment to another."""
+
+    was = serializers.CharField(allow_null=True, help_text="Segment key; null: Unassigned, or see `is_first`.")
+    now = serializers.CharField(allow_null=True, help_text="Segment key; null: Unassigned.")
+    accounts = serializers.IntegerField()
+    is_first = serializers.BooleanField(help_text="They have no assignment in this dimension yet.")
+
+
+class DimensionMovesSerializer(serializers.Serializer[Any]):
+    dimension = serializers.CharField()
+    moving = serializers.IntegerField(help_text="Accounts that would come into another segment, first ones included.")
+    moves = MoveSerializer(many=True, help_text="The largest first; empty: nobody would move.")
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    """What the file would move of the accounts there are, as they are assigned now; nothing is written."""
+
+    state = serializers.ChoiceField(
+        ["counted", "no_accounts", "too_many_accounts", "unreadable"],
+        help_text="Only `counted` has dimensions. `too_many_accounts`: the command `framework plan` counts them."
+        " `unreadable`: an account has a value that cannot be read as what the file says it is.",
+    )
+    accounts = serializers.IntegerField(help_text="That are neither deleted nor merged.")
+    compared_with = VersionReferenceSerializer(
+        allow_null=True, help_text="The version in force; null: there is none, so every account comes from nowhere."
+    )
+    dimensions = DimensionMovesSerializer(many=True)
+
+
 class FilePlanSerializer(serializers.Serializer[Any]):
     base = VersionReferenceSerializer(allow_null=True, help_text="The version that the changes are counted from.")
     overtaken_by = VersionReferenceSerializer(
@@ -80,8 +113,9 @@ class FilePlanSerializer(serializers.Serializer[Any]):
     )
     digest = serializers.CharField(help_text="Manifest digest of a version that says what the file says.")
     changes = PartChangeSerializer(many=True)
-    findings = FindingSerializer(many=True, help_text="What the parts alone give away; no accounts are looked at.")
+    findings = FindingSerializer(many=True, help_text="What the parts alone give away.")
     unclear = UnclearRuleSerializer(many=True)
+    impact = ForecastSerializer(allow_null=True, help_text="Null: this installation has no accounts to ask.")
 
 
 class AppliedSerializer(serializers.Serializer[Any]):
@@ -168,6 +202,30 @@ def _as_json(plan: FilePlan) -> dict[str, Any]:
         "changes": _changes(plan),
         "findings": FindingSerializer(findings, many=True).data,
         "unclear": unclear,
+        "impact": _impact(plan, definition),
+    }
+
+
+def _impact(plan: FilePlan, definition: Definition) -> dict[str, Any] | None:
+    """Raises InvalidError for dimensions that read each other in a circle."""
+    ask = forecaster()
+    if ask is None:
+        return None
+    found = ask(definition=definition, framework=plan.framework, at=timezone.now(), at_most=FORECAST_ACCOUNTS_AT_MOST)
+    keys = sorted(definition.dimensions) if found.state == "counted" else []
+    by_dimension: dict[str, Any] = {key: [move for move in found.moves if move.dimension == key] for key in keys}
+    return {
+        "state": found.state,
+        "accounts": found.accounts,
+        "compared_with": _reference(plan.framework.active_version if plan.framework else None),
+        "dimensions": [
+            {
+                "dimension": key,
+                "moving": sum(move.accounts for move in moves),
+                "moves": MoveSerializer(moves, many=True).data,
+            }
+            for key, moves in by_dimension.items()
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from frameworks.parts.base import write_decimal
 
-_ALWAYS_UPPER = frozenset({"arr", "ae", "api", "crm", "cs", "csm", "icp", "id", "nrr", "grr", "smb"})
+_ALWAYS_UPPER = frozenset({"acv", "arr", "ae", "api", "cac", "crm", "cs", "csm", "icp", "id", "nrr", "grr", "smb"})
 _SPELT = {"aes": "AEs"}
 _SHARES = frozenset(
     {

@@ -23,6 +23,7 @@ from frameworks.models import (
     PartBody,
     User,
 )
+from frameworks.naming import names_of
 from frameworks.parts.naming import own_label
 from frameworks.querysets import assumed
 from frameworks.services.access import require_permission
@@ -206,9 +207,11 @@ def confirm_parts(
         lock_draft(version)
         seen = {(part.kind, part.key): part.body_id for part in parts}
         today = {(part.kind, part.key): part.body_id for part in version.parts.filter(key__in=[p.key for p in parts])}
-        changed = [key for (kind, key), digest in seen.items() if today.get((kind, key)) != digest]
+        changed = [part for part, digest in seen.items() if today.get(part) != digest]
         if changed:
-            raise ConflictError(f"Changed since you opened the page: {', '.join(changed)}. Nothing was confirmed.")
+            names = names_of(version, changed)
+            said = ", ".join(names.phrase_of(*part) for part in changed)
+            raise ConflictError(f"Changed since you opened the page: {said}. Nothing was confirmed.")
         open_ids = {(part.kind, part.key) for part in assumed_parts(version)}
         rows = [
             Confirmation(

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from django.template.defaultfilters import pluralize
+
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.wording import humanise
 from frameworks.templatetags.cutline import money
@@ -15,22 +17,29 @@ from governance.documents.source import Divided, Source, Tier
 
 @dataclass(frozen=True)
 class Room:
-    """How much may stand on the page: rows in all, characters of a rule, a name and a doing, actions in a row."""
+    """How much may stand on the page: rows in all, characters of a rule, a name and a way to serve, actions in a row.
+
+    Actions stand there whole or not at all: half of what somebody has to do is worse than the way to all of it.
+    """
 
     rows: int
     rule: int
     name: int
-    doing: int
+    served: int
     actions: int
 
 
 ROOMS = (
     Room(24, 220, 60, 130, 2),
+    Room(24, 220, 60, 130, 1),
     Room(24, 160, 40, 90, 1),
     Room(24, 110, 34, 80, 1),
     Room(24, 90, 30, 60, 1),
-    Room(18, 70, 26, 50, 1),
-    Room(8, 50, 24, 40, 1),
+    Room(24, 70, 30, 40, 1),
+    Room(24, 60, 26, 26, 1),
+    Room(18, 60, 26, 40, 1),
+    Room(18, 60, 26, 40, 0),
+    Room(8, 50, 24, 40, 0),
 )
 """From what a usual framework needs down to what always fits."""
 
@@ -47,7 +56,7 @@ def sections_of(source: Source, room: Room = ROOMS[0]) -> Iterator[Section]:
     left_out = sum(len(divided.tiers) for divided in source.dimensions) - (room.rows - left)
     if left_out:
         yield Section("More", [Prose(f"{left_out} more segments do not fit here: see the Segmentation Framework.")])
-    yield Section("When an account looks wrong", [Points(list(_wrong(source)))])
+    yield Section("When an account looks wrong, or you need more", [Points(list(_wrong(source)))])
 
 
 def shorter() -> list[partial[Iterator[Section]]]:
@@ -85,9 +94,16 @@ def _doing(playbook: Playbook | None, room: Room) -> tuple[str, str]:
     if playbook is None:
         return "no playbook yet", ""
     served = ", ".join(part for part in (humanise(playbook.cs_model or ""), playbook.cadence) if part)
+    return cut(served or playbook.summary, room.served), _actions(playbook, room.actions)
+
+
+def _actions(playbook: Playbook, most: int) -> str:
+    """What is to be done when an account comes in, before what recurs."""
     actions = [action for action in playbook.actions if action.trigger == "on_entry"] or playbook.actions
-    said = [f"{action.title} ({role_label(action.role)}, {due_words(action)})" for action in actions[: room.actions]]
-    return cut(served or playbook.summary, room.doing), cut("; ".join(said) or "no action yet", room.doing)
+    said = [f"{action.title} ({role_label(action.role)}, {due_words(action)})" for action in actions[:most]]
+    if not actions:
+        return "no action yet"
+    return "; ".join(said) or f"{len(playbook.actions)} action{pluralize(playbook.actions)} in its playbook"
 
 
 def _wrong(source: Source) -> Iterator[str]:
@@ -101,4 +117,5 @@ def _wrong(source: Source) -> Iterator[str]:
             f"The rule is wrong for this account: ask for an override there, with a reason and an end within {longest}"
             f" days. CS Ops decides; over {over} of ARR or across two segments Deal Desk as well."
         )
+    yield "What comes after the first thing to do, and all else about a segment: its playbook, on the account's page."
     yield "Unassigned: something is missing, too old or contradictory; the account says what. Nothing is guessed."

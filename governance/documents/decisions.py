@@ -4,10 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
+
 from frameworks.document import Document
 from frameworks.models import FrameworkVersion, Signoff
 from frameworks.standing import Given, RequirementStanding, decisions_up_to
 from frameworks.standing_cache import Line, overview_of
+from frameworks.templatetags.cutline import day
+from governance.documents.blocks import Block, Points, Prose, table
 
 Decision = Signoff.Decision
 
@@ -48,6 +52,17 @@ class Dissent:
     because: str = ""
     is_earlier: bool = False
 
+    @property
+    def words(self) -> str:
+        """All of it in a sentence."""
+        role = f", {self.role}" if self.role else ""
+        when = f"{day(self.signed_at)}{', to an earlier wording' if self.is_earlier else ''}"
+        over = f" Approved over this dissent by {self.overruled_by}" if self.overruled_by else ""
+        because = f": “{self.because}”" if over and self.because else ""
+        return (
+            f"No from {self.name}{role}, on {self.about}, {when}: “{self.reason}”{over}{because}{'.' if over else ''}"
+        )
+
 
 @dataclass
 class Decided:
@@ -66,6 +81,26 @@ class Decided:
     @property
     def dissenters(self) -> list[str]:
         return list(dict.fromkeys(each.name for each in self.dissents))
+
+
+def decision_blocks(decided: Decided) -> Iterator[Block]:
+    """The last chapter of every document: the dissent first, then who signed, who is missing and what lapsed."""
+    if decided.dissents:
+        yield Points([each.words for each in decided.dissents])
+    elif decided.answers:
+        yield Prose("Dissent: nobody said No.")
+    if not decided.answers:
+        yield Prose("Not signed yet.")
+        return
+    heads = ("Who", "As", "Requirement", "Answer", "Signed")
+    rows = [
+        (each.name, each.role, each.requirement, each.words, f"{timezone.localtime(each.signed_at):%Y-%m-%d %H:%M %Z}")
+        for each in decided.answers
+    ]
+    yield table("Who signed what", heads, rows)
+    waiting = [f"{label}: still to sign are {', '.join(names)}." for label, names in decided.waiting]
+    if waiting or decided.lapsed:
+        yield Points([*waiting, *decided.lapsed])
 
 
 def decided_on(version: FrameworkVersion, document: Document, at: datetime) -> Decided:

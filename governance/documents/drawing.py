@@ -14,7 +14,7 @@ from frameworks.models import FrameworkVersion
 from frameworks.parts import PartError
 from governance.documents import Printable
 from governance.documents.blocks import Prose, Section
-from governance.documents.decisions import decided_on
+from governance.documents.decisions import decided_on, decision_blocks
 from governance.documents.pdf import styles
 from governance.documents.source import Source
 
@@ -31,6 +31,7 @@ def context_of(printable: Printable, version: FrameworkVersion, at: datetime) ->
     """What the page and the print template show."""
     source = Source(version.framework, version, at)
     sections = _sections(printable, source)
+    decided = decided_on(version, source.document, source.at)
     return {
         "printable": printable,
         "version": version,
@@ -41,7 +42,8 @@ def context_of(printable: Printable, version: FrameworkVersion, at: datetime) ->
         "source": source,
         "sections": sections,
         "chapters": [section for section in sections if section.level == 2],
-        "decided": decided_on(version, source.document, source.at),
+        "decided": decided,
+        "decisions": list(decision_blocks(decided)),
     }
 
 

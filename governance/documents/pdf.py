@@ -42,8 +42,9 @@ class LaidOut:
 
 
 def styles() -> str:
-    """What the layout depends on besides the text."""
-    return STYLES.read_text(encoding="utf-8")
+    """What the layout depends on besides the text, with a class for each width of a column, in percent."""
+    widths = "".join(f".w{share} {{ width: {share}% }}\n" for share in range(1, 101))
+    return STYLES.read_text(encoding="utf-8") + widths
 
 
 def lay_out(texts: Sequence[str]) -> LaidOut:

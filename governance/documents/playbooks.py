@@ -26,8 +26,8 @@ LABELS = {
     "anti_icp": "Look right, and cost more than they bring",
     "base_share": "Base pay",
     "cost_per_account": "Cost per account and year",
-    "cost_per_rep_from": "Cost per rep and month, from",
-    "cost_per_rep_to": "Cost per rep and month, up to",
+    "cost_per_rep_from": "Monthly cost per rep, from",
+    "cost_per_rep_to": "Monthly cost per rep, to",
     "marketing_approach": "Marketing",
     "quota": "Quota per year",
 }
@@ -51,10 +51,8 @@ def playbook_sections(playbook: Playbook, names: Names) -> Iterator[Section]:
     """The pieces that have several fields of their own: messages, channels, compensation and the like."""
     for name, value in playbook:
         if isinstance(value, Piece):
-            blocks: list[Block] = [Facts(list(_facts(value, names)))]
-            for field, label, lines in _lines(value):
-                blocks += [Prose(f"{label}:"), Points(lines)] if field else []
-            yield Section(humanise(name), blocks, level=4)
+            lists = [(label, "\n".join(lines)) for _, label, lines in _lines(value)]
+            yield Section(humanise(name), [Facts([*_facts(value, names), *lists])], level=4)
     for name, label, lines in _lines(playbook):
         if name not in OWN:
             yield Section(label, [Points(lines)], level=4)
@@ -67,7 +65,7 @@ def _facts(piece: Piece, names: Names) -> Iterator[tuple[str, Words]]:
             yield _label(name), _said(field, value, names)
 
 
-def _lines(piece: Piece) -> Iterator[tuple[str, str, list[Words]]]:
+def _lines(piece: Piece) -> Iterator[tuple[str, str, list[str]]]:
     for name, value in piece:
         if isinstance(value, list) and value and isinstance(value[0], str):
             yield name, _label(name), list(value)

@@ -11,7 +11,7 @@ from frameworks.parts.wording import listed
 from frameworks.querysets import assumed
 from frameworks.templatetags.cutline import share
 from governance.documents import crm
-from governance.documents.blocks import Block, Facts, Points, Prose, Section, Table, missing, table
+from governance.documents.blocks import Block, Facts, Points, Prose, Section, missing, table
 from governance.documents.dimensions import dimension_facts, rule_table
 from governance.documents.enrichment import coverage_table, expected_blocks, plan_table
 from governance.documents.reports import Report, reports_of
@@ -109,7 +109,7 @@ def _field_table(caption: str, fields: list[crm.Field]) -> Block:
         for field in fields
     ]
     heads = ("Label", "Salesforce: API name, type", "HubSpot: name, type / field type", "About")
-    return Table(caption, heads, rows, css="names")
+    return table(caption, heads, rows)
 
 
 def _security(source: Source) -> Iterator[Block]:

@@ -9,6 +9,7 @@ cancelled has changed nothing.
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count
 
 from accounts.guard import Counts, Moves, guard_findings, without_mapped
@@ -44,14 +45,14 @@ def continue_run(*, run: AssignmentRun, at: datetime) -> None:
     """Pass 1 is complete, or a person released the run: hold it, or go on to pass 2. A study ends here.
 
     What an activation would do is compared with what people signed before the guard looks: outside the tolerance
-    the version goes back into review, and the gates stop it.
+    the version goes back into review. What a gate stops is not held: nobody should release what cannot go on.
     """
     if run.kind in (AssignmentRun.Kind.IMPACT, AssignmentRun.Kind.ACTIVATION) and not run.released_by_id:
         record_study(run=run, at=at)
     if run.kind == AssignmentRun.Kind.IMPACT:
         return
     findings = [] if run.released_by_id or _is_revert(run) else _guard(run, definition_of(run.framework_version))
-    if findings:
+    if findings and not _is_stopped(run, at):
         runs.hold_run(run=run, because=findings, at=at)
     elif run.kind == AssignmentRun.Kind.ACTIVATION:
         _activate(run, at)
@@ -63,7 +64,11 @@ def _activate(run: AssignmentRun, at: datetime) -> None:
     """When a gate fails meanwhile, the run is cancelled with the reason and the active version keeps serving."""
     version = run.framework_version
     try:
-        with governed("version.activated", actor=run.requested_by, target=version, at=at) as act:
+        # A release is an act of its own around this one: what a failing gate finds is taken back here.
+        with (
+            governed("version.activated", actor=run.requested_by, target=version, at=at) as act,
+            transaction.atomic(),
+        ):
             flip_active_version(version=version, actor=run.requested_by, at=at)
             told = _settle(version, at)
             runs.start_applying(run=run, at=at)
@@ -90,6 +95,10 @@ def _settle(version: FrameworkVersion, at: datetime) -> dict[str, Any]:
     return told
 
 
+def _is_stopped(run: AssignmentRun, at: datetime) -> bool:
+    return run.kind == AssignmentRun.Kind.ACTIVATION and bool(activation_blockers(run.framework_version, at))
+
+
 def _is_revert(run: AssignmentRun) -> bool:
     """Back to what was in force before an emergency: nobody is there to release it, and people had signed it."""
     return run.requested_by_id is None and run.framework_version.rollback_of_id is not None
@@ -114,6 +123,7 @@ def _guard(run: AssignmentRun, definition: Definition) -> list[str]:
         policy=policy,
         before=before,
         moves=moves,
+        accounts=run.accounts,
         fallbacks={key: body.fallback for key, body in definition.dimensions.items()},
     )
 

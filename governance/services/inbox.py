@@ -24,6 +24,7 @@ from frameworks.services.signing import labels_of
 from frameworks.signing_page import ASKED_AGAIN
 from frameworks.standing import Lapse, RequirementStanding
 from frameworks.standing_tally import tally_of
+from frameworks.templatetags.cutline import day
 from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
 from governance.services.eligibility import approvals_of, awaited_roles
@@ -177,7 +178,7 @@ def recertification_item(each: Recertification, at: datetime) -> Item:
         kind="signoff",
         icon="calendar-repeat",
         title=f"Sign {each.requirement.label} of {version.framework.name} again",
-        detail=f"{word} {each.due_at:%d %b %Y}, every {each.requirement.recertify_days} days, on {version}.",
+        detail=f"{word} {day(each.due_at)}, every {each.requirement.recertify_days} days, on {version}.",
         url=reverse("frameworks:version_recertify", args=[version.framework.slug, version.number]),
         asked_by="the sign-off policy",
         since=min(each.due_at - OPENS_BEFORE, at),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -269,8 +269,16 @@ def test_what_cannot_be_read_is_said_beside_its_field(
 
     assert response.status_code == 200
     assert refusal in words(response)
+    assert "Nothing was tried: 1 value cannot be read." in words(response)
     assert "Moves" not in words(response)
     assert everything() == before
+
+
+def test_day_is_shown_as_it_is_typed(visitor: Client, author: User) -> None:
+    since = {"op": "after", "attribute": "last_activity_on", "value": "2026-01-01"}
+    row = stored(tiers(since), Facts({"last_activity_on": date(2025, 3, 9)}), author)
+
+    assert b'placeholder="2025-03-09"' in visitor.get(page_of(row)).content
 
 
 def test_panel_alone_is_answered_to_the_page_that_asks_for_it(visitor: Client, shown: Account) -> None:

@@ -154,7 +154,7 @@ def test_activation_with_missing_sign_offs_is_refused_though_the_state_says_appr
     with pytest.raises(ConflictError) as caught:
         flip_active_version(version=company.version, actor=company.priya, at=AT)
 
-    assert "Terms arr: 1 of 3 signed. Still to sign: Nadia, Priya." in caught.value.reasons
+    assert "Terms: ARR: 1 of 3 signed. Still to sign: Nadia, Priya." in caught.value.reasons
     assert "Playbooks: 0 of 1 signed. Still to sign: Carol." in caught.value.reasons
     assert trace(company) == before
 

@@ -192,7 +192,7 @@ def test_segment_that_another_dimension_asks_for_cannot_be_taken_out(company: Co
     ((pointer, _, message),) = problems_of(company, edit)
 
     assert pointer == "/segments"
-    assert "care/low asks for it" in message
+    assert message.startswith("Customer Tier / SMB cannot be taken out: a rule of Care / Low asks for it.")
 
 
 def test_dimensions_that_read_each_other_are_refused(company: Company) -> None:

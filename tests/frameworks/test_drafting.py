@@ -241,7 +241,7 @@ def test_confirmation_of_a_body_changed_meanwhile_conflicts(company: Company) ->
     company.save("term", "arr", {**TERM, "wording": "Changed meanwhile."})
     before = counts()
 
-    with pytest.raises(ConflictError, match="arr"):
+    with pytest.raises(ConflictError, match="since you opened the page: definition ARR"):
         confirm_parts(version=company.version, parts=seen, evidence="Seen in billing.", actor=company.priya, at=AT)
 
     assert counts() == before

@@ -95,11 +95,11 @@ def test_rebase_without_a_choice_or_on_an_old_page_changes_nothing(raced: Compan
     first = raced.version.framework.versions.get(number=0)
     before = list(raced.version.parts.values_list("key", "body_id"))
 
-    with pytest.raises(InvalidError, match="Choose one text: term arr"):
+    with pytest.raises(InvalidError, match="Choose one text: definition ARR"):
         rebase(raced, None)
     with pytest.raises(ConflictError, match="v1 is active now"):
         rebase(raced, onto=first)
-    with pytest.raises(ConflictError, match="changed again"):
+    with pytest.raises(ConflictError, match="Definition ARR changed again"):
         rebase(raced, choices={("term", "arr"): ("theirs", "0" * 64)})
     with pytest.raises(NotAllowedError):
         rebase(raced, actor=raced.marcus)

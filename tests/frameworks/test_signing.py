@@ -152,7 +152,7 @@ def test_page_of_an_earlier_round_conflicts_where_the_wording_changed(submitted:
     submitted.submit()
     before = trace(submitted)
 
-    with pytest.raises(StaleSignoffError, match="Terms arr"):
+    with pytest.raises(StaleSignoffError, match="Terms: ARR"):
         submitted.sign("marcus", old)
     assert trace(submitted) == before
 

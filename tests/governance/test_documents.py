@@ -17,15 +17,19 @@ from django.urls import reverse
 from accounts.models import AssignmentRun, DistributionSnapshot
 from accounts.services.overrides import grant_override
 from frameworks.document import Document
+from frameworks.exchange.templates import Template, list_templates
 from frameworks.models import FrameworkVersion, User, VersionImpact
 from frameworks.parts.data_source import DataSource
 from frameworks.services.signing import withdraw_signoff
 from governance import health
 from governance.answer_pages import PAGES
-from governance.documents import PRINTABLES, crm
+from governance.documents import PRINTABLES, card, crm
+from governance.documents.blocks import Table, shares, table
 from governance.documents.decisions import decided_on
+from governance.documents.drawing import printed
 from governance.documents.maintenance import _next_quarter
-from governance.documents.pdf import RefusedAddressError, refuse
+from governance.documents.pdf import RefusedAddressError, lay_out, refuse
+from governance.documents.source import Source
 from governance.documents.text import markdown
 from tests.frameworks.making import AT, Company, put_in_force
 from tests.governance.documents_cases import (
@@ -528,6 +532,19 @@ def test_the_card_says_whom_what_and_what_first(reader: Client, model: SimpleNam
     assert packed("within 366 days") in text
 
 
+@pytest.mark.parametrize("template", list_templates(), ids=lambda template: template.slug)
+def test_the_card_of_each_template_names_each_first_action_whole(template: Template, people: SimpleNamespace) -> None:
+    version = drafted(people.ravi, template.parts)
+
+    found = lay_out(printed(PRINTABLES["quick-reference-card"], version, AT).texts)
+
+    (text,) = pages_of(found.content)
+    playbooks = template.of_kind("playbook").values()
+    first = [next((a for a in p["actions"] if not a.get("every_days")), p["actions"][0]) for p in playbooks]
+    assert [action["title"] for action in first if packed(action["title"]) not in text] == []
+    assert [each["label"] for each in template.of_kind("segment").values() if packed(each["label"]) not in text] == []
+
+
 def test_the_card_of_a_huge_framework_is_one_page_and_says_what_it_leaves_out(
     reader: Client, people: SimpleNamespace
 ) -> None:
@@ -545,6 +562,13 @@ def test_the_card_of_a_huge_framework_is_one_page_and_says_what_it_leaves_out(
 
     assert len(pages) == 1
     assert "moresegmentsdonotfithere" in pages[0]
+
+
+def test_a_card_without_room_for_actions_says_where_they_are(model: SimpleNamespace) -> None:
+    source = Source(model.framework, model.version, AT)
+    tiers = next(card.sections_of(source, card.ROOMS[-1])).blocks[0]
+    assert isinstance(tiers, Table)
+    assert [row[3] for row in tiers.rows] == ["2 actions in its playbook", ""]
 
 
 # --- who may read, and what it costs
@@ -633,3 +657,30 @@ def test_a_machine_without_pango_still_shows_pages_and_doctor_says_so(
     assert "It could not be prepared" in answer.content.decode()
     assert "libpango-1.0-0" in answer.content.decode()
     assert "Why is this account" in page(reader, "faq")
+
+
+# --- tables on paper
+
+
+def test_a_column_in_which_nothing_is_said_is_left_out() -> None:
+    found = table("Rules", ("Basis", "Note", "Accounts"), [("Value", "", "3"), ("", "", "")], figures=[2])
+    assert (found.heads, found.rows, found.figures) == (
+        ["Basis", "Accounts"],
+        [["Value", "3"], ["", ""]],
+        frozenset([1]),
+    )
+    assert table("Rules", ("Basis", "Note"), []).heads == ["Basis", "Note"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "widths"),
+    [
+        ([(5, 5), (5, 5)], [50, 50]),
+        ([(12, 12), (20, 400)], [16, 84]),  # the first word whole, the text the rest
+        ([(500, 500), (4, 90)], [60, 40]),  # a word as long as a page leaves room for others
+        ([(30, 30)] * 9, [11] * 9),  # more than fits: shared
+        ([(0, 0)], [100]),
+    ],
+)
+def test_columns_have_room_for_their_words(columns: list[tuple[int, int]], widths: list[int]) -> None:
+    assert shares(columns) == widths

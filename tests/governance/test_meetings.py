@@ -406,17 +406,17 @@ def waiting_parts(person: User) -> list[str]:
 def test_resolver_waits_until_the_part_is_confirmed_and_again_after_an_edit(company):
     settle_arr(company)
 
-    assert waiting_parts(company.nadia) == ["Settle definition arr"]
+    assert waiting_parts(company.nadia) == ["Settle definition ARR"]
     company.confirm()
     assert waiting_parts(company.nadia) == []
     company.save("term", "arr", {**company.body("term", "arr"), "wording": "Signed yearly value."})
-    assert waiting_parts(company.nadia) == ["Settle definition arr"]
+    assert waiting_parts(company.nadia) == ["Settle definition ARR"]
 
 
 def test_data_source_as_resolver_waits_for_whoever_assigned_it(company):
     settle_arr(company, person=None, source_key="arr")
 
-    assert waiting_parts(company.ravi) == ["Settle definition arr"]
+    assert waiting_parts(company.ravi) == ["Settle definition ARR"]
 
 
 @pytest.mark.parametrize(

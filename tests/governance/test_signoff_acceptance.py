@@ -338,7 +338,7 @@ def test_changed_policy_is_confirmed_by_a_second_person(
     before = trace()
 
     own = browser(approved.ravi).post(url(approved, "parts_confirm"), form)
-    with pytest.raises(InvalidError, match="policy signoff"):
+    with pytest.raises(InvalidError, match="The sign-off policy was changed"):
         submit_version(version=approved.version, actor=approved.ravi, at=AT)
     with pytest.raises(Error, match="second person"), application_role():
         approved.version.framework.confirmations.create(

@@ -6,20 +6,20 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.evaluation.impact import Flow, impact_of
-from accounts.models import Account
+from accounts.services.forecast import forecast_moves
 from frameworks.checks.findings import with_waivers
 from frameworks.checks.static import static_findings
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.exchange.format import PartId
+from frameworks.forecast import Move
 from frameworks.models import Contribution, Framework, User
 from frameworks.parts.diff import PartChange, diff_parts
 from frameworks.parts.materiality import highest_materiality
@@ -29,7 +29,10 @@ from frameworks.services import exchange
 DIFFERENT: Final = 2
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 _VERSION_HELP: Final = "a version's number, active, or draft for the newest draft"
-_ENDS: Final = {"": "Unassigned", "+": "(not assigned yet)"}
+_UNCOUNTED: Final = {
+    "no_accounts": "There are no accounts that it could move.",
+    "unreadable": "An account has a value that cannot be read as what the file says it is: no moves were counted.",
+}
 
 
 class Command(BaseCommand):
@@ -140,29 +143,24 @@ class Command(BaseCommand):
             self.stdout.write(f"  {finding.severity} {finding.code}: {finding.text}{answer}")
 
     def _say_impact(self, definition: Definition, framework: Framework | None) -> None:
-        accounts = Account.objects.count()
-        if not accounts:
-            self.stdout.write("\nThere are no accounts that it could move.")
+        forecast = forecast_moves(definition=definition, framework=framework, at=timezone.now())
+        if forecast.state != "counted":
+            self.stdout.write(f"\n{_UNCOUNTED[forecast.state]}")
             return
-        try:
-            flows = impact_of(definition=definition, framework=framework, as_of=timezone.now())
-        except ValueError as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(f"\nOf {accounts:,} accounts, as they are now:")
+        self.stdout.write(f"\nOf {forecast.accounts:,} accounts, as they are now:")
         for key, body in sorted(definition.dimensions.items()):
-            names = {short: segment.label for short, segment in definition.segments[key].items()} | _ENDS
-            self._say_moves(body.label, {flow: moved for flow, moved in flows.items() if flow[0] == key}, names)
+            names = {short: segment.label for short, segment in definition.segments[key].items()}
+            self._say_moves(body.label, [move for move in forecast.moves if move.dimension == key], names)
 
-    def _say_moves(self, label: str, flows: Mapping[Flow, int], names: Mapping[str, str]) -> None:
-        moved = sum(flows.values())
+    def _say_moves(self, label: str, moves: Sequence[Move], names: Mapping[str, str]) -> None:
+        def called(segment: str | None) -> str:
+            return names.get(segment) or humanise(segment) if segment else "Unassigned"
+
+        moved = sum(move.accounts for move in moves)
         self.stdout.write(f"  {label}: {moved:,} would move" if moved else f"  {label}: nobody would move")
-        for (_, *ends), accounts in _largest_first(flows):
-            was, now = (names.get(end) or humanise(end) for end in ends)
-            self.stdout.write(f"    {was} → {now}: {accounts:,}")
-
-
-def _largest_first(flows: Mapping[Flow, int]) -> Iterable[tuple[Flow, int]]:
-    return sorted(flows.items(), key=lambda pair: (-pair[1], pair[0]))
+        for move in moves:
+            was = "(not assigned yet)" if move.is_first else called(move.was)
+            self.stdout.write(f"    {was} → {called(move.now)}: {move.accounts:,}")
 
 
 def _text_of(path: Path) -> str:

@@ -72,6 +72,30 @@ def test_too_many_cells_are_sampled_and_the_finding_says_so() -> None:
     assert "cells_sampled" not in codes(bodies)
 
 
+def test_sample_has_no_more_cells_than_there_is_time_for() -> None:
+    sources = {"employee_count": EMPLOYEES, "arr": ARR}
+    bodies = framework({"big": leaf("ge", "employee_count", "10"), "small": leaf("lt", "arr", "5")}, sources)
+
+    test = run_cell_test(Definition(bodies), "tier", as_of=AT, at_most=3, sample_at_most=3)
+
+    assert (len(test.results), test.is_sampled) == (3, True)
+
+
+def test_region_lies_on_the_axes_that_bound_it_and_days_count_from_1970() -> None:
+    rule = both(leaf("ge", "employee_count", "10"), leaf("before", "signed_on", "2026-01-11"))
+    signed = {"label": "Signed", "data_type": "date", "system": "CRM"}
+    bodies = framework({"big": rule}, {"employee_count": EMPLOYEES, "signed_on": signed})
+
+    test = run_cell_test(Definition(bodies), "tier", as_of=AT)
+    found = {each.finding.code: each for each in cell_findings(test)}
+
+    day = (datetime(2026, 1, 11, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+    assert [test.wording.ranges(region.box) for region in found["gap"].regions] == [
+        {"employee_count": [(None, 10)]},
+        {"signed_on": [(day, None)]},
+    ]
+
+
 def test_segment_nobody_reaches_is_an_error_and_one_reached_by_missing_data_a_warning() -> None:
     shadowed = framework(
         {"all": leaf("ge", "employee_count", "0"), "some": leaf("ge", "employee_count", "100")},

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("frameworks", "0011_files_by_api"),
-        ("governance", "0009_scope_of_drafts"),
+        ("governance", "0010_help_and_comments"),
     ]
 
     operations = [

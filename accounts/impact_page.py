@@ -11,9 +11,10 @@ from typing import Any
 from accounts.guard import is_beyond
 from accounts.models import AssignmentRun
 from accounts.run_page import shade
-from frameworks.definition import definition_of
+from frameworks.comparison import bodies_of_parts
+from frameworks.definition import Definition, definition_of
 from frameworks.impact import TOLERANCE
-from frameworks.models import FrameworkVersion, Segment, User, VersionImpact
+from frameworks.models import FrameworkVersion, Kind, Segment, User, VersionImpact
 from frameworks.parts.policy import GuardPolicy
 from frameworks.templatetags.cutline import money_short, number
 from frameworks.transitions import UNDER_WAY
@@ -69,15 +70,24 @@ class ImpactPage:
 
     def __init__(self, version: FrameworkVersion, user: User, *, dimension: str = "", figures: str = "") -> None:
         self.version, self.user = version, user
-        self.definition = definition_of(version)
-        known = list(self.definition.dimensions)
-        self.dimension = dimension if dimension in known else next(iter(known), "")
+        self._asked = dimension
         self.shown = figures if figures in FIGURES else FIGURES[0]
         self.impact: VersionImpact | None = version.impacts.order_by("-pk").first()
         kind = AssignmentRun.Kind.IMPACT
         self.study = AssignmentRun.objects.filter(framework_version=version, kind=kind).order_by("-pk").first()
 
     # --- what is known
+
+    @cached_property
+    def definition(self) -> Definition:
+        """Every part of the version: nothing that the line on the version page may need."""
+        return definition_of(self.version)
+
+    @cached_property
+    def dimension(self) -> str:
+        """The dimension that was asked for, else the first."""
+        known = list(self.definition.dimensions)
+        return self._asked if self._asked in known else next(iter(known), "")
 
     @property
     def is_working(self) -> bool:
@@ -138,9 +148,10 @@ class ImpactPage:
             if row["dimension"] == self.dimension
         ]
 
-    @property
+    @cached_property
     def currency(self) -> str:
-        return self.definition.meta.currency if self.definition.meta else "USD"
+        meta = Definition(bodies_of_parts(self.version, [(Kind.META.value, "meta")])).meta
+        return meta.currency if meta else "USD"
 
     @property
     def switches(self) -> list[tuple[str, str]]:

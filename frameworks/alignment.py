@@ -1,6 +1,6 @@
 """Who agrees with which definition: the matrix of terms and stakeholders, and all that is known of one term."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -10,8 +10,8 @@ from django.db.models import Q
 from frameworks.comparison import PartId, bodies_of_parts
 from frameworks.models import FrameworkVersion, Kind, Part
 from frameworks.standing import RequirementStanding
-from frameworks.standing_cache import Overview
 
+StandingsByPart = Mapping[PartId, Sequence[RequirementStanding]]
 Said = Literal["yes", "no", "open"]
 
 
@@ -75,12 +75,12 @@ def voices_on(standings: Iterable[RequirementStanding]) -> list[Voice]:
 
 
 def matrix(
-    version: FrameworkVersion, overview: Overview, keys: Sequence[str]
+    version: FrameworkVersion, standings: StandingsByPart, keys: Sequence[str]
 ) -> tuple[list[tuple[int, str]], list[Row]]:
-    """The people asked about these terms, and a row for each term; one query."""
+    """The people asked about these terms, and a row for each term; one query. `standings` of the terms by part."""
     bodies = bodies_of_parts(version, [(Kind.TERM.value, key) for key in keys])
     rows = [
-        Row(key, str(bodies[Kind.TERM.value, key].get("label", key)), voices_on(_standings(overview, key)))
+        Row(key, str(bodies[Kind.TERM.value, key].get("label", key)), voices_on(_standings(standings, key)))
         for key in keys
         if (Kind.TERM.value, key) in bodies
     ]
@@ -91,9 +91,9 @@ def matrix(
     return [(pk, name) for name, pk in people], rows
 
 
-def unaligned_first(overview: Overview, keys: Iterable[str]) -> list[str]:
+def unaligned_first(standings: StandingsByPart, keys: Iterable[str]) -> list[str]:
     """Terms with a No, then those with open answers, then the aligned ones; each by key."""
-    return sorted(keys, key=lambda key: (_rank(_standings(overview, key)), key))
+    return sorted(keys, key=lambda key: (_rank(_standings(standings, key)), key))
 
 
 def _rank(standings: Sequence[RequirementStanding]) -> int:
@@ -102,8 +102,8 @@ def _rank(standings: Sequence[RequirementStanding]) -> int:
     return 2 if standings and all(standing.is_met for standing in standings) else 1
 
 
-def _standings(overview: Overview, key: str) -> list[RequirementStanding]:
-    return overview.by_part.get((Kind.TERM.value, key), [])
+def _standings(standings: StandingsByPart, key: str) -> Sequence[RequirementStanding]:
+    return standings.get((Kind.TERM.value, key), ())
 
 
 def wordings_of(version: FrameworkVersion, key: str) -> list[Wording]:

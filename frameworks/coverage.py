@@ -5,8 +5,10 @@ dimension, an attribute's definition or the calendar changes, so their semantic 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from django.db.models import Q
 
 from frameworks.models import FrameworkVersion, Kind, Part, PartBody, Requirement
 from frameworks.parts import KINDS, combine_digests
@@ -14,10 +16,11 @@ from frameworks.parts.segment import criteria_nodes
 
 PartId = tuple[str, str]
 Level = Requirement.Level
+PLACES = {kind: place for place, kind in enumerate(KINDS)}
+"""Where a kind stands in reading order."""
 
 
-@dataclass(frozen=True)
-class PartDigests:
+class PartDigests(NamedTuple):
     """A part by the digests of its body. `digest` is the body's own and covers every word."""
 
     pk: int
@@ -44,8 +47,8 @@ class Manifest:
     """All parts of a version by their digests, and what the segments among them refer to."""
 
     def __init__(self, parts: Iterable[PartDigests]) -> None:
-        ordered = sorted(parts, key=lambda part: (KINDS.index(part.kind), part.key))
-        self.parts: Mapping[PartId, PartDigests] = {part.id: part for part in ordered}
+        ordered = sorted(parts, key=lambda part: (PLACES[part.kind], part.key))
+        self.parts: Mapping[PartId, PartDigests] = {(part.kind, part.key): part for part in ordered}
 
     @cached_property
     def digest(self) -> str:
@@ -92,12 +95,38 @@ def _combined(rows: tuple[tuple[str, str, str], ...]) -> str:
     return combine_digests(rows)
 
 
-def manifest_of(version: FrameworkVersion) -> Manifest:
-    """The manifest of a version as it is stored now, in one query."""
-    rows = Part.objects.filter(version=version).values_list(
+def manifest_of(version: FrameworkVersion, only: Q | None = None) -> Manifest:
+    """The manifest of a version as it is stored now, in one query; `only` some of its parts."""
+    parts = Part.objects.filter(version=version).filter(Q() if only is None else only)
+    rows = parts.order_by().values_list(
         "pk", "kind", "key", "body_id", "body__operational_digest", "body__semantic_digest"
     )
     return Manifest(PartDigests(*row) for row in rows)
+
+
+def manifest_under(version: FrameworkVersion, requirements: Iterable[Requirement]) -> Manifest:
+    """The parts that these requirements cover, without what changes their meaning: for counts and names."""
+    wanted, by_kind = Q(pk__in=[]), dict[str, list[str]]()
+    for each in requirements:
+        if each.part_key:
+            by_kind.setdefault(each.part_kind, []).append(each.part_key)
+        else:
+            wanted |= Q(kind__in=each.kinds, key__in=each.keys) if each.keys else Q(kind__in=each.kinds)
+    for kind, keys in by_kind.items():
+        wanted |= Q(kind=kind, key__in=keys)
+    return manifest_of(version, wanted)
+
+
+def surroundings_of(version: FrameworkVersion, parts: Iterable[PartDigests]) -> list[PartDigests]:
+    """What may change the meaning of these parts, as it is in the version now."""
+    segments = [part for part in parts if part.kind == Kind.SEGMENT]
+    if not segments:
+        return []
+    wanted = Q(kind=Kind.META) | Q(kind=Kind.DIMENSION, key__in={part.key.partition("/")[0] for part in segments})
+    for references in references_of({part.digest for part in segments}).values():
+        for kind, key in references:
+            wanted |= Q(kind=kind, key=key)
+    return list(manifest_of(version, wanted).parts.values())
 
 
 def contents_digest(version: FrameworkVersion) -> str:

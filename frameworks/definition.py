@@ -69,14 +69,22 @@ class Definition:
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
+        self._parsed: dict[tuple[str, str], Any] = {}
 
     @property
     def bodies(self) -> Bodies:
         """The bodies this definition reads."""
         return self._bodies
 
+    def schema(self, kind: str, key: str) -> Any:
+        """One part as its schema, parsed once. Raises KeyError for a part that is not there, PartError."""
+        part = (str(kind), key)
+        if part not in self._parsed:
+            self._parsed[part] = parse_body(kind, dict(self._bodies[part]))
+        return self._parsed[part]
+
     def _of_kind(self, kind: str) -> Iterator[tuple[str, Any]]:
-        return ((key, parse_body(kind, dict(body))) for (of, key), body in sorted(self._bodies.items()) if of == kind)
+        return ((key, self.schema(kind, key)) for of, key in sorted(self._bodies) if of == kind)
 
     @cached_property
     def meta(self) -> Meta | None:
@@ -124,8 +132,7 @@ class Definition:
 
     def policy(self, name: str) -> Any:
         """The policy part of that name as its schema; None when the version has none."""
-        body = self._bodies.get((Kind.POLICY, name))
-        return parse_body(Kind.POLICY, dict(body)) if body is not None else None
+        return self.schema(Kind.POLICY, name) if (Kind.POLICY, name) in self._bodies else None
 
     @cached_property
     def attributes(self) -> dict[str, AttributeType]:

@@ -9,7 +9,7 @@ from frameworks.criteria.english import sentence
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.definition import Bodies, Definition
 from frameworks.models import Kind
-from frameworks.parts import PartError, parse_body
+from frameworks.parts import PartError
 from frameworks.parts.naming import own_label, phrased, titled, waiver_label
 from frameworks.parts.segment import Segment
 
@@ -56,7 +56,7 @@ class PartText:
 
     @cached_property
     def schema(self) -> Any:
-        return parse_body(self.kind, self._document.bodies[self.id])
+        return self._document.definition.schema(self.kind, self.key)
 
     @cached_property
     def rules(self) -> tuple[RuleText, ...]:

@@ -48,6 +48,7 @@ def contributor_ids(version: FrameworkVersion) -> set[int]:
 
 def assumed(parts: QuerySet[Part]) -> QuerySet[Part]:
     """The parts whose body of today nobody has confirmed. A waiver is a decision, not an input to be validated."""
+    # Asked part by part, by its index: as an anti-join it is a little faster, until the tables' statistics are old.
     said = Confirmation.objects.filter(
         framework=OuterRef("version__framework"), kind=OuterRef("kind"), key=OuterRef("key"), body=OuterRef("body")
     ).order_by("-pk")

@@ -1,18 +1,21 @@
 """What one person is asked to sign in one version: wording, what changed since they signed, who disagrees."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from typing import Any
 
-from frameworks.coverage import Manifest, PartDigests, covered_digest
-from frameworks.definition import bodies_of
+from frameworks.comparison import bodies_to_read, differences, typed
+from frameworks.coverage import Manifest, PartDigests, covered_digest, manifest_under, surroundings_of
 from frameworks.document import Document, PartId, RuleText, count_words
 from frameworks.models import Contribution, FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
-from frameworks.parts.diff import PartChange, diff_bodies, diff_parts
+from frameworks.parts.diff import diff_bodies
 from frameworks.services.signing import labels_of, statement
-from frameworks.standing import IMPACT_SENTENCES, Given, Lapse, RequirementStanding, Standings
+from frameworks.standing import IMPACT_SENTENCES, Given, Lapse, RequirementStanding
+from frameworks.standing_tally import tally_of
 
 CHANGES_SHOWN = 12
 ASKED_AGAIN = {
@@ -26,6 +29,8 @@ ASKED_AGAIN = {
 STANDS = "The impact was computed again after this. The figures are within the tolerance, so the sign-off stands."
 ITEMS = 100
 """One page asks for so many at most; the rest follows after these are signed."""
+BLOCK = 500
+"""Answers are read in blocks, the newest first, until there are as many as are shown."""
 
 
 @dataclass
@@ -98,8 +103,7 @@ class SigningPage:
         self.user = user
         self.at = at
         self.hand = hand or user
-        self.standings_of = Standings(version, at)
-        self.manifest: Manifest = self.standings_of.manifest
+        self.tally = tally_of(version, at)
 
     @property
     def for_whom(self) -> str:
@@ -114,11 +118,7 @@ class SigningPage:
     def impact_digest(self) -> str:
         """The figures that are part of what is signed here; empty where none are asked or recorded."""
         asks = any(item.requirement.includes_impact for item in self.items)
-        return self.standings_of.impact.digest if asks else ""
-
-    @cached_property
-    def document(self) -> Document:
-        return Document(bodies_of(self.version))
+        return self.tally.known.impact.digest if asks else ""
 
     @cached_property
     def items_left(self) -> int:
@@ -126,37 +126,58 @@ class SigningPage:
         return len(self.waiting) - len(self.items)
 
     @cached_property
-    def standings(self) -> list[RequirementStanding]:
-        """Every requirement whose signers include this person."""
-        pools = self.standings_of.pools
-        return [each for each in self.standings_of.all() if self.user.pk in pools[each.requirement.code]]
-
-    @cached_property
-    def waiting(self) -> list[RequirementStanding]:
-        """What this person can still answer: terms first, then the rest in the policy's order."""
+    def waiting(self) -> list[int]:
+        """The ids of what this person can still answer: terms first, then the rest in the policy's order."""
         if self.version.state != FrameworkVersion.State.IN_REVIEW and not self.version.awaits_ratification:
             return []
-        found = [each for each in self.standings if any(person.pk == self.user.pk for person in each.missing)]
-        return sorted(found, key=lambda each: each.requirement.part_kind != Kind.TERM)
+        groups = [each for each in self.tally.groups if any(one.pk == self.user.pk for one in each.one.missing)]
+        found = [(each.one.requirement.part_kind != Kind.TERM, pk) for each in groups for pk in each.ids]
+        return [pk for _, pk in sorted(found)]
 
     @cached_property
     def items(self) -> list[Item]:
-        return self._items(self.waiting[:ITEMS])
+        return self._items(self._standings(self.waiting[:ITEMS]))
 
     @cached_property
     def answered(self) -> list[tuple[Item, Given]]:
         """What this person answered and can take back, the newest first."""
-        pairs = [(each, given) for each in self.standings if (given := each.answer_of(self.user.pk))]
-        pairs = sorted(pairs, key=lambda pair: pair[1].pk, reverse=True)[:ITEMS]
-        items = self._items([standing for standing, _ in pairs])
-        return [(item, given) for item, (_, given) in zip(items, pairs, strict=True)]
+        standings = self._standings(self._answered_last())
+        given = [answer for each in standings if (answer := each.answer_of(self.user.pk))]
+        return list(zip(self._items(standings), given, strict=True))
+
+    def _answered_last(self) -> list[int]:
+        """The ids of what this person answered and what still counts, the newest answer first, as many as are shown."""
+        live = {
+            (each.one.requirement.code, *part): pk
+            for each in self.tally.groups
+            if each.one.answer_of(self.user.pk)
+            for pk, part in zip(each.ids, each.parts, strict=True)
+        }
+        decisions = self.tally.known.decisions().filter(principal_id=self.user.pk).order_by("-pk")
+        said = decisions.values_list("code", "part_kind", "part_key")
+        found: dict[int, None] = {}
+        for start in count(0, BLOCK):
+            block = list(said[start : start + BLOCK])
+            found |= dict.fromkeys(live[about] for about in block if about in live)
+            if len(block) < BLOCK or len(found) >= min(ITEMS, len(live)):
+                break
+        return list(found)[:ITEMS]
+
+    def _standings(self, ids: Sequence[int]) -> list[RequirementStanding]:
+        """These requirements, each derived by itself, in the order asked for."""
+        found = {each.requirement.pk: each for each in self.tally.known.of(ids)} if ids else {}
+        return [found[pk] for pk in ids]
 
     def _items(self, standings: Sequence[RequirementStanding]) -> list[Item]:
-        labels = labels_of([standing.requirement for standing in standings], self.manifest)
-        earlier = self._signed_bodies(standings)
-        return [self._item(standing, labels[standing.requirement.pk], earlier) for standing in standings]
+        requirements = [standing.requirement for standing in standings]
+        manifest = manifest_under(self.version, requirements)
+        labels = labels_of(requirements, manifest)
+        items = [self._item(standing, labels[standing.requirement.pk], manifest) for standing in standings]
+        self._add_contents(items, self._signed_bodies(standings))
+        self._add_changes([item for item in items if item.is_set], manifest)
+        return items
 
-    def _item(self, standing: RequirementStanding, label: str, earlier: Mapping[int, Mapping[str, Any]]) -> Item:
+    def _item(self, standing: RequirementStanding, label: str, manifest: Manifest) -> Item:
         requirement = standing.requirement
         part: PartId = (requirement.part_kind, requirement.part_key)
         item = Item(
@@ -165,52 +186,59 @@ class SigningPage:
             title=requirement.label,
             statement=statement(requirement, label, Signoff.Decision.APPROVE),
             path="/".join(part) if requirement.part_key else "",
-            seen=self.manifest.parts[part].digest if part in self.manifest.parts else "",
+            seen=manifest.parts[part].digest if part in manifest.parts else "",
             noes=[given for given in standing.rejections if given.signer_id != self.user.pk],
         )
         given = standing.newest.get(self.user.pk)
         item.since = given.signed_at if given and given.decision == Signoff.Decision.APPROVE else None
         item.lapse = standing.lapses.get(self.user.pk)
-        item.stands = STANDS if self.standings_of.impact_stands(standing) else ""
+        item.stands = STANDS if self.tally.known.impact_stands(standing) else ""
         item.is_new = given is None
-        if not requirement.part_key:
-            item.covers, item.changes = self._covers(requirement), self._changes_under(requirement)
+        if item.is_set:
             item.moved = self._moved(item, given)
-            return item
-        self._add_content(item, part, earlier.get(requirement.pk))
         return item
 
     def _moved(self, item: Item, given: Given | None) -> Sequence[str]:
         """The figures that are others than this person signed; all of them are on the impact's page."""
         if item.lapse != Lapse.FIGURES or given is None:
             return ()
-        return self.standings_of.impact.differences(given.impact_digest)[:IMPACT_SENTENCES]
+        return self.tally.known.impact.differences(given.impact_digest)[:IMPACT_SENTENCES]
 
-    def _add_content(self, item: Item, part: PartId, before: Mapping[str, Any] | None) -> None:
-        text = self.document.parts[part]
-        item.title, item.rules = self.document.label_of(*part), text.rules
+    def _add_contents(self, items: Sequence[Item], before: Mapping[int, Mapping[str, Any]]) -> None:
+        """The wording of what is signed one by one, from as few queries for many as for one."""
+        parts = {item.pk: (item.requirement.part_kind, item.requirement.part_key) for item in items if not item.is_set}
+        document = Document(bodies_to_read(self.version, parts.values()))
+        for item in items:
+            if item.pk in parts:
+                self._add_content(item, document, parts[item.pk], before.get(item.pk))
+
+    def _add_content(self, item: Item, document: Document, part: PartId, before: Mapping[str, Any] | None) -> None:
+        text = document.parts[part]
+        item.title, item.rules = document.label_of(*part), text.rules
         if item.is_term:
             item.wording, item.variants = text.schema.wording, text.schema.variants
             item.before = str(before["wording"]) if before else ""
         elif before:
-            item.changes = [change.text for change in diff_bodies(*part, before, self.document.bodies[part])]
+            item.changes = [change.text for change in diff_bodies(*part, before, document.bodies[part])]
 
-    def _covers(self, requirement: Requirement) -> str:
-        counts: dict[str, int] = {}
-        for part in self.manifest.covered_by(requirement):
-            counts[part.kind] = counts.get(part.kind, 0) + 1
-        return count_words(counts)
-
-    @cached_property
-    def _changes_since_base(self) -> list[PartChange]:
+    def _add_changes(self, sets: Sequence[Item], manifest: Manifest) -> None:
+        """What is in each set, and what of it differs from the base version: the first in words, the rest counted."""
+        if not sets:
+            return
         base = self.version.base_version
-        return diff_parts(bodies_of(base), self.document.bodies) if base else []
-
-    def _changes_under(self, requirement: Requirement) -> list[str]:
-        covered = {part.id for part in self.manifest.covered_by(requirement)}
-        found = [change.text for change in self._changes_since_base if (change.kind, change.key) in covered]
-        more = [f"and {len(found) - CHANGES_SHOWN} more"] if len(found) > CHANGES_SHOWN else []
-        return [*found[:CHANGES_SHOWN], *more]
+        found = differences(base, self.version) if base else []
+        changed = {}
+        for item in sets:
+            covered = manifest.covered_by(item.requirement)
+            item.covers = count_words(Counter(part.kind for part in covered))
+            ids = {part.id for part in covered}
+            changed[item.pk] = [each for each in found if each.id in ids]
+        shown = {each for own in changed.values() for each in own[:CHANGES_SHOWN]}
+        words = {(change.kind, change.key): change.text for change in typed(shown, self.version)} if shown else {}
+        for item in sets:
+            own = changed[item.pk]
+            more = [f"and {len(own) - CHANGES_SHOWN} more"] if len(own) > CHANGES_SHOWN else []
+            item.changes = [*(words[each.id] for each in own[:CHANGES_SHOWN]), *more]
 
     def _signed_bodies(self, standings: Sequence[RequirementStanding]) -> dict[int, Mapping[str, Any]]:
         """The body this person signed last, where it is another than today's: found by its covered digest."""
@@ -230,29 +258,21 @@ class SigningPage:
             .order_by("pk")
             .values_list("kind", "key", "body_id", "body__operational_digest", "body__semantic_digest", "body__body")
         )
+        pasts = [(PartDigests(0, *row), body) for *row, body in rows if (row[0], row[1]) in wanted]
+        around = surroundings_of(self.version, [past for past, _ in pasts])
         found: dict[int, Mapping[str, Any]] = {}
-        for kind, key, digest, operational, semantic, body in rows:
-            standing = wanted.get((kind, key))
-            if standing is None:
-                continue
-            past = PartDigests(0, kind, key, digest, operational, semantic)
-            given = standing.newest[self.user.pk]
-            if self._digest_with(standing.requirement, past) == given.covered_digest:
+        for past, body in pasts:
+            standing = wanted[past.id]
+            manifest = Manifest([*around, past]) if past.kind == Kind.SEGMENT else Manifest([past])
+            if covered_digest(standing.requirement, manifest) == standing.newest[self.user.pk].covered_digest:
                 found[standing.requirement.pk] = body
         return found
-
-    def _digest_with(self, requirement: Requirement, past: PartDigests) -> str:
-        others = (part for part in self.manifest.parts.values() if part.id != past.id)
-        return covered_digest(requirement, Manifest([*others, past]))
 
     def mark_stale(self, stale: Mapping[int, str]) -> None:
         """After a conflict: for these items (by id) say what changed since the body with that digest was shown."""
         bodies = dict(PartBody.objects.filter(digest__in=stale.values()).values_list("digest", "body"))
-        for item in self.items:
-            if item.pk not in stale:
-                continue
+        changed = [item for item in self.items if item.pk in stale]
+        for item in changed:
             item.is_stale, item.answer, item.reason = True, "", ""
-            before = bodies.get(stale[item.pk])
-            if before is not None and item.requirement.part_key:
-                part = (item.requirement.part_kind, item.requirement.part_key)
-                self._add_content(item, part, before)
+        before = {item.pk: bodies[stale[item.pk]] for item in changed if stale[item.pk] in bodies}
+        self._add_contents([item for item in changed if item.pk in before], before)

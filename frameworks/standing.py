@@ -6,7 +6,7 @@ it touches, and what is untouched carries over into later rounds and versions. R
 carry over: the figures are signed anew each round.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -126,32 +126,36 @@ def requirements_standing(version: FrameworkVersion, at: datetime) -> list[Requi
     return Standings(version, at).all()
 
 
-class Standings:
-    """What is known about a version's requirements, read once."""
+class Signers:
+    """Who is asked by these requirements, and how their decisions count; everybody and everything read once."""
 
-    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
+    def __init__(self, version: FrameworkVersion, at: datetime, requirements: Sequence[Requirement]) -> None:
         self.version = version
         self.at = at
-        self.manifest: Manifest = manifest_of(version)
-        self.requirements = self._read_requirements()
-        for requirement in self.requirements:
+        self.requirements = requirements
+        for requirement in requirements:
             requirement.version = version
         self.policy_pools = pools_by_code(signoff_policy(version))
         self.pools = self._pool_by_code()
         self.people = {person.pk: person for person in people({pk for pool in self.pools.values() for pk in pool})}
         self.eligible = {code: self._eligible(code) for code in self.pools}
 
-    def _read_requirements(self) -> list[Requirement]:
-        rows = Requirement.objects.filter(version=self.version, round=self.version.round)
-        return list(rows.order_by("position", "pk"))
-
     @cached_property
     def impact(self) -> "SignedImpact":
         return SignedImpact(self.version)
 
-    def all(self) -> list[RequirementStanding]:
-        newest, overrules = self._newest_decisions(), self._overrules()
-        return [self._standing(requirement, newest, overrules) for requirement in self.requirements]
+    def digest_of(self, requirement: Requirement) -> str:
+        """What a signature under the requirement has to cover."""
+        raise NotImplementedError
+
+    def digests(self) -> Iterable[str] | QuerySet[Any]:
+        """Those of every requirement of the round."""
+        raise NotImplementedError
+
+    def standings(self, requirements: Sequence[Requirement], decisions: QuerySet[Any]) -> list[RequirementStanding]:
+        """How each of these stands; `decisions` are those about them, of which each person's newest counts."""
+        newest, overrules = self._by_requirement(decisions), self._overrules()
+        return [self._standing(requirement, newest, overrules) for requirement in requirements]
 
     def _overrules(self) -> dict[tuple[str, str, str], Given]:
         """The newest approval over dissent of each requirement that knows one, by somebody still in that role.
@@ -196,26 +200,28 @@ class Standings:
             if pk in wanted and still_stands(person, pool=pool, requirement=requirement)
         }
 
-    def _newest_decisions(self) -> dict[tuple[str, str, str], dict[int, Given]]:
-        """Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed."""
+    def decisions(self) -> QuerySet[Any]:
+        """Every decision on these requirements that could count.
+
+        Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed.
+        """
         decisions = decisions_up_to(self.version).exclude(meaning=OVER_DISSENT)
         if self.version.rollback_of_id:
             # What brings an old text back is not outdone by what was said of the texts between.
-            decisions = decisions.filter(covered_digest__in={self._digest(each) for each in self.requirements})
-        rows = (
-            decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
-            .order_by("code", "part_kind", "part_key", "principal_id", "-pk")
-            .distinct("code", "part_kind", "part_key", "principal_id")
-            .values_list(*COLUMNS)
-        )
+            decisions = decisions.filter(covered_digest__in=self.digests())
+        return decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
+
+    def newest_decisions(self) -> QuerySet[Any]:
+        """Each person's newest decision on each requirement."""
+        about = ("code", "part_kind", "part_key", "principal_id")
+        return self.decisions().order_by(*about, "-pk").distinct(*about)
+
+    def _by_requirement(self, decisions: QuerySet[Any]) -> dict[tuple[str, str, str], dict[int, Given]]:
         found: dict[tuple[str, str, str], dict[int, Given]] = {}
-        for row in rows:
+        for row in decisions.values_list(*COLUMNS):
             given = Given(*row)
             found.setdefault((given.code, given.part_kind, given.part_key), {})[given.signer_id] = given
         return found
-
-    def _digest(self, requirement: Requirement) -> str:
-        return covered_digest(requirement, self.manifest)
 
     def _standing(
         self,
@@ -225,7 +231,7 @@ class Standings:
     ) -> RequirementStanding:
         about = (requirement.code, requirement.part_kind, requirement.part_key)
         given = newest.get(about, {})
-        digest = self._digest(requirement)
+        digest = self.digest_of(requirement)
         eligible = self.eligible[requirement.code]
         lapses = {pk: lapse for pk, each in given.items() if (lapse := self._lapse(each, requirement, digest))}
         live = [each for pk, each in given.items() if pk in eligible and pk not in lapses and each.decision in COUNTED]
@@ -262,9 +268,12 @@ class Standings:
 
     def _is_too_old(self, given: Given, requirement: Requirement) -> bool:
         # A No does not fade: only an approval has to be fresh.
-        if given.decision != Decision.APPROVE or requirement.freshness_days is None:
-            return False
-        return self.at - given.signed_at > timedelta(days=requirement.freshness_days)
+        return given.decision == Decision.APPROVE and self.is_outdated(given.signed_at, requirement)
+
+    def is_outdated(self, signed_at: datetime, requirement: Requirement) -> bool:
+        """Whether an approval of that moment is older than the requirement takes."""
+        days = requirement.freshness_days
+        return days is not None and self.at - signed_at > timedelta(days=days)
 
     def _lapsed(
         self,
@@ -295,6 +304,28 @@ class Standings:
         if not standing.requirement.includes_impact:
             return False
         return any(given.impact_digest != self.impact.digest for given in standing.approvals)
+
+
+class Standings(Signers):
+    """What is known about a version's requirements, derived from its parts: for whoever decides."""
+
+    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
+        self.manifest: Manifest = manifest_of(version)
+        super().__init__(version, at, list(requirements_of(version)))
+
+    def digest_of(self, requirement: Requirement) -> str:
+        return covered_digest(requirement, self.manifest)
+
+    def digests(self) -> set[str]:
+        return {self.digest_of(each) for each in self.requirements}
+
+    def all(self) -> list[RequirementStanding]:
+        return self.standings(self.requirements, self.newest_decisions())
+
+
+def requirements_of(version: FrameworkVersion) -> QuerySet[Requirement]:
+    """The requirements of the version's current round, in the policy's order."""
+    return Requirement.objects.filter(version=version, round=version.round).order_by("position", "pk")
 
 
 def may_overrule(person: Person | None, role: str) -> bool:

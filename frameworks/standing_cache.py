@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
 from django.contrib.auth.models import Group
 from django.contrib.postgres.aggregates import StringAgg
@@ -34,6 +34,7 @@ class Line:
     code: str
     label: str
     standings: list[RequirementStanding] = field(default_factory=list)
+    total: int = 0
     met: int = 0
     is_blocked: bool = False
     lacks_signers: bool = False
@@ -43,8 +44,10 @@ class Line:
     approved_by: dict[str, None] = field(default_factory=dict)
     lapsed: set[str] = field(default_factory=set)
 
-    def add(self, standing: RequirementStanding) -> None:
+    def add(self, standing: RequirementStanding, count: int = 1) -> None:
+        """Put in a requirement, or so many that stand alike, of which nobody said No to any."""
         self.standings.append(standing)
+        self.total += count
         self.is_blocked = self.is_blocked or standing.is_blocked
         self.lacks_signers = self.lacks_signers or standing.lacks_signers
         noes = [(standing, given) for given in standing.rejections]
@@ -54,23 +57,27 @@ class Line:
             self.rejections += noes
         self.approved_by.update(dict.fromkeys(given.printed_name for given in standing.approvals))
         if standing.is_met:
-            self.met += 1
+            self.met += count
             return
         self.lapsed.update(standing.lapsed)
         for person in standing.missing:
-            self.missing.setdefault(person.pk, [person.name, 0])[1] += 1
+            self.missing.setdefault(person.pk, [person.name, 0])[1] += count
 
     @property
     def is_done(self) -> bool:
-        return self.met == len(self.standings)
+        return self.met == self.total
 
 
 class Overview:
-    """What pages list of a version's standing."""
+    """A version's standing, every requirement derived: for documents and what judges all of them."""
 
-    def __init__(self, known: Standings) -> None:
-        self.known = known
+    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
+        self.known = Standings(version, at)
         self.standings: Sequence[RequirementStanding] = self.known.all()
+
+    @property
+    def count(self) -> int:
+        return len(self.standings)
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -104,25 +111,46 @@ class Overview:
         return [each for each in self.standings if not each.requirement.part_key]
 
 
-_kept: OrderedDict[int, tuple[tuple[Any, ...], Overview]] = OrderedDict()
+class Kept(Protocol):
+    """What is derived of the standing as a whole; `count` requirements are kept with it."""
+
+    def __init__(self, version: FrameworkVersion, at: datetime) -> None: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+KeptT = TypeVar("KeptT", bound=Kept)
+_kept: OrderedDict[tuple[type[Kept], int], tuple[tuple[Any, ...], Kept]] = OrderedDict()
 _lock = Lock()
 
 
-def overview_of(version: FrameworkVersion, at: datetime) -> Overview:
-    """The standing of a version, from memory where nothing that it is derived from has changed."""
-    fingerprint = _fingerprint(version, at)
+def remembered(derived: type[KeptT], version: FrameworkVersion, at: datetime) -> KeptT:
+    """`derived` of a version, from memory where nothing that it is derived from has changed."""
+    key, fingerprint = (derived, version.pk), _fingerprint(version, at)
     with _lock:
-        kept = _kept.get(version.pk)
+        kept = _kept.get(key)
         if kept and kept[0] == fingerprint:
-            _kept.move_to_end(version.pk)
-            return kept[1]
-    found = Overview(Standings(version, at))
+            _kept.move_to_end(key)
+            return cast(KeptT, kept[1])
+    found = derived(version, at)
     with _lock:
-        _kept[version.pk] = (fingerprint, found)
-        _kept.move_to_end(version.pk)
-        while len(_kept) > 1 and sum(len(each.standings) for _, each in _kept.values()) > MOST_KEPT:
+        _kept[key] = (fingerprint, found)
+        _kept.move_to_end(key)
+        while len(_kept) > 1 and sum(each.count for _, each in _kept.values()) > MOST_KEPT:
             _kept.popitem(last=False)
     return found
+
+
+def forget() -> None:
+    """Keep nothing: for tests, in which one version after the other has the same id."""
+    with _lock:
+        _kept.clear()
+
+
+def overview_of(version: FrameworkVersion, at: datetime) -> Overview:
+    """The standing of a version, each requirement by itself, from memory where nothing has changed."""
+    return remembered(Overview, version, at)
 
 
 def _fingerprint(version: FrameworkVersion, at: datetime) -> tuple[Any, ...]:

@@ -18,11 +18,13 @@ from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.naming import names_of
 from frameworks.querysets import assumed, threads_on
 from frameworks.standing import RequirementStanding
-from frameworks.standing_cache import Overview, overview_of
+from frameworks.standing_tally import Tally, tally_of
 
 State = FrameworkVersion.State
 TERMS_SHOWN = 6
 DIMENSIONS_SHOWN = 8
+SEGMENTS_AT_ONCE = 100
+"""Rules of so many segments are put in words on one page, about."""
 LARGE = 2_000
 """More parts than this, and a draft is checked on its own tab only."""
 CONFIRMED_AT_ONCE = 500
@@ -36,6 +38,7 @@ class VersionContents:
         self.user = user
         self.user_id = user.pk
         self.at = at
+        self._standings: dict[PartId, list[RequirementStanding]] = {}
 
     # What is there: counts, digests and labels; bodies only of what is read
 
@@ -53,12 +56,13 @@ class VersionContents:
         return self.part_count > LARGE
 
     @cached_property
-    def overview(self) -> Overview:
-        return overview_of(self.version, self.at)
+    def tally(self) -> Tally:
+        return tally_of(self.version, self.at)
 
-    @cached_property
-    def standings(self) -> Sequence[RequirementStanding]:
-        return self.overview.standings if self.version.state != State.DRAFT else ()
+    @property
+    def is_asked_about(self) -> bool:
+        """Whether anybody is asked to sign any of it; nobody is, as long as it is a draft."""
+        return self.version.state != State.DRAFT and self.tally.count > 0
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -98,7 +102,12 @@ class VersionContents:
     @cached_property
     def first_dimensions(self) -> list[dict[str, Any]]:
         """The dimensions of the overview with their segments in words."""
-        return self.dimensions_among(self.keys_of(Kind.DIMENSION)[:DIMENSIONS_SHOWN])
+        return self.dimensions_among(self.keys_of(Kind.DIMENSION)[: self.dimensions_at_once(DIMENSIONS_SHOWN)])
+
+    def dimensions_at_once(self, most: int) -> int:
+        """How many dimensions one page shows: `most`, or fewer where they have many segments."""
+        dimensions, segments = self.counts[Kind.DIMENSION], self.counts[Kind.SEGMENT]
+        return max(1, min(most, SEGMENTS_AT_ONCE * dimensions // max(1, segments)))
 
     def dimensions_among(self, parts: Sequence[PartId]) -> list[dict[str, Any]]:
         """These dimensions with their segments, highest rank first."""
@@ -162,13 +171,19 @@ class VersionContents:
     def _noes(self, part: PartId) -> list[tuple[str, str]]:
         return [
             (given.printed_name, f"{given.reason}{over_dissent_words(standing)}")
-            for standing in self.standings_about(part)
+            for standing in self.alike(part)
             for given in standing.rejections
         ]
 
+    def alike(self, part: PartId) -> Sequence[RequirementStanding]:
+        """The part's own requirements as those that stand alike: enough to count, and each No is its own."""
+        return self.tally.by_part.get(part, ()) if self.is_asked_about else ()
+
     def standings_about(self, part: PartId) -> list[RequirementStanding]:
-        """The part's own requirements."""
-        return self.overview.by_part.get(part, []) if self.standings else []
+        """The part's own requirements, with everything about each."""
+        if part not in self._standings:
+            self._standings |= self.tally.about([part]) if self.is_asked_about else {part: []}
+        return self._standings[part]
 
     def is_asked(self, standing: RequirementStanding) -> bool:
         return any(person.pk == self.user_id for person in standing.missing) and not standing.is_met

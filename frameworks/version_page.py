@@ -11,7 +11,7 @@ from frameworks.errors import InvalidError
 from frameworks.gates import findings_of
 from frameworks.models import FrameworkVersion
 from frameworks.recertification import Recertification, recertifications
-from frameworks.services.activation import blockers_of, version_blockers, waited_for
+from frameworks.services.activation import activation_blockers, version_blockers
 from frameworks.services.review import PlannedLine, plan_requirements, submission_problems
 from frameworks.signing_page import STANDS
 from frameworks.standing import RequirementStanding
@@ -70,29 +70,24 @@ class VersionPage(VersionContents):
     def may_request_changes(self) -> bool:
         if self.version.state != State.IN_REVIEW:
             return False
-        asked = any(self.user.pk in pool for pool in self.overview.known.pools.values())
+        asked = any(self.user.pk in pool for pool in self.tally.known.pools.values())
         return asked or self.may("submit_version")
 
     # Requirements
 
     @cached_property
-    def my_open(self) -> list[RequirementStanding]:
+    def my_open(self) -> int:
+        """How many requirements wait for this person."""
         if self.version.state != State.IN_REVIEW and not self.version.awaits_ratification:
-            return []
-        return [
-            standing
-            for line in self.overview.lines
-            if self.user_id in line.missing
-            for standing in line.standings
-            if self.is_asked(standing)
-        ]
+            return 0
+        return sum(line.missing[self.user_id][1] for line in self.tally.lines if self.user_id in line.missing)
 
     @cached_property
     def requirement_lines(self) -> list[dict[str, Any]]:
         """One line per code, in the policy's order, for the requirement rail."""
         if self.version.state == State.DRAFT:
             return [self._planned_line(line) for line in self.planned]
-        return [self._requirement_line(line) for line in self.overview.lines]
+        return [self._requirement_line(line) for line in self.tally.lines]
 
     @cached_property
     def planned(self) -> list[PlannedLine]:
@@ -109,11 +104,11 @@ class VersionPage(VersionContents):
         return {"url": url, "action": "Ask for help"}
 
     def _requirement_line(self, line: Line) -> dict[str, Any]:
-        single = line.standings[0] if len(line.standings) == 1 else None
+        single = line.standings[0] if line.total == 1 else None
         return {
             "title": line.label,
             "state": "met" if line.is_done else "blocked" if line.is_blocked else "open",
-            "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met}/{len(line.standings)}",
+            "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met}/{line.total}",
             "detail": " ".join([self._detail(line), *self._dissent(line)]),
             **self._help(line.code, is_short=line.lacks_signers and self.is_signed_now),
         }
@@ -136,7 +131,7 @@ class VersionPage(VersionContents):
     def _detail(self, line: Line) -> str:
         if not line.is_done:
             return self._still_needed(line)
-        stands = any(self.overview.known.impact_stands(each) for each in line.standings)
+        stands = any(self.tally.known.impact_stands(each) for each in line.standings)
         return f"{', '.join(line.approved_by)}{f'. {STANDS}' if stands else ''}"
 
     def _dissent(self, line: Line) -> list[str]:
@@ -169,7 +164,7 @@ class VersionPage(VersionContents):
 
     @cached_property
     def _rejected_names(self) -> Document:
-        noes = [found for line in self.overview.lines for found in (*line.rejections[:NOES_NAMED], *line.dissents)]
+        noes = [found for line in self.tally.lines for found in (*line.rejections[:NOES_NAMED], *line.dissents)]
         about = [standing.requirement for standing, _ in noes]
         return self.names((each.part_kind, each.part_key) for each in about if each.part_key)
 
@@ -201,34 +196,29 @@ class VersionPage(VersionContents):
 
     @cached_property
     def blockers(self) -> list[str]:
-        """Why a version under way cannot be activated yet."""
-        if self.version.state not in (State.IN_REVIEW, State.APPROVED, State.SCHEDULED):
-            return []
-        return blockers_of(self.overview.known, self.standings)
-
-    @cached_property
-    def is_blocked(self) -> bool:
-        """The same as a yes or no: naming ten thousand open parts takes longer than the rest of the page."""
-        known = self.overview.known
-        return self.version.state in UNDER_WAY and bool(version_blockers(known) or waited_for(known, self.standings))
+        """Why a version under way cannot be activated yet, with a sentence for each requirement: for the checks."""
+        return activation_blockers(self.version, self.at) if self.version.state in UNDER_WAY else []
 
     @property
     def met_count(self) -> int:
         return sum(line["state"] == "met" for line in self.requirement_lines)
 
-    @property
+    @cached_property
     def waits_for(self) -> str:
-        """The reason under a disabled button."""
-        open_lines = [line for line in self.requirement_lines if line["state"] != "met"]
-        if not open_lines:
-            return next(iter(version_blockers(self.overview.known)), "")
-        count = len(open_lines)
-        return f"Activation waits for {count} requirement{'' if count == 1 else 's'}. {self._next_words()}"
+        """The reason under a disabled button; empty when a version under way can be activated."""
+        if self.version.state not in UNDER_WAY:
+            return ""
+        count = self.open_count
+        words = f"Activation waits for {count} requirement{'' if count == 1 else 's'}. {self._next_words()}"
+        if count and not self.version.is_emergency:
+            return words
+        blockers = version_blockers(self.tally.known)
+        return (words if count else blockers[0]) if blockers else ""
 
     def _next_words(self) -> str:
         """Who acts next: whoever said No with the author, else the first whose answer is missing."""
-        for line in self.overview.lines:
+        for line in self.tally.lines:
             for standing, given in line.rejections[:1]:
                 return f"Next: {given.printed_name} and {self.version.author} settle {self._about_label(standing)}."
-        missing = [name for line in self.overview.lines for name, _ in line.missing.values()]
+        missing = [name for line in self.tally.lines for name, _ in line.missing.values()]
         return f"Next: {missing[0]}." if missing else ""

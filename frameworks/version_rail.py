@@ -41,11 +41,12 @@ class VersionRail:
         return found
 
     def _rail_parts(self, kinds: Sequence[str], current: PartId | None) -> list[PartId]:
-        loud = sorted({self._shown_as(part) for part in self._loud(current)})
-        loud = [part for part in loud if part[0] in kinds]
+        loud = sorted(part for kind in kinds for part in self._shown_loud.get(kind, ()))
+        if current and (here := self._shown_as(current)) not in loud and here[0] in kinds:
+            loud = sorted([*loud, here])
         if sum(self.page.counts[kind] for kind in kinds) > RAIL_ROWS:
-            here = {(kind, key) for kind, key in loud[:RAIL_ROWS]}
-            return [*loud[:RAIL_ROWS], *([current] if current and current[0] in kinds and current not in here else [])]
+            first = loud[:RAIL_ROWS]
+            return [*first, *([current] if current and current[0] in kinds and current not in first else [])]
         every = [part for kind in kinds for part in self._small_kinds.get(kind, ())]
         return sorted(every, key=lambda part: (part not in loud, kinds.index(part[0]), part[1]))
 
@@ -58,16 +59,25 @@ class VersionRail:
             found.setdefault(kind, []).append((kind, key))
         return found
 
-    def _loud(self, current: PartId | None) -> set[PartId]:
+    @cached_property
+    def _loud(self) -> set[PartId]:
         commented = {part for part in self.page.open_threads if part[1]}
-        open_parts = self.page.overview.open_parts if self.page.standings else frozenset()
+        open_parts = self.page.tally.open_parts if self.page.is_asked_about else frozenset()
         return {
             *self.page.changed_ids,
             *self.page.assumed_ids,
             *commented,
             *open_parts,
-            *([current] if current else []),
         }
+
+    @cached_property
+    def _shown_loud(self) -> dict[str, set[PartId]]:
+        """By kind, the rows under which the loud parts stand."""
+        found: dict[str, set[PartId]] = {}
+        for part in self._loud:
+            row = self._shown_as(part)
+            found.setdefault(row[0], set()).add(row)
+        return found
 
     def _shown_as(self, part: PartId) -> PartId:
         """A segment stands in the rail under its dimension."""
@@ -76,8 +86,8 @@ class VersionRail:
     @cached_property
     def _loud_segments(self) -> dict[str, list[PartId]]:
         found: dict[str, list[PartId]] = {}
-        every = self.page.overview.by_part if self.page.standings else ()
-        for part in {*self._loud(None), *every}:
+        every = self.page.tally.by_part if self.page.is_asked_about else ()
+        for part in {*self._loud, *every}:
             if part[0] == Kind.SEGMENT:
                 found.setdefault(part[1].partition("/")[0], []).append(part)
         return found
@@ -94,23 +104,24 @@ class VersionRail:
         }
 
     def _rest(self, kinds: Sequence[str], left: int, *, has_rows: bool) -> dict[str, Any]:
-        loud = any(self._shown_as(part)[0] in kinds for part in self._loud(None))
-        quiet = not loud or sum(self._shown_as(part)[0] in kinds for part in self._loud(None)) <= RAIL_ROWS
+        quiet = self._loud_count(kinds) <= RAIL_ROWS
         word = "unchanged" if quiet and self.page.version.base_version_id else "more"
         label = f"{left} {word}" if has_rows or word == "unchanged" else f"All {left}"
         badge = "signed" if quiet and self._kinds_are_signed(kinds) else ""
         return {"label": label, "url": self._tab_of(kinds[0]), "badge": badge}
 
+    def _loud_count(self, kinds: Sequence[str]) -> int:
+        """How many parts are loud; a segment counts for its dimension's group."""
+        return sum(self._shown_as(part)[0] in kinds for part in self._loud)
+
     def _kinds_are_signed(self, kinds: Sequence[str]) -> bool:
-        if not self.page.standings:
+        if not self.page.is_asked_about:
             return False
-        return any(kind in self.page.overview.kinds for kind in kinds) or self._is_signed_in_sets(
-            [(k, "") for k in kinds]
-        )
+        return any(kind in self.page.tally.kinds for kind in kinds) or self._is_signed_in_sets([(k, "") for k in kinds])
 
     def badge(self, parts: Sequence[PartId]) -> str:
         """One word or two: what somebody has to know about these parts."""
-        standings = [standing for part in parts for standing in self.page.standings_about(part)]
+        standings = [standing for part in parts for standing in self.page.alike(part)]
         noes = sum(len(standing.rejections) for standing in standings if standing.is_disputed)
         open_ones = [standing for standing in standings if not standing.is_met]
         waiting = sum(part in self.page.assumed_ids for part in parts)
@@ -128,7 +139,7 @@ class VersionRail:
         """Parts without a requirement of their own are signed when every set that covers them is."""
         covering = [
             standing
-            for standing in (self.page.overview.sets if self.page.standings else ())
+            for standing in (self.page.tally.sets if self.page.is_asked_about else ())
             if any(kind in standing.requirement.kinds for kind, _ in parts)
             and (not standing.requirement.keys or any(key in standing.requirement.keys for _, key in parts))
         ]

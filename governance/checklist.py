@@ -21,9 +21,9 @@ from frameworks.parts.data_source import DataSource
 from frameworks.parts.policy import LimitsPolicy
 from frameworks.parts.segment import attributes_used
 from frameworks.querysets import assumed
-from frameworks.services.carrying import carried_words, is_carried, overview_with_carried
+from frameworks.services.carrying import carried_words, is_carried, tally_with_carried
 from frameworks.standing import RequirementStanding
-from frameworks.standing_cache import Overview
+from frameworks.standing_tally import Tally
 from governance.intake_targets import QuestionState, Targets
 from governance.models import Attendance, IntakeForm, Meeting, MeetingPart
 
@@ -102,9 +102,9 @@ class Facts:
         return self.version.state == FrameworkVersion.State.DRAFT
 
     @cached_property
-    def overview(self) -> Overview:
+    def tally(self) -> Tally:
         """Of a draft: with what it carries, as if it were submitted now."""
-        return overview_with_carried(self.version, self.at)
+        return tally_with_carried(self.version, self.at)
 
     @cached_property
     def assumed_ids(self) -> set[tuple[str, str]]:
@@ -157,7 +157,7 @@ class Facts:
     @cached_property
     def participants(self) -> dict[int, str]:
         """Everybody whose signature the sign-off policy asks for, by name."""
-        known = self.overview.known
+        known = self.tally.known
         wanted = {pk for pool in known.pools.values() for pk in pool}
         found = {pk: person.name for pk, person in known.people.items() if pk in wanted}
         return dict(sorted(found.items(), key=lambda each: each[1]))
@@ -173,7 +173,7 @@ class Facts:
 def _definitions(facts: Facts) -> Line:
     terms = facts.version.parts.filter(kind=Kind.TERM).order_by("key").values_list("key", "body__body__label")
     labels = {key: str(label) for key, label in terms}
-    standings = {key: _about(facts.overview, key) for key in labels}
+    standings = {key: _about(facts.tally, key) for key in labels}
     aligned = [key for key, own in standings.items() if own and all(each.is_met for each in own)]
     left = [labels[key] for key in labels if key not in aligned]
     if facts.is_draft:
@@ -190,11 +190,11 @@ def _definitions(facts: Facts) -> Line:
     )
 
 
-def _about(overview: Overview, key: str) -> list[RequirementStanding]:
+def _about(tally: Tally, key: str) -> Sequence[RequirementStanding]:
     """What is asked about a term: of itself, else with others."""
-    return overview.by_part.get((Kind.TERM.value, key)) or [
+    return tally.by_part.get((Kind.TERM.value, key)) or [
         each
-        for each in overview.sets
+        for each in tally.sets
         if Kind.TERM in each.requirement.kinds and (not each.requirement.keys or key in each.requirement.keys)
     ]
 
@@ -309,7 +309,7 @@ def _questions(facts: Facts) -> Line:
 
 def _understanding(facts: Facts) -> Line:
     """Each participant signed something of this version, or came to its final meeting; and nobody's No is open."""
-    standings = facts.overview.standings
+    standings = [group.one for group in facts.tally.groups]
     signed = {given.signer_id for each in standings for given in each.approvals}
     noes = {given.printed_name for each in standings for given in each.rejections}
     came = set(_attended(facts.final_meeting))

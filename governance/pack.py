@@ -180,7 +180,7 @@ class Pack:
         if self.version.state == FrameworkVersion.State.DRAFT:
             return self._terms_refused_before()
         keys = [key for _, key in self.page.keys_of(Kind.TERM)]
-        _, rows = matrix(self.version, self.page.overview, keys)
+        _, rows = matrix(self.version, self.page.tally.about([(Kind.TERM.value, key) for key in keys]), keys)
         return [
             OpenTerm(row.key, row.label, tuple(row.noes), tuple(v.name for v in row.voices if v.said == "open"))
             for row in rows

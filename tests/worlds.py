@@ -20,6 +20,7 @@ from django.db import transaction
 
 from accounts import relevance
 from accounts.evaluation import engine
+from frameworks import standing_cache
 from tests.servers import VAR
 
 TURN = VAR / "tests-turn.lock"
@@ -58,6 +59,7 @@ def refuse_alone(item: pytest.Item) -> None:
 def forget_versions() -> None:
     """Empty the memories kept by a version's key: in a world, the next test has a version with the same key."""
     engine._compiled_plan.cache_clear()
+    standing_cache.forget()
     relevance._read_by.cache_clear()
 
 

@@ -17,6 +17,7 @@ from frameworks.services.access import require_permission
 from frameworks.services.catalog import bring_live
 from frameworks.signals import version_activated
 from frameworks.standing import RequirementStanding, Standings
+from frameworks.standing_tally import FrozenStandings
 from frameworks.transitions import UNDER_WAY
 
 State = FrameworkVersion.State
@@ -45,7 +46,7 @@ def waited_for(standings: Standings, requirements: Sequence[RequirementStanding]
     return [] if standings.version.is_emergency else [standing for standing in requirements if not standing.is_met]
 
 
-def version_blockers(standings: Standings) -> list[str]:
+def version_blockers(standings: Standings | FrozenStandings) -> list[str]:
     """What keeps the version from being activated besides its requirements: state, base, parts."""
     version = standings.version
     blockers = _state_blockers(version)

@@ -1,36 +1,57 @@
 """What a draft already carries: the sign-offs that would count if it were submitted now."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from frameworks.coverage import manifest_of
 from frameworks.models import FrameworkVersion, Requirement
 from frameworks.parts import PartError
 from frameworks.services.review import plan_requirements, planned_requirements
-from frameworks.standing import RequirementStanding, Standings
-from frameworks.standing_cache import Overview, overview_of
+from frameworks.standing import RequirementStanding
+from frameworks.standing_tally import FrozenStandings, Row, Tally, tally_of
 
 
-class CarriedStandings(Standings):
-    """The requirements that a draft's own policy would ask for, with the people of today; nothing is stored."""
+class CarriedStandings(FrozenStandings):
+    """The requirements that a draft's own policy would ask for, with the people of today; nothing is stored.
 
-    def _read_requirements(self) -> list[Requirement]:
+    The place of each among `requirements` is its id.
+    """
+
+    def __init__(self, version: FrameworkVersion, at: datetime) -> None:
+        manifest = manifest_of(version)
         try:
-            plan = plan_requirements(self.version, self.manifest)
+            plan = plan_requirements(version, manifest)
         except PartError:
             plan = []  # the gates name what cannot be read
-        rows = list(planned_requirements(self.version, plan, self.manifest))
+        rows = list(planned_requirements(version, plan, manifest))
         self._pools = {row.code: [person.pk for person in pool] for row, pool in rows}
-        return [row for row, _ in rows]
+        super().__init__(version, at, [row for row, _ in rows])
+
+    def digests(self) -> set[str]:
+        return {each.covered_digest for each in self.requirements}
 
     def _pool_by_code(self) -> dict[str, list[int]]:
         return self._pools
 
+    def _with_ids(self, ids: Collection[int]) -> list[Requirement]:
+        return [self.requirements[place] for place in ids]
 
-def overview_with_carried(version: FrameworkVersion, at: datetime) -> Overview:
-    """The standing of a version; of a draft what it would be if it were submitted now."""
-    if version.state != FrameworkVersion.State.DRAFT:
-        return overview_of(version, at)
-    return Overview(CarriedStandings(version, at))
+
+class CarriedTally(Tally):
+    """How the requirements of a draft would stand if it were submitted now, counted."""
+
+    def _read(self, version: FrameworkVersion, at: datetime) -> tuple[FrozenStandings, list[Row]]:
+        known = CarriedStandings(version, at)
+        return known, [
+            (place, each.code, each.part_kind, each.part_key, each.covered_digest)
+            for place, each in enumerate(known.requirements)
+        ]
+
+
+def tally_with_carried(version: FrameworkVersion, at: datetime) -> Tally:
+    """The tally of a version; of a draft what it would be if it were submitted now."""
+    is_draft = version.state == FrameworkVersion.State.DRAFT
+    return CarriedTally(version, at) if is_draft else tally_of(version, at)
 
 
 def is_carried(version: FrameworkVersion, standings: Iterable[RequirementStanding]) -> bool:

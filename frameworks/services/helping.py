@@ -16,7 +16,7 @@ from frameworks.querysets import able_to_help
 from frameworks.services.access import require_permission
 from frameworks.services.review import plan_requirements
 from frameworks.standing import RequirementStanding
-from frameworks.standing_cache import overview_of
+from frameworks.standing_tally import tally_of
 from frameworks.transitions import UNDER_WAY
 
 State = FrameworkVersion.State
@@ -40,7 +40,7 @@ def shortages_of(version: FrameworkVersion, at: datetime) -> list[Shortage]:
     if version.state == State.DRAFT:
         return _of_draft(version)
     if version.state in UNDER_WAY or version.awaits_ratification:
-        return shortages_among(overview_of(version, at).standings)
+        return shortages_among(group.one for group in tally_of(version, at).groups)
     return []
 
 

@@ -12,7 +12,7 @@ from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
 from frameworks.models import Kind
 from frameworks.querysets import contributor_ids
-from frameworks.services.carrying import carried_words, is_carried, overview_with_carried
+from frameworks.services.carrying import carried_words, is_carried, tally_with_carried
 from frameworks.services.overruling import overruling_refusals, overruling_statement, withdrawing_refusals
 from frameworks.services.signing import labels_of
 from frameworks.transitions import UNDER_WAY
@@ -88,11 +88,12 @@ def version_alignment(request: HttpRequest, slug: str, number: int) -> HttpRespo
     """Terms by stakeholders: Yes, No or open, of a draft as if it were submitted now; the unaligned stand first."""
     page = page_of(request, slug, number)
     keys = [key for _, key in page.keys_of(Kind.TERM)]
-    overview = overview_with_carried(page.version, page.at)
-    keys = unaligned_first(overview, keys)
+    tally = tally_with_carried(page.version, page.at)
+    keys = unaligned_first(tally.by_part, keys)
     sheet: Page[Any] = Paginator(keys, TERMS_PER_SHEET).get_page(request.GET.get("page"))
-    people, rows = matrix(page.version, overview, list(sheet.object_list))
-    of_terms = _of_terms(overview)
+    standings = tally.about([(Kind.TERM.value, key) for key in sheet.object_list])
+    people, rows = matrix(page.version, standings, list(sheet.object_list))
+    of_terms = [own for (kind, _), own in tally.by_part.items() if kind == Kind.TERM]
     carried = sum(is_carried(page.version, own) for own in of_terms)
     context: dict[str, Any] = {
         "people": people,
@@ -103,7 +104,3 @@ def version_alignment(request: HttpRequest, slug: str, number: int) -> HttpRespo
         "carried": carried_words(page.version, carried),
     }
     return render_tab(request, page, "version_alignment", current="version_definitions", **context)
-
-
-def _of_terms(overview: Any) -> list[Any]:
-    return [own for (kind, _), own in overview.by_part.items() if kind == Kind.TERM]

@@ -143,7 +143,8 @@ def version_definitions(request: HttpRequest, slug: str, number: int) -> HttpRes
 @require_GET
 def version_dimensions(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     page = page_of(request, slug, number)
-    sheet = Paginator(page.keys_of(Kind.DIMENSION), DIMENSIONS_PER_SHEET).get_page(request.GET.get("page"))
+    size = page.dimensions_at_once(DIMENSIONS_PER_SHEET)
+    sheet = Paginator(page.keys_of(Kind.DIMENSION), size).get_page(request.GET.get("page"))
     dimensions = [(each["part"], each["segments"]) for each in page.dimensions_among(list(sheet.object_list))]
     return render_tab(request, page, "version_dimensions", dimensions=dimensions, sheet=sheet)
 

@@ -1,7 +1,7 @@
 """What waits for a person, what they wait for, and what changed: read from the state of things, never stored."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.models import Account, AssignmentRun, Cause, Override, Transition
 from accounts.services.overrides import overrides_in_force
+from frameworks.coverage import manifest_under
 from frameworks.gates import CONFIRMED_LATER
-from frameworks.models import Framework, FrameworkVersion, HelpRequest, Segment, Signoff, User
+from frameworks.models import Framework, FrameworkVersion, HelpRequest, Requirement, Segment, Signoff, User
 from frameworks.naming import subjects_of
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
@@ -21,7 +22,8 @@ from frameworks.services.delegation import principals_of
 from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.signing_page import ASKED_AGAIN
-from frameworks.standing import RequirementStanding, Standings
+from frameworks.standing import Lapse, RequirementStanding
+from frameworks.standing_tally import tally_of
 from frameworks.templatetags.cutline import day
 from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
@@ -48,6 +50,8 @@ KINDS = {
 }
 MOST = 200
 """Rows of one kind that the inbox shows; the lists behind it show all."""
+NAMED = 3
+"""So many points of a version are named, the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -112,34 +116,41 @@ def waiting_by_role(user: User) -> list[Item]:
 
 def _signoffs(user: User, at: datetime) -> Iterator[Item]:
     """One line a version and signer: its requirements are signed on one page, with one authentication."""
-    versions = {row.version_id: row.version for row in asked_of(user, at)}
+    asked = FrameworkVersion.objects.filter(pk__in=asked_of(user, at).order_by().values("version"))
+    versions = list(asked.select_related("framework__active_version", "author").order_by("pk"))
     signers = [user, *principals_of(user, at)] if versions else []
-    for version in versions.values():
+    for version in versions:
         for signer, item in signoff_items(version, signers, at):
             yield item if signer.pk == user.pk else for_another(item, signer)
 
 
-def signoff_items(
-    version: FrameworkVersion, signers: Iterable[User], at: datetime, standings: Standings | None = None
-) -> Iterator[tuple[User, Item]]:
+def signoff_items(version: FrameworkVersion, signers: Iterable[User], at: datetime) -> Iterator[tuple[User, Item]]:
     """What waits on this version for each of `signers` for whom something does; the standings are read once."""
-    known = standings or Standings(version, at)
-    open_ones = [each for each in known.all() if not each.is_met]
+    open_ones = [each for each in tally_of(version, at).groups if not each.one.is_met]
+    awaited = {signer: [each for each in open_ones if _is_awaited(each.one, signer)] for signer in signers}
+    mine = {signer: sorted(pk for each in own for pk in each.ids) for signer, own in awaited.items()}
+    first = {pk for ids in mine.values() for pk in ids[:NAMED]}
+    requirements = list(Requirement.objects.filter(pk__in=first).order_by("pk")) if first else []
+    labels = labels_of(requirements, manifest_under(version, requirements)) if first else {}
     due_on = due_dates.signoff_due(version)
-    for signer in signers:
-        if mine := [each for each in open_ones if _is_awaited(each, signer)]:
-            labels = labels_of([each.requirement for each in mine], known.manifest)
-            yield signer, _signoff_item(version, mine, labels, due_on, asked_again(mine, signer.pk))
+    for signer, ids in mine.items():
+        if ids:
+            again = asked_again((each.one for each in awaited[signer]), signer.pk)
+            yield signer, _signoff_item(version, [labels[pk] for pk in ids[:NAMED]], len(ids), due_on, again)
 
 
-def asked_again(mine: list[RequirementStanding], signer_id: int) -> str:
+def asked_again(mine: Iterable[RequirementStanding], signer_id: int) -> str:
     """Why somebody is asked again who said Yes to all of this, where it is for one reason; else empty."""
-    said = [each.newest.get(signer_id) for each in mine]
-    lapses = {each.lapses.get(signer_id) for each in mine}
-    if len(lapses) > 1 or any(given is None or given.decision != Signoff.Decision.APPROVE for given in said):
-        return ""
-    (lapse,) = lapses
+    reasons = {_why_again(each, signer_id) for each in mine}
+    lapse = reasons.pop() if len(reasons) == 1 else None
     return f"{ASKED_AGAIN[lapse]} since you signed." if lapse else ""
+
+
+def _why_again(standing: RequirementStanding, signer_id: int) -> Lapse | None:
+    """Why this person's Yes to it no longer counts; None where they gave none."""
+    given = standing.newest.get(signer_id)
+    is_yes = given is not None and given.decision == Signoff.Decision.APPROVE
+    return standing.lapses.get(signer_id) if is_yes else None
 
 
 def for_another(item: Item, signer: User) -> Item:
@@ -180,17 +191,14 @@ def _is_awaited(standing: RequirementStanding, user: User) -> bool:
     return any(person.pk == user.pk for person in standing.missing)
 
 
-def _signoff_item(
-    version: FrameworkVersion, mine: list[RequirementStanding], labels: dict[int, str], due_on: date, again: str
-) -> Item:
-    names = [labels[each.requirement.pk] for each in mine]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    count = "1 sign-off" if len(mine) == 1 else f"{len(mine)} sign-offs"
+def _signoff_item(version: FrameworkVersion, names: Sequence[str], total: int, due_on: date, again: str) -> Item:
+    more = f" and {total - len(names)} more" if total > len(names) else ""
+    count = "1 sign-off" if total == 1 else f"{total} sign-offs"
     return Item(
         kind="signoff",
         icon="signature",
         title=f"{'Ratify' if version.awaits_ratification else 'Sign'} {version} of {version.framework.name}",
-        detail=f"{count}: {', '.join(names[:3])}{more}{f'. {again}' if again else ''}",
+        detail=f"{count}: {', '.join(names)}{more}{f'. {again}' if again else ''}",
         url=reverse("frameworks:signing", args=[version.framework.slug, version.number]),
         asked_by=version.author.name,
         since=version.submitted_at or version.created_at,

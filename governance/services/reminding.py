@@ -123,7 +123,7 @@ def _asked(version: FrameworkVersion, known: Standings, at: datetime, waiting: W
     signers = User.objects.filter(pk__in={pk for pool in known.pools.values() for pk in pool}).order_by("name", "pk")
     late, today = [], timezone.localdate(at)
     delegates = _delegates(at)
-    for signer, item in signoff_items(version, signers, at, known):
+    for signer, item in signoff_items(version, signers, at):
         own = [(signer.pk, item), *((pk, for_another(item, signer)) for pk in delegates.get(signer.pk, ()))]
         for person, each in own:
             yield person, _news(Kind.ASKED, f"asked:{each.ref}", each, each.title)

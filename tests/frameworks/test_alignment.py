@@ -40,7 +40,7 @@ def test_matrix_has_a_cell_for_each_person_and_term(company: Company) -> None:
     company.submit()
     answer(company, "marcus", "arr", "approve")
 
-    people, rows = matrix(company.version, overview_of(company.version, AT), ["account", "arr", "nothing"])
+    people, rows = matrix(company.version, overview_of(company.version, AT).by_part, ["account", "arr", "nothing"])
 
     assert [name for _, name in people] == ["Marcus", "Nadia", "Priya"]
     assert [(row.key, [cell.said if cell else None for cell in row.cells]) for row in rows] == [

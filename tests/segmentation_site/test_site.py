@@ -1,5 +1,6 @@
 """What holds for every request and every process: probes, headers, sessions, passwords, cache, queues."""
 
+import gc
 import json
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from django.core import mail
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection
 from django.http import HttpResponse
+from django.template import engines
 from django.test import Client, RequestFactory
 from django.test.utils import override_settings
 
@@ -22,6 +24,7 @@ from segmentation_site import health
 from segmentation_site.cache import ForgivingRedisCache
 from segmentation_site.celery import app
 from segmentation_site.middleware import ContentSecurityPolicyMiddleware, RequestIdMiddleware, SecureApiMiddleware
+from segmentation_site.warm import warm_up
 
 
 def answer(request: Any) -> HttpResponse:
@@ -295,3 +298,15 @@ def test_scheduled_tasks_exist() -> None:
     app.loader.import_default_modules()
 
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
+
+
+def test_web_process_reads_templates_before_it_answers_and_keeps_them_out_of_garbage_collection() -> None:
+    thresholds, loader = gc.get_threshold(), engines["django"].engine.template_loaders[0]
+    try:
+        warm_up()
+
+        assert "frameworks/version_detail.html" in loader.get_template_cache
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)

@@ -1,0 +1,92 @@
+"""Pages of a framework cost as many queries for 500 parts as for 10, and show no more than somebody reads at once."""
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from frameworks import signing_page
+from frameworks.models import Signoff, User
+from frameworks.services.signing import withdraw_signoff
+from frameworks.signing_page import ITEMS, SigningPage
+from frameworks.standing_cache import forget
+from frameworks.version_page import VersionPage
+from tests.api.making import make_service, make_token
+from tests.frameworks.large import addresses, make_large
+from tests.frameworks.making import AT, Company
+
+FEW, MANY = 10, 500
+LONGEST_PAGE = 150_000
+"""Bytes; the version page of 500 parts has a fifth of that."""
+
+
+def asked(parts: int) -> dict[str, tuple[int, Any]]:
+    """By page, the queries of a first request and its answer; what was made for it is taken back."""
+    with transaction.atomic():
+        version = make_large(parts, 2)
+        signer, program = Client(), Client(headers={"Authorization": f"Bearer {make_token(make_service())}"})
+        signer.force_login(User.objects.get(email="marcus@x.example"))
+        found = {}
+        for page, address in addresses(version.number, str(version.uuid)).items():
+            client = program if page == "api_parts" else signer
+            client.get(address)
+            forget()
+            with CaptureQueriesContext(connection) as captured:
+                answer = client.get(address)
+            found[page] = (len(captured), answer)
+        transaction.set_rollback(True)
+    return found
+
+
+@pytest.fixture
+def pages(db: None) -> tuple[dict[str, tuple[int, Any]], dict[str, tuple[int, Any]]]:
+    return asked(FEW), asked(MANY)
+
+
+def test_pages_take_the_same_queries_for_ten_parts_and_for_five_hundred(pages: Any) -> None:
+    few, many = pages
+
+    assert {page: answer.status_code for page, (_, answer) in many.items()} == dict.fromkeys(many, 200)
+    assert {page: count for page, (count, _) in many.items()} == {page: count for page, (count, _) in few.items()}
+    assert [page for page, (_, answer) in many.items() if len(answer.content) > LONGEST_PAGE] == []
+    assert many["signing"][1].content.count(b'id="back-p-') == ITEMS
+    assert (answered_of(few), answered_of(many)) == (1, ITEMS)
+
+
+def answered_of(pages: dict[str, tuple[int, Any]]) -> int:
+    """How many answers the signing page lists to be taken back."""
+    return len(pages["signing"][1].context["page"].answered)
+
+
+@pytest.mark.parametrize("block", [1, 2, 500])
+def test_signing_page_lists_answers_newest_first_however_they_are_read(
+    company: Company, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_page, "BLOCK", block)
+    company.submit()
+    first, second = company.answers("marcus")
+    company.sign("marcus", [second])
+    company.sign("marcus", [first])
+    asked = company.requirement("terms", "arr")
+    proof: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}
+    withdraw_signoff(requirement=asked, signer=company.marcus, reason="I was too quick.", **proof)
+    company.sign("marcus", [each for each in (first, second) if each.requirement_id == asked.pk])
+
+    page = SigningPage(company.version, company.marcus, AT)
+
+    newest = Signoff.objects.filter(signer=company.marcus, decision="approve").order_by("-pk")
+    pairs = [(item.pk, given.pk) for item, given in page.answered]
+    assert (len(pairs), pairs[0]) == (2, (asked.pk, newest[0].pk))
+    assert pairs[0][1] > pairs[1][1]
+
+
+def test_dimensions_of_many_segments_are_fewer_to_a_sheet(company: Company) -> None:
+    page = VersionPage(company.version, company.leah, AT)
+
+    page.counts = {**page.counts, "dimension": 40, "segment": 1000}
+    many = page.dimensions_at_once(10)
+    page.counts = {**page.counts, "dimension": 5, "segment": 25}
+
+    assert (many, page.dimensions_at_once(10)) == (4, 10)

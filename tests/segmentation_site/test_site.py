@@ -301,7 +301,8 @@ def test_scheduled_tasks_exist() -> None:
 
 
 def test_web_process_reads_templates_before_it_answers_and_keeps_them_out_of_garbage_collection() -> None:
-    thresholds, loader = gc.get_threshold(), engines["django"].engine.template_loaders[0]
+    backend: Any = engines["django"]
+    thresholds, loader = gc.get_threshold(), backend.engine.template_loaders[0]
     try:
         warm_up()
 

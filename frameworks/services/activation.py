@@ -40,7 +40,7 @@ def blockers_of(standings: Standings | FrozenStandings, requirements: Sequence[R
         active = version.framework.active_version
         base = f"version {version.base_version.number}" if version.base_version else "no version"
         blockers.append(f"It was drafted from {base}, but {active} is active now: rebase it into a new draft round.")
-    if version.manifest_digest and standings.manifest.digest != version.manifest_digest:
+    if version.manifest_digest and standings.parts_digest != version.manifest_digest:
         blockers.append("Its parts are not the ones that were submitted.")
     if not version.is_emergency:
         blockers += [requirement_words(standing) for standing in requirements if not standing.is_met]

@@ -110,9 +110,11 @@ class SigningPage:
     @cached_property
     def answered(self) -> list[tuple[Item, Given]]:
         """What this person answered and can take back, the newest first."""
-        standings = self._standings(self._answered_last())
-        given = [answer for each in standings if (answer := each.answer_of(self.user.pk))]
-        return list(zip(self._items(standings), given, strict=True))
+        found = self._standings(self._answered_last())
+        # Something may have been taken back since the tally was made.
+        pairs = [(each, given) for each in found if (given := each.answer_of(self.user.pk))]
+        items = self._items([standing for standing, _ in pairs])
+        return [(item, given) for item, (_, given) in zip(items, pairs, strict=True)]
 
     def _answered_last(self) -> list[int]:
         """The ids of what this person answered and what still counts, the newest answer first, as many as are shown."""

@@ -8,14 +8,25 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
+<<<<<<< HEAD
+=======
+from django.core.paginator import Page, Paginator
+from django.db.models import Q
+
+>>>>>>> e551750701e82b47daada06dddbb38880b4676f5
 from frameworks.comparison import bodies_to_read, differences, typed
 from frameworks.coverage import Manifest, PartDigests, covered_digest, manifest_under, surroundings_of
 from frameworks.document import Document, PartId, RuleText, count_words
 from frameworks.models import Contribution, FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
 from frameworks.parts.diff import diff_bodies
 from frameworks.services.signing import labels_of, statement
+<<<<<<< HEAD
 from frameworks.standing import IMPACT_SENTENCES, Given, Lapse, RequirementStanding
 from frameworks.standing_tally import tally_of
+=======
+from frameworks.standing import Given, RequirementStanding
+from frameworks.standing_tally import About, tally_of
+>>>>>>> e551750701e82b47daada06dddbb38880b4676f5
 
 CHANGES_SHOWN = 12
 ASKED_AGAIN = {
@@ -29,6 +40,8 @@ ASKED_AGAIN = {
 STANDS = "The impact was computed again after this. The figures are within the tolerance, so the sign-off stands."
 ITEMS = 100
 """One page asks for so many at most; the rest follows after these are signed."""
+ANSWERED = 30
+"""Answers to a sheet of those that can be taken back."""
 BLOCK = 500
 """Answers are read in blocks, the newest first, until there are as many as are shown."""
 
@@ -98,8 +111,11 @@ class Item:
 class SigningPage:
     """The items of one signer, open and answered; `hand` is whoever signs, another one under a delegation."""
 
-    def __init__(self, version: FrameworkVersion, user: User, at: datetime, *, hand: User | None = None) -> None:
+    def __init__(
+        self, version: FrameworkVersion, user: User, at: datetime, *, hand: User | None = None, sheet: str | None = None
+    ) -> None:
         self.version = version
+        self._sheet = sheet
         self.user = user
         self.at = at
         self.hand = hand or user
@@ -139,29 +155,42 @@ class SigningPage:
         return self._items(self._standings(self.waiting[:ITEMS]))
 
     @cached_property
-    def answered(self) -> list[tuple[Item, Given]]:
-        """What this person answered and can take back, the newest first."""
-        standings = self._standings(self._answered_last())
-        given = [answer for each in standings if (answer := each.answer_of(self.user.pk))]
-        return list(zip(self._items(standings), given, strict=True))
+    def sheet(self) -> Page[Any]:
+        """Which of the answers are shown."""
+        return Paginator(range(len(self._live)), ANSWERED).get_page(self._sheet)
 
-    def _answered_last(self) -> list[int]:
-        """The ids of what this person answered and what still counts, the newest answer first, as many as are shown."""
-        live = {
+    @cached_property
+    def answered(self) -> list[tuple[Item, Given]]:
+        """What this person answered and can take back, the newest first; one sheet."""
+        before = max(self.sheet.start_index() - 1, 0)
+        found = self._standings(self._answered_last(self.sheet.end_index())[before:])
+        # Something may have been taken back since the tally was made.
+        pairs = [(each, given) for each in found if (given := each.answer_of(self.user.pk))]
+        items = self._items([standing for standing, _ in pairs])
+        return [(item, given) for item, (_, given) in zip(items, pairs, strict=True)]
+
+    @cached_property
+    def _live(self) -> dict[About, int]:
+        """The ids of what this person answered and what still counts, by what it is about."""
+        return {
             (each.one.requirement.code, *part): pk
             for each in self.tally.groups
             if each.one.answer_of(self.user.pk)
             for pk, part in zip(each.ids, each.parts, strict=True)
         }
+
+    def _answered_last(self, most: int) -> list[int]:
+        """The ids of what this person answered and what still counts, so many, the newest answer first."""
+        live = self._live
         decisions = self.tally.known.decisions().filter(principal_id=self.user.pk).order_by("-pk")
         said = decisions.values_list("code", "part_kind", "part_key")
         found: dict[int, None] = {}
         for start in count(0, BLOCK):
             block = list(said[start : start + BLOCK])
             found |= dict.fromkeys(live[about] for about in block if about in live)
-            if len(block) < BLOCK or len(found) >= min(ITEMS, len(live)):
+            if len(block) < BLOCK or len(found) >= most:
                 break
-        return list(found)[:ITEMS]
+        return list(found)[:most]
 
     def _standings(self, ids: Sequence[int]) -> list[RequirementStanding]:
         """These requirements, each derived by itself, in the order asked for."""

@@ -313,6 +313,11 @@ class Standings(Signers):
         self.manifest: Manifest = manifest_of(version)
         super().__init__(version, at, list(requirements_of(version)))
 
+    @property
+    def parts_digest(self) -> str:
+        """What the parts add up to."""
+        return self.manifest.digest
+
     def digest_of(self, requirement: Requirement) -> str:
         return covered_digest(requirement, self.manifest)
 

@@ -10,7 +10,7 @@ parts.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
@@ -53,6 +53,11 @@ class FrozenStandings(Signers):
     @cached_property
     def manifest(self) -> Manifest:
         return manifest_of(self.version)
+
+    @property
+    def parts_digest(self) -> str:
+        """What the parts add up to, remembered for the life of the process: they are frozen."""
+        return _parts_digest(self.version, self.version.round, self.version.manifest_digest)
 
     def digest_of(self, requirement: Requirement) -> str:
         # Requirements of before the digest was stored have none.
@@ -175,6 +180,12 @@ class Tally:
     def sets(self) -> list[RequirementStanding]:
         """What is signed for several parts at once, each derived by itself."""
         return [group.one for group in self.groups if not group.one.requirement.part_key]
+
+
+@lru_cache(maxsize=256)
+def _parts_digest(version: FrameworkVersion, number: int, submitted: str) -> str:
+    """Of the round with that number; `submitted` is what the parts added up to then."""
+    return manifest_of(version).digest
 
 
 def _marks(pk: int, digest: str, decisions: Sequence[tuple[Any, ...]]) -> Marks:

@@ -54,7 +54,7 @@ def version_blockers(standings: Standings | FrozenStandings) -> list[str]:
         active = version.framework.active_version
         base = f"version {version.base_version.number}" if version.base_version else "no version"
         blockers.append(f"It was drafted from {base}, but {active} is active now: rebase it into a new draft round.")
-    if version.manifest_digest and standings.manifest.digest != version.manifest_digest:
+    if version.manifest_digest and standings.parts_digest != version.manifest_digest:
         blockers.append("Its parts are not the ones that were submitted.")
     return blockers
 

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,6 +17,8 @@ from frameworks.models import Framework, FrameworkVersion
 from frameworks.querysets import with_counts
 from frameworks.services.drafting import create_framework, start_draft
 from frameworks.views.answers import act, person, refused
+
+VERSIONS_PER_SHEET = 50
 
 
 @login_required
@@ -55,15 +58,16 @@ def framework_create(request: HttpRequest) -> HttpResponse:
 @require_GET
 def framework_detail(request: HttpRequest, slug: str) -> HttpResponse:
     framework = get_object_or_404(Framework.objects.select_related("active_version"), slug=slug)
-    versions = list(framework.versions.select_related("author", "base_version").order_by("-number"))
-    for version in versions:
+    versions = framework.versions.select_related("author", "base_version").order_by("-number")
+    sheet: Page[FrameworkVersion] = Paginator(versions, VERSIONS_PER_SHEET).get_page(request.GET.get("page"))
+    for version in sheet:
         version.framework = framework
     context = {
         "framework": framework,
-        "versions": versions,
+        "versions": sheet,
         "may_edit": _may_edit(request),
-        "may_draft": _may_edit(request) and _may_be_drafted(versions, framework),
-        "working": next((version for version in versions if version.state in _OPEN), None),
+        "may_draft": _may_edit(request) and _may_be_drafted(framework),
+        "working": versions.filter(state__in=_OPEN).first(),
         "body": panels.rendered(panels.FRAMEWORK_BODY, request, framework),
     }
     return render(request, "frameworks/framework_detail.html", context)
@@ -85,8 +89,9 @@ _OPEN = (
 )
 
 
-def _may_be_drafted(versions: list[FrameworkVersion], framework: Framework) -> bool:
-    return bool(framework.active_version or versions[0].state == FrameworkVersion.State.REJECTED)
+def _may_be_drafted(framework: Framework) -> bool:
+    newest = framework.versions.order_by("-number")[0]
+    return bool(framework.active_version or newest.state == FrameworkVersion.State.REJECTED)
 
 
 def _may_edit(request: HttpRequest) -> bool:

@@ -65,7 +65,7 @@ def signing(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 def _page(request: HttpRequest, version: FrameworkVersion, at: datetime) -> SigningPage:
     user = person(request)
-    return SigningPage(version, principal_of(request, at) or user, at, hand=user)
+    return SigningPage(version, principal_of(request, at) or user, at, hand=user, sheet=request.GET.get("page"))
 
 
 def principal_of(request: HttpRequest, at: datetime) -> User | None:

@@ -185,6 +185,8 @@ READERS = {"signer": "marcus", "revops": "ravi", "architect": "arne", "csm": "le
 REQUESTS = 30
 CHANGES = 10
 RESTARTS = 5
+PAUSE = 3
+"""Seconds in which a new process and its database process can be put before other work."""
 
 
 def addresses(number: int, uuid: str) -> dict[str, str]:
@@ -246,7 +248,7 @@ def main() -> None:
     parser.add_argument("versions", type=int)
     parser.add_argument("--keep", action="store_true", help="leave the database")
     parser.add_argument("--database", default="", help="measure one that was kept")
-    parser.add_argument("--only", default="", help="pages by name, with commas between")
+    parser.add_argument("--only", default="", help="pages by name, changes, restarts; with commas between")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--first", nargs=2, metavar=("READER", "PAGE"), help="one request, as after a restart")
     asked = parser.parse_args()
@@ -325,8 +327,9 @@ def measure(only: list[str], rounds: int) -> None:
             cold = _cold(client, address)
             warm = [told(timed(partial(client.get, address), REQUESTS)) for _ in range(rounds)]
             say(f"{page:18} {reader:9} cold {told(cold):9} warm {'  '.join(warm)}  ({_load()})")
-    if not only:
+    if not only or "changes" in only:
         _measure_changes(version, clients["csm"])
+    if not only or "restarts" in only:
         _measure_restarts()
 
 
@@ -376,16 +379,19 @@ def _program() -> Any:
 
 
 def _measure_changes(version: Any, client: Any) -> None:
-    """The first request of a reader after somebody else has signed one definition."""
+    """The first request of a reader after somebody else, at another process, has signed one definition."""
     from frameworks.models import User
-    from frameworks.standing import Standings
+    from frameworks.services.signing import Answer, SignoffWriter
+    from frameworks.signing_page import SigningPage
     from tests.frameworks.making import AT
 
     signer, at = User.objects.get(email="priya@x.example"), AT + timedelta(days=1000)
-    waiting = [each for each in Standings(version, at).all() if any(one.pk == signer.pk for one in each.missing)]
+    writer = SignoffWriter(version, signer, "password", at, at)
     times = []
-    for standing in waiting[:CHANGES]:
-        _sign(version, signer, [standing], at)
+    for item in SigningPage(version, signer, at).items[:CHANGES]:
+        answer = Answer(item.pk, item.digest, "approve")
+        for row in writer.rows([(item.standing, answer)], {item.pk: item.label}):
+            row.save()
         times += timed(partial(client.get, f"/frameworks/large/v{version.number}/"), 1)
     say(f"version page, first request after a signature: {told(times)} ({_load()})")
 
@@ -404,6 +410,7 @@ def first_request(reader: str, page: str) -> None:
     from frameworks.models import Framework, FrameworkVersion
 
     client = _client(READERS[reader])
+    time.sleep(PAUSE)
     version = Framework.objects.get(slug="large").versions.get(state=FrameworkVersion.State.IN_REVIEW)
     address = addresses(version.number, str(version.uuid))[page]
     say(f"{timed(partial(client.get, address), 1)[0]:.1f}")

@@ -523,3 +523,20 @@ def test_proof_older_than_five_minutes_asks_for_the_password_again(
     time_machine.move_to(timezone.now() + timedelta(minutes=6))
 
     assert "data-signoff-secret" in page.get(url(company, "signing")).content.decode()
+
+
+def test_framework_page_shows_its_versions_in_sheets(
+    company: Company, login: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frameworks.views.frameworks.VERSIONS_PER_SHEET", 1)
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
+    page = login(company.ravi)
+
+    first, second = (text(page.get("/frameworks/main/", {"page": number})) for number in (1, 2))
+
+    assert ("Download v1 as YAML" in first, "Download v0 as YAML" in first) == (True, False)
+    assert ("Download v1 as YAML" in second, "Download v0 as YAML" in second) == (False, True)
+    assert "1 to 1 of 2" in first

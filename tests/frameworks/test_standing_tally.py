@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from frameworks.models import Framework, FrameworkVersion
 from frameworks.services.activation import flip_active_version
 from frameworks.services.carrying import CarriedTally, is_carried
 from frameworks.services.drafting import start_draft
@@ -15,11 +16,16 @@ from frameworks.services.helping import shortages_among
 from frameworks.services.impact import record_impact
 from frameworks.services.overruling import overrule_dissent
 from frameworks.services.review import request_changes
+from frameworks.services.rollback import draft_rollback
 from frameworks.services.signing import withdraw_signoff
 from frameworks.standing_cache import Line, Overview
 from frameworks.standing_tally import Tally
+<<<<<<< HEAD
 from governance.services.inbox import asked_again
 from tests.frameworks.making import AT, LATER, POLICY, Company, requirement
+=======
+from tests.frameworks.making import AT, LATER, POLICY, Company, put_in_force, requirement
+>>>>>>> e551750701e82b47daada06dddbb38880b4676f5
 
 PROOF: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}
 
@@ -105,6 +111,24 @@ def next_version(company: Company) -> None:
     company.sign("marcus")
 
 
+def gone_back(company: Company) -> None:
+    """To the first version, after one whose other wording was refused and put in force all the same."""
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    first = company.version
+    company.version = start_draft(framework=first.framework, actor=company.ravi, at=LATER)
+    company.save("term", "arr", {"label": "ARR", "wording": "Yearly value of signed contracts.", "owner": "Finance"})
+    company.submit()
+    arr = company.requirement("terms", "arr")
+    noes = company.answers("marcus", "reject", "Usage is not recurring.")
+    company.sign("marcus", [each for each in noes if each.requirement_id == arr.pk])
+    put_in_force(company.version, LATER)
+    Framework.objects.filter(pk=first.framework_id).update(active_version=company.version)
+    first = FrameworkVersion.objects.select_related("framework").get(pk=first.pk)
+    company.version = draft_rollback(version=first, reason="It was better before.", actor=company.ravi, at=LATER)
+    company.submit()
+
+
 def undigested(company: Company) -> None:
     """Requirements of before their digests were stored."""
     company.sign("marcus")
@@ -117,7 +141,7 @@ def undigested(company: Company) -> None:
 
 STORIES = (
     *(nothing, some, everything, refused, overruled, taken_back, left, figures, another_round, next_version),
-    undigested,
+    *(gone_back, undigested),
 )
 
 

@@ -4,7 +4,7 @@ import gc
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -17,6 +17,8 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.template import engines
+from django.template.backends.django import DjangoTemplates
+from django.template.loaders.cached import Loader
 from django.test import Client, RequestFactory
 from django.test.utils import override_settings
 
@@ -301,8 +303,8 @@ def test_scheduled_tasks_exist() -> None:
 
 
 def test_web_process_reads_templates_before_it_answers_and_keeps_them_out_of_garbage_collection() -> None:
-    backend: Any = engines["django"]
-    thresholds, loader = gc.get_threshold(), backend.engine.template_loaders[0]
+    thresholds, engine = gc.get_threshold(), cast(DjangoTemplates, engines["django"]).engine
+    loader = cast(Loader, engine.template_loaders[0])
     try:
         warm_up()
 

@@ -8,25 +8,16 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-<<<<<<< HEAD
-=======
 from django.core.paginator import Page, Paginator
-from django.db.models import Q
 
->>>>>>> e551750701e82b47daada06dddbb38880b4676f5
 from frameworks.comparison import bodies_to_read, differences, typed
 from frameworks.coverage import Manifest, PartDigests, covered_digest, manifest_under, surroundings_of
 from frameworks.document import Document, PartId, RuleText, count_words
 from frameworks.models import Contribution, FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
 from frameworks.parts.diff import diff_bodies
 from frameworks.services.signing import labels_of, statement
-<<<<<<< HEAD
 from frameworks.standing import IMPACT_SENTENCES, Given, Lapse, RequirementStanding
-from frameworks.standing_tally import tally_of
-=======
-from frameworks.standing import Given, RequirementStanding
 from frameworks.standing_tally import About, tally_of
->>>>>>> e551750701e82b47daada06dddbb38880b4676f5
 
 CHANGES_SHOWN = 12
 ASKED_AGAIN = {

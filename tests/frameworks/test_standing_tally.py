@@ -20,12 +20,8 @@ from frameworks.services.rollback import draft_rollback
 from frameworks.services.signing import withdraw_signoff
 from frameworks.standing_cache import Line, Overview
 from frameworks.standing_tally import Tally
-<<<<<<< HEAD
 from governance.services.inbox import asked_again
-from tests.frameworks.making import AT, LATER, POLICY, Company, requirement
-=======
 from tests.frameworks.making import AT, LATER, POLICY, Company, put_in_force, requirement
->>>>>>> e551750701e82b47daada06dddbb38880b4676f5
 
 PROOF: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}
 

@@ -206,15 +206,20 @@ class Maker:
                     yield Fragment(series={newest: _text(now), oldest: _text(earlier)})
 
     def _sustained(self, node: Mapping[str, Any]) -> Iterator[Fragment]:
-        """The same values in every period, one row for each combination of values that the condition tells apart."""
+        """The same values in every period, one row for each combination of values that the condition tells apart.
+
+        And one with nothing in the newest period: where a hole breaks the run, values alone may never do so.
+        """
         inputs = self._inputs(node)
         ends = [self._end(node["grain"], back) for back in range(1, node["periods"] + 2)]
+        series: dict[Period, str] = {}
         for picked in product(*([value for value in each.values if value is not None] for each in inputs)):
             for stored in product(*(_stored_values(each.attribute, v) for each, v in zip(inputs, picked, strict=True))):
                 whole = {key: value for each in stored for key, value in each.items()}
-                yield Fragment(
-                    series={(key, node["grain"], end): value for key, value in whole.items() for end in ends}
-                )
+                series = {(key, node["grain"], end): value for key, value in whole.items() for end in ends}
+                yield Fragment(series=series)
+        if node.get("missing_period") == "breaks":
+            yield Fragment(series={place: value for place, value in series.items() if place[2] != ends[0]})
 
     def _inputs(self, node: Mapping[str, Any]) -> list[Input]:
         found: dict[str, list[AttributeLeaf]] = {}

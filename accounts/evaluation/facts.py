@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from django.db.models import Expression
+from django.db.models import DateField, Expression
+from django.db.models.expressions import RawSQL
 
 from frameworks.criteria.base import Of
 from frameworks.criteria.expressions import fiscal_period_start, local_day
@@ -92,7 +93,46 @@ class FactsRead:
 
     def period(self, metric: str, grain: Grain, back: int) -> str:
         """The metric at the end of the back-th newest closed period, as observed; NULL where nothing was."""
-        alias = self._alias(
+        alias = self._series(metric, grain)
+
+        def value() -> str:
+            end = f"({self._parameters.write(self.period_start(grain, back - 1))} - 1)"
+            # In a series without gaps the period stands where it is expected; else it is looked for.
+            place = f"CASE WHEN {alias}.ends[{back}] = {end} THEN {back} ELSE array_position({alias}.ends, {end}) END"
+            return f"{alias}.values[{place}]"
+
+        return self._column(f"{alias}_{back}", value)
+
+    def first_period(self, metric: str, grain: Grain, tokens: Sequence[object]) -> str:
+        """The last day of the oldest period with a value, those in `tokens` being none; NULL where there is none.
+
+        Ends of another calendar's periods do not count. As a rule the last of the series is the one; else it is
+        looked for.
+        """
+        alias = self._series(metric, grain)
+
+        def is_known(end: str, value: str) -> str:
+            following = RawSQL(f"({end} + 1)", (), output_field=DateField())  # noqa: S611 - names of ours
+            begin = fiscal_period_start(following, grain, self._start_month, 0)
+            known = f"{self._parameters.write(begin)} = {end} + 1"
+            return f"{known} AND {value} <> ALL({self._parameters.add([*tokens])}::numeric[])" if tokens else known
+
+        def first() -> str:
+            last, value = (f"{alias}.{column}[cardinality({alias}.ends)]" for column in ("ends", "values"))
+            searched = (
+                f"(SELECT min(s.ends) FROM unnest({alias}.ends, {alias}.values) AS s(ends, value)"
+                f" WHERE {is_known('s.ends', 's.value')})"
+            )
+            return f"CASE WHEN {is_known(last, value)} THEN {last} ELSE {searched} END"
+
+        return self._column(f"{alias}_first", first)
+
+    def period_start(self, grain: Grain, back: int) -> Expression:
+        """The first day of the back-th newest closed period."""
+        return fiscal_period_start(self._today, grain, self._start_month, -back)
+
+    def _series(self, metric: str, grain: Grain) -> str:
+        return self._alias(
             ("series", metric, grain),
             lambda alias: (
                 f" LEFT JOIN accounts_metricseries {alias} ON {alias}.account_id = accounts_account.id"
@@ -100,16 +140,6 @@ class FactsRead:
                 f" AND {alias}.grain = {self._parameters.add(grain)} AND {{range:{alias}.account_id}}"
             ),
         )
-
-        def value() -> str:
-            end = (
-                f"({self._parameters.write(fiscal_period_start(self._today, grain, self._start_month, 1 - back))} - 1)"
-            )
-            # In a series without gaps the period stands where it is expected; else it is looked for.
-            place = f"CASE WHEN {alias}.ends[{back}] = {end} THEN {back} ELSE array_position({alias}.ends, {end}) END"
-            return f"{alias}.values[{place}]"
-
-        return self._column(f"{alias}_{back}", value)
 
     # --- signals
 

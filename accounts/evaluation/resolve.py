@@ -28,14 +28,14 @@ from django.db.models import (
 )
 from django.db.models.expressions import Case, RawSQL, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Lower, NullIf
-from django.db.models.lookups import Exact, In, IsNull
+from django.db.models.functions import Cast, Coalesce, Lower, NullIf
+from django.db.models.lookups import Exact, In, IsNull, LessThan
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
 from accounts.evaluation.facts import FactsRead
 from accounts.models import Account
 from frameworks.criteria.base import Of
-from frameworks.criteria.expressions import Infix, ValueWhere
+from frameworks.criteria.expressions import AllTrue, Infix, ValueWhere
 from frameworks.criteria.text_keys import DEFAULT_MISSING_TOKENS, matching_key
 from frameworks.criteria.types import AttributeType, Grain
 from frameworks.definition import Definition
@@ -159,6 +159,16 @@ class AccountResolver:
 
     def has_period(self, metric: str, grain: Grain, back: int) -> Expression:
         return IsNull(self.period_value(metric, grain, back), False)
+
+    def has_older_period(self, metric: str, grain: Grain, back: int) -> Expression:
+        attribute = self.attributes[metric]
+        first = _stage_column(self.facts.first_period(metric, grain, _typed_tokens(attribute)), DateField())
+        is_older = Coalesce(LessThan(first, self.facts.period_start(grain, back)), Value(value=False))
+        if attribute.data_type != "money":
+            return is_older
+        # In a currency nobody gave a rate for no period has a value.
+        rate = self._converted(attribute, Value(1, output_field=_AnyNumeric()), "self")
+        return AllTrue(is_older, IsNull(rate, False))
 
     def signal_count(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
         return _stage_column(self.facts.signals(kind, details, within_days), IntegerField())

@@ -147,8 +147,9 @@ class Not(Wrapper):
 class Sustained(Wrapper):
     """The item holds in each of the last `periods` closed periods, every attribute read at one and the same period.
 
-    An absent period follows `missing_period`: `unknown` (not stored, its leaves are unknown), `breaks` (the node is
-    false) or `skip` (one absent period gives its place to the next older one).
+    A hole in the history (an absent period with an older one observed) follows `missing_period`: `unknown` (not
+    stored, its leaves are unknown), `breaks` (the node is false) or `skip` (one absent period gives its place to the
+    next older one). Where the history itself is too short, the leaves of the absent periods are unknown in any case.
     """
 
     op: Literal["sustained"]

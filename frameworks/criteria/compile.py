@@ -279,12 +279,13 @@ class _Compiler:
             return self._sustained_but_one(node)
         verdicts = [self.at_period(node.grain, back).node(node.item) for back in range(1, node.periods + 1)]
         if node.missing_period == "breaks":
-            verdicts += [self._has_any(node, back) for back in range(1, node.periods + 1)]
+            verdicts += [Negation(self._is_hole(node, back)) for back in range(1, node.periods + 1)]
         return AllTrue(*verdicts)
 
     def _sustained_but_one(self, node: Sustained) -> Expression:
         """Absent periods are all alike: the first gives its place to the next older one, a second is unknown.
 
+        So it need not be asked whether one is a hole: before the history begins, the next older one is absent too.
         Counting them keeps the expression as long as the number of periods, not its square.
         """
         window = range(1, node.periods + 1)
@@ -300,9 +301,13 @@ class _Compiler:
             verdicts.append(Otherwise(two_absent, self.without_period().node(node.item)))
         return AllTrue(*verdicts)
 
+    def _is_hole(self, node: Sustained, back: int) -> Expression:
+        """Absent, with something of the item observed before: not where the history has yet to begin."""
+        older = (self.resolver.has_older_period(metric, node.grain, back) for metric in _metrics(node))
+        return AllTrue(Negation(self._has_any(node, back)), AnyTrue(*older))
+
     def _has_any(self, node: Sustained, back: int) -> Expression:
-        metrics = sorted(metric for metric, _ in metrics_used(node))
-        return AnyTrue(*(self.resolver.has_period(metric, node.grain, back) for metric in metrics))
+        return AnyTrue(*(self.resolver.has_period(metric, node.grain, back) for metric in _metrics(node)))
 
     @verdict.register
     def _(self, node: Change) -> Expression:
@@ -383,6 +388,10 @@ class _Compiler:
 def detail_keys(node: SignalTest) -> dict[str, str]:
     """The details a signal must have, each value by its matching key."""
     return {name: matching_key(text) or "" for name, text in sorted((node.details or {}).items())}
+
+
+def _metrics(node: Sustained) -> list[str]:
+    return sorted(metric for metric, _ in metrics_used(node))
 
 
 def _signed(node: RelativeDate) -> int:

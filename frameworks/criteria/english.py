@@ -48,7 +48,7 @@ _TAG_WORDS: Final = {"has_any": "has any of", "has_all": "has all of", "has_none
 _ONE_TAG: Final = {"has_any": "has", "has_all": "has", "has_none": "does not have"}
 _CHANGED: Final = {"gt": "over {}", "ge": "{} or more", "lt": "under {}", "le": "{} or less"}
 _ABSENT_PERIOD: Final = {
-    "breaks": " (not met when a period is missing)",
+    "breaks": " (not met when the history has a gap)",
     "skip": " (one missing period gives its place to the next older one)",
 }
 

@@ -42,6 +42,10 @@ class Resolver(Protocol):
         """Whether period_value has a value there; true or false, never NULL."""
         ...
 
+    def has_older_period(self, metric: str, grain: Grain, back: int) -> Expression:
+        """Whether period_value has a value at any place after that one, however far back; true or false, never NULL."""
+        ...
+
     def signal_count(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
         """How many signals of the kind have all these details (name to matching key) and a day in
         [today - within_days, today]; an integer, never NULL.

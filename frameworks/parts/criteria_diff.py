@@ -152,7 +152,7 @@ _KNOWN_OF = {
     "change": frozenset({"grain", "periods", "measure", "compare"}),
     "in_period": frozenset({"period", "offset"}),
 }
-_ABSENT = {"breaks": "not met when a period is missing", "skip": "one missing period is skipped"}
+_ABSENT = {"breaks": "not met when the history has a gap", "skip": "one missing period is skipped"}
 
 
 def _said(node: Node, names: Names) -> str:

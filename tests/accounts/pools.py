@@ -213,7 +213,7 @@ def _facts(draw: st.DrawFn, clock: Clock, pools: Mapping[str, Sequence[Any]], re
 
 
 def _series(draw: st.DrawFn, clock: Clock, read: _Read) -> dict[str, dict[str, dict[date, Decimal]]]:
-    """The last closed periods and the open one; gaps where nothing was observed."""
+    """The last closed periods and the open one; gaps where nothing was observed, also before the history begins."""
     found: dict[str, dict[str, dict[date, Decimal]]] = {}
     start = draw(st.sampled_from(read.start_months))
     for (key, grain), leaves in sorted(read.metrics.items()):
@@ -221,7 +221,7 @@ def _series(draw: st.DrawFn, clock: Clock, read: _Read) -> dict[str, dict[str, d
         options = [None, *(n for n in near if abs(n) < 10**15), *map(Decimal, _OBSERVED)]
         # Often the same twice: what holds in each of several periods is rare otherwise.
         few = draw(st.lists(st.sampled_from(options), min_size=2, max_size=3))
-        values = draw(st.lists(st.sampled_from(few), min_size=6, max_size=6))
+        values = draw(st.lists(st.sampled_from(few), min_size=6, max_size=6))[: draw(st.sampled_from([6, 6, 6, 2, 3]))]
         observed = {closed_end(clock.today, grain, start, back): value for back, value in enumerate(values)}
         found.setdefault(key, {})[grain] = {end: value for end, value in observed.items() if value is not None}
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -83,6 +84,39 @@ def test_missing_quarter_is_unknown_breaks_the_run_or_is_skipped_once(author: Us
     assert said(one_rule(sustained()), accounts, author) == [little] * 5
     assert found["breaks"] == ["no_match"] * 5
     assert found["skip"] == ["yes", "yes", little, little, "no_match"]
+
+
+def test_history_shorter_than_the_run_is_too_little_whatever_a_missing_period_means(author: User) -> None:
+    accounts = [quarters(), quarters("30000"), quarters("30000", "30000")]
+    policies = ("unknown", "breaks", "skip")
+    three = [sustained(3, missing_period=how) for how in policies]
+    little = ["insufficient_history"] * 3
+
+    for rule in three:
+        assert said(one_rule(rule), accounts, author) == little
+        assert said(one_rule({"op": "not", "item": rule}), accounts, author) == little
+    (found,) = (each["d"] for each in evaluated(one_rule(three[1]), [quarters()], author, AT))
+    assert found.missing == ["history:arr"]
+
+
+def test_hole_in_a_history_breaks_the_run_however_far_back_the_value_before_it_is(author: User) -> None:
+    far = [*ENDS, *(date(year, month, day) for year in (2025, 2024, 2021) for month, day in ((3, 31),))]
+    holed = quarters("30000", None, None, None, None, None, "1", ends=far)
+    rule = sustained(missing_period="breaks")
+
+    assert said(one_rule(rule), [holed], author) == ["no_match"]
+    assert said(one_rule({"op": "not", "item": rule}), [holed], author) == ["yes"]
+
+
+def test_value_that_is_none_or_no_period_of_the_calendar_makes_no_hole(author: User) -> None:
+    never = one_rule({"op": "not", "item": sustained(missing_period="breaks")})
+    never["data_source", "arr"]["missing_tokens"] = ["-1"]
+    misplaced = quarters("30000", "30000", ends=[ENDS[0], date(2025, 10, 31)])
+    no_rate = replace(quarters("30000", None, "30000"), currency="GBP")
+    little = [quarters("30000", None, "-1"), misplaced, no_rate]
+    holed = [quarters("30000", None, "0"), quarters("30000", None, "0", "-1")]
+
+    assert said(never, [*little, *holed], author) == [*["insufficient_history"] * 3, "yes", "yes"]
 
 
 def test_late_quarter_completes_the_run_and_a_restated_one_ends_it(author: User) -> None:

@@ -102,6 +102,19 @@ def test_missing_quarter_follows_the_rule(author):
     assert verdicts(one_rule(sustained(2, missing_period="breaks")), gap, author) == [False, False, False]
 
 
+def test_history_that_has_yet_to_begin_is_no_missing_quarter(author):
+    rows = [
+        {"arr": "90000.00"},
+        quarters("30000.00"),
+        quarters("1.00"),
+        quarters("30000.00", None, None, "1.00"),
+        quarters("30000.00", None, metric="seats") | quarters("30000.00"),
+    ]
+
+    assert verdicts(one_rule(sustained(2, missing_period="breaks")), rows, author) == [None, None, False, False, None]
+    assert verdicts(one_rule(sustained(2, missing_period="skip")), rows, author) == [None, None, False, None, None]
+
+
 def test_quarter_that_is_not_closed_yet_is_not_read(author):
     ahead = {"series": {"arr": {"fiscal_quarter": {"2026-06-30": "1.00", ENDS[0]: "30000.00", ENDS[1]: "30000.00"}}}}
 

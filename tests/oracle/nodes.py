@@ -108,18 +108,29 @@ class Asking:
         )
 
     def _sustained(self, node: Body) -> Verdict:
-        """The item in each of the periods; one in which nothing of it was observed goes by `missing_period`."""
+        """The item in each of the periods; a hole, with something of it observed before, goes by `missing_period`.
+
+        Where nothing was observed before, the history has not begun yet: it is too short, not broken.
+        """
         periods, how = list(range(1, node["periods"] + 1)), node.get("missing_period", "unknown")
-        absent = [back for back in periods if not self._is_observed(node, back)]
-        if how == "breaks" and absent:
+        holes = [back for back in periods if not self._is_observed(node, back) and self._has_begun(node, back)]
+        if how == "breaks" and holes:
             return False
-        if how == "skip" and absent:
-            periods = [back for back in [*periods, len(periods) + 1] if back != absent[0]]
+        if how == "skip" and holes:
+            periods = [back for back in [*periods, len(periods) + 1] if back != holes[0]]
         return combined({"op": "all"}, [self._at(node["item"], node["grain"], back, {}) for back in periods])
 
     def _is_observed(self, node: Body, back: int) -> bool:
-        metrics = {metric for each in walk(node["item"]) for metric in self._metrics(each)}
-        return any(self.values.at_period(metric, node["grain"], back) is not None for metric in metrics)
+        return any(
+            self.values.at_period(metric, node["grain"], back) is not None for metric in self._metrics_under(node)
+        )
+
+    def _has_begun(self, node: Body, back: int) -> bool:
+        """Whether anything of it was observed in a period before that one."""
+        return any(self.values.began_before(metric, node["grain"], back) for metric in self._metrics_under(node))
+
+    def _metrics_under(self, node: Body) -> set[str]:
+        return {metric for each in walk(node["item"]) for metric in self._metrics(each)}
 
     def _metrics(self, node: Body) -> list[str]:
         return self.values.metrics(node["attribute"]) if "attribute" in node else []

@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle.calendar import closed_end
+from tests.oracle.calendar import closed_end, last_day, number_of
 from tests.oracle.facts import Bodies, Body, Facts
 
 DEFAULT_TOKENS = ("N/A", "#N/A", "null", "-", "unknown")
@@ -103,6 +103,16 @@ class Values:
         end = closed_end(self.today, grain, self.start_month, back)
         observed = self.facts.series.get(key, {}).get(grain, {}).get(end)
         return None if observed is None else self._meant(source, observed, self.facts)
+
+    def began_before(self, key: str, grain: str, back: int) -> bool:
+        """Whether a stored metric has a value in a period of the calendar before the back-th newest closed one."""
+        until = closed_end(self.today, grain, self.start_month, back)
+        return any(
+            end < until
+            and end == last_day(number_of(end, grain, self.start_month), grain, self.start_month)
+            and self._meant(self.sources[key], observed, self.facts) is not None
+            for end, observed in self.facts.series.get(key, {}).get(grain, {}).items()
+        )
 
     def metrics(self, key: str) -> list[str]:
         """The stored attributes behind an attribute: itself, or what it is derived from."""

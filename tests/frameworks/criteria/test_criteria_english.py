@@ -54,7 +54,7 @@ def _root(text):
         (
             "employees >= 200 or ((arr > 25000 and employees > 5) sustained 1 months missing_period breaks)",
             "200 employees or more, or ((ARR over $25,000, and over 5 employees) in the last closed month"
-            " (not met when a period is missing))",
+            " (not met when the history has a gap))",
         ),
         (
             "arr > 5 sustained 3 months missing_period skip",

@@ -74,7 +74,11 @@ def test_sustained_reads_the_grain_it_names():
         ((9, None, 9, 1), None, False, False),
         ((9, None, 9), None, False, None),
         ((9, None, None, 9), None, False, None),
-        ((9, 9), None, False, None),
+        # too little history, with or without a hole in it
+        ((9, 9), None, None, None),
+        ((9, None, None, None, 9), None, False, None),
+        ((), None, None, None),
+        ((1,), False, False, False),
         ((9, 9, 1, 9), False, False, False),
         ((9, 9, 9, None), True, True, True),
     ],
@@ -123,6 +127,8 @@ def test_period_with_one_of_two_values_is_not_absent():
 
     assert verdict(rule, _quarters(None, 30_000, delta=[9, None])) is True
     assert verdict(rule, _quarters(None, 30_000, delta=[None, None])) is False
+    assert verdict(rule, _quarters(30_000, None, None, delta=[None, None, 9])) is False
+    assert verdict(rule, _quarters(30_000, delta=[None, None])) is None
 
 
 def test_leaf_inside_sustained_may_state_what_a_missing_period_means():
@@ -149,7 +155,7 @@ def _expected(rule, items, presence):
     """From the verdicts on the item at each period, newest first, and whether anything was observed there."""
     periods = list(range(rule["periods"]))
     absent = [place for place in periods if not presence[place]]
-    if rule.get("missing_period") == "breaks" and absent:
+    if rule.get("missing_period") == "breaks" and any(any(presence[place + 1 :]) for place in absent):
         return False
     if rule.get("missing_period") == "skip" and absent:
         periods = [place for place in range(rule["periods"] + 1) if place != absent[0]]
@@ -166,7 +172,7 @@ def test_sustained_follows_from_its_item_at_each_period(item, rows, grain, perio
         series = {metric: row["history"][metric, grain] for metric in ("employees", "arr")}
         each = [
             {metric: values[back] if back < len(values) else None for metric, values in series.items()}
-            for back in range(periods + 1)
+            for back in range(max(map(len, series.values())) + periods + 1)
         ]
 
         items = [found for (found,) in verdicts([read(rule["item"]).root], each)]

@@ -142,6 +142,10 @@ class Columns:
     def has_period(self, metric: str, grain: Grain, back: int) -> Expression:
         return _column(f"(account.{metric}_{grain}[{back}] IS NOT NULL)", BooleanField())
 
+    def has_older_period(self, metric: str, grain: Grain, back: int) -> Expression:
+        older = f"unnest(account.{metric}_{grain}[{back + 1}:]) AS older(value)"
+        return _column(f"EXISTS (SELECT FROM {older} WHERE value IS NOT NULL)", BooleanField())
+
     def signal_count(self, kind: str, details: Mapping[str, str], within_days: int) -> Expression:
         matching, parameters = self._signals(kind, details)
         first = self.today - timedelta(days=within_days)

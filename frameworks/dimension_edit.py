@@ -7,7 +7,7 @@ the stored bodies are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -182,18 +182,22 @@ def _texts(sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 # --- judging
 
 
-def judge_edit(edit: DimensionEdit, stored: Bodies) -> Judgement:
-    """Read every rule and check every part of the edit against the version around it."""
-    return _Judge(edit, stored).judged()
+def judge_edit(edit: DimensionEdit, stored: Bodies, *, lists: Collection[str] | None = None) -> Judgement:
+    """Read every rule and check every part of the edit against the version around it.
+
+    `lists` are the account lists that it may name; None takes any, where nothing is about to be saved.
+    """
+    return _Judge(edit, stored, lists).judged()
 
 
 class _Judge:
-    def __init__(self, edit: DimensionEdit, stored: Bodies) -> None:
+    def __init__(self, edit: DimensionEdit, stored: Bodies, lists: Collection[str] | None) -> None:
         self.edit = edit
+        self.lists = lists
         self.stored = stored
         self.found = Judgement(edit.applied_to(stored), edit)
         self.labels = dict(_labels(self.found.bodies))
-        self.definition = Definition(self._readable())
+        self.definition = Definition(self._readable(), lists=lists)
 
     def judged(self) -> Judgement:
         for part in self.edit.parts:
@@ -274,6 +278,7 @@ class _Judge:
             attributes=self.definition.attributes,
             dimensions=self.definition.segment_keys,
             own_dimension=self.edit.key,
+            lists=self.lists,
         )
 
     def _check_schema(self, part: EditedPart) -> None:
@@ -285,7 +290,7 @@ class _Judge:
 
     def _check_contents(self) -> None:
         """What saving checks as well, so that nothing is refused there that was not said here."""
-        definition = Definition(self.found.bodies)
+        definition = Definition(self.found.bodies, lists=self.lists)
         for part in self.edit.parts:
             try:
                 self.found.contents[part.id] = checked(*part.id, self.found.bodies[part.id], definition)

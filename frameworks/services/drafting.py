@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from frameworks.account_lists import lists_for
 from frameworks.content import Content, PartId, checked, checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, FrozenVersionError, InvalidError, NotAllowedError, StalePartError
@@ -268,7 +269,8 @@ def lock_draft(version: FrameworkVersion) -> None:
 
 def _surroundings(version: FrameworkVersion, part: PartId) -> Definition:
     """What a rule or a derived attribute of this version may refer to; nothing for the other kinds."""
-    return Definition(bodies_of(version) if part[0] in _READS_OTHERS else {})
+    bodies = bodies_of(version) if part[0] in _READS_OTHERS else {}
+    return Definition(bodies, lists=lists_for(bodies) if part[0] == Kind.SEGMENT else None)
 
 
 def _refuse_stale(part: Part | None, kind: str, key: str, content: Content, expected_digest: str | None) -> None:

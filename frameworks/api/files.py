@@ -111,7 +111,7 @@ class FilePlanSerializer(serializers.Serializer[Any]):
     )
     digest = serializers.CharField(help_text="Manifest digest of a version that says what the file says.")
     changes = PartChangeSerializer(many=True)
-    findings = FindingSerializer(many=True, help_text="What the parts alone give away.")
+    findings = FindingSerializer(many=True, help_text="What the parts and rules give away.")
     unclear = UnclearRuleSerializer(many=True)
     impact = ForecastSerializer(allow_null=True, help_text="Null: this installation has no accounts to ask.")
 
@@ -190,7 +190,7 @@ def _refuse_unknown(slug: str) -> None:
 
 
 def _as_json(plan: FilePlan) -> dict[str, Any]:
-    findings: Any = plan.findings
+    findings: Any = plan.findings(timezone.now())
     unclear = [{"where": where, "read_as": taken, "reasons": why} for where, taken, why in plan.unclear]
     return {
         "base": _reference(plan.base),

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from frameworks.account_lists import known_lists, list_findings
 from frameworks.checks.findings import Finding, with_waivers
+from frameworks.checks.slot import engine_checks
 from frameworks.checks.static import static_findings
 from frameworks.content import Content, storage_problems
 from frameworks.coverage import manifest_of
@@ -62,11 +63,14 @@ class FilePlan:
         """Rules whose text can be read in two ways: where (segment and place), how it was taken, and why."""
         return list(_unclear(self.file.bodies, self.bodies))
 
-    @cached_property
-    def findings(self) -> list[Finding]:
-        """What the checks find in the file alone, errors first, each warning with its waiver."""
-        definition = Definition(self.bodies)
+    def findings(self, at: datetime) -> list[Finding]:
+        """What the checks find in the file, errors first, each warning with its waiver; no accounts are looked at.
+
+        Raises InvalidError for rules that cannot be evaluated.
+        """
+        definition, checks = Definition(self.bodies), engine_checks()
         found = [*static_findings(definition), *list_findings(self.bodies, known_lists())]
+        found += checks.of_rules(definition, at) if checks else []
         return with_waivers(found, definition.waivers)
 
     @property

@@ -79,7 +79,7 @@ class Command(BaseCommand):
         self.stdout.write()
         self._say_changes(plan.changes)
         self._say_unclear(plan)
-        self._say_findings(plan.findings)
+        self._say_findings(plan.findings(timezone.now()))
         self._say_impact(Definition(plan.bodies), plan.framework)
         sys.exit(DIFFERENT)
 
@@ -134,7 +134,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  It was taken as: {taken}")
 
     def _say_findings(self, findings: Sequence[Finding]) -> None:
-        """Of the parts alone; the cell test and what needs accounts run on the draft."""
+        """Of parts and rules; what needs accounts is looked for on the draft."""
         self.stdout.write(f"\n{len(findings)} findings of the checks." if findings else "\nThe checks find nothing.")
         for finding in findings:
             answer = f" Waived: {finding.waiver.reason}" if finding.waiver else ""

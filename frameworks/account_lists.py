@@ -1,15 +1,14 @@
 """The account lists that rules and segments name: which there are, and which parts name without there being one."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from frameworks.checks.findings import Finding
 from frameworks.criteria.parsing import unknown_list
 from frameworks.definition import Bodies
 from frameworks.document import Document
-from frameworks.exchange.format import criteria_places
 from frameworks.models import AccountList, Kind
-from frameworks.parts.errors import pointer
+from frameworks.rules_together import placed_nodes
 
 
 class NamedList(NamedTuple):
@@ -42,21 +41,11 @@ def lists_named(bodies: Bodies) -> Iterator[NamedList]:
     for (kind, key), body in bodies.items():
         if kind != Kind.SEGMENT:
             continue
-        for path, document in criteria_places(body):
-            for at, node in _nodes(document["root"], f"{pointer(path)}/root"):
-                if node.get("op") == "on_list":
-                    yield NamedList(key, node["list"], f"{at}/list", node["id"])
+        for at, node in placed_nodes(body):
+            if node["op"] == "on_list":
+                yield NamedList(key, node["list"], f"{at}/list", node["id"])
         for position, named in enumerate(body.get("anti_icp", ())):
             yield NamedList(key, named, f"/anti_icp/{position}")
-
-
-def _nodes(node: Mapping[str, Any], at: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every node of a stored rule with its JSON pointer, parents first."""
-    yield at, node
-    if "item" in node:
-        yield from _nodes(node["item"], f"{at}/item")
-    for position, item in enumerate(node.get("items", ())):
-        yield from _nodes(item, f"{at}/items/{position}")
 
 
 def list_findings(bodies: Bodies, known: Collection[str]) -> Iterator[Finding]:

@@ -314,7 +314,7 @@ def _stand_in() -> Always:
 
 def unknown_list(key: str, lists: Collection[str]) -> str:
     """What is said of a list that there is not: which was probably meant, and how to get one."""
-    return f'There is no list "{_short(key)}".{_near(key, lists)} Make it under Lists first; it may be empty.'
+    return f'There is no list "{_short(key)}": make it under Lists first, it may be empty.{_near(key, lists)}'
 
 
 def _near(name: str, known: Collection[str]) -> str:

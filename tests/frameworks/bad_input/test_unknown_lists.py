@@ -17,7 +17,7 @@ from tests.frameworks.making import Company, sent
 from tests.frameworks.pages import text, url
 from tests.frameworks.ways import Ways
 
-SAID = 'There is no list "fortun". Did you mean "fortune"? Make it under Lists first; it may be empty.'
+SAID = 'There is no list "fortun": make it under Lists first, it may be empty. Did you mean "fortune"?'
 PLACE = "/rules/0/criteria/root/items/0/list"
 
 

@@ -115,9 +115,9 @@ def _catch_alls(bodies: Bodies, dimension: str) -> Iterator[tuple[str, str, Mapp
 
 def _second_catch_alls(bodies: Bodies, dimension: str, last: str = "") -> Iterator[Clash]:
     """All but the first; rules of the segment `last` count as written after the others."""
-    first, *more = sorted(_catch_alls(bodies, dimension), key=lambda each: each[0] == last) or [None]
-    for key, at, node in more:
-        name = Document(bodies).label_of(Kind.SEGMENT, first[0]) if first else ""
+    found = sorted(_catch_alls(bodies, dimension), key=lambda each: each[0] == last)
+    for key, at, node in found[1:]:
+        name = Document(bodies).label_of(Kind.SEGMENT, found[0][0])
         said = f"A rule of {name} takes every account already: a dimension has one rule “always” at most."
         yield Clash(Kind.SEGMENT.value, key, Issue(at, "second_catch_all", said), str(node.get("id", "")))
 

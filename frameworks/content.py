@@ -1,10 +1,10 @@
 """From what a person or a file sent to a body that can be stored: typed, checked, in its one spelling."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from frameworks.criteria.parsing import CriteriaError
+from frameworks.criteria.parsing import CriteriaError, unknown_list
 from frameworks.definition import Bodies, Definition
 from frameworks.document import Document
 from frameworks.errors import InvalidError
@@ -77,6 +77,7 @@ def checked(kind: str, key: str, body: object, definition: Definition) -> Conten
 def _read_rules(key: str, schema: Segment, plain: dict[str, Any], definition: Definition) -> None:
     """Put each criteria document in canonical form into `plain`."""
     issues = [Issue("/parent", "parent", problem) for problem in definition.parent_problems(key, schema)]
+    issues += _unknown_lists(schema, definition.lists)
     for at, document in schema.documents():
         try:
             criteria = definition.criteria_of(schema.dimension, document)
@@ -86,6 +87,13 @@ def _read_rules(key: str, schema: Segment, plain: dict[str, Any], definition: De
             _put(plain, at, criteria.document())
     if issues:
         raise RefusedContentError(key, issues)
+
+
+def _unknown_lists(schema: Segment, lists: Collection[str] | None) -> Iterator[Issue]:
+    """Anti-ICP lists that there are not; rules say so themselves."""
+    for position, key in enumerate(schema.anti_icp):
+        if lists is not None and key not in lists:
+            yield Issue(f"/anti_icp/{position}", "unknown_list", unknown_list(key, lists))
 
 
 def _put(plain: Any, at: str, document: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ Parts are bodies by (kind, key). Reading them twice gives the same definition; n
 but `definition_of`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -65,11 +65,15 @@ class Candidate:
 
 
 class Definition:
-    """A version's content by kind. Raises PartError or CriteriaError where a part is not valid."""
+    """A version's content by kind. Raises PartError or CriteriaError where a part is not valid.
 
-    def __init__(self, bodies: Bodies) -> None:
+    `lists` are the account lists that rules may name; None takes any, for what is stored and read only.
+    """
+
+    def __init__(self, bodies: Bodies, *, lists: Collection[str] | None = None) -> None:
         self._bodies = bodies
         self._parsed: dict[tuple[str, str], Any] = {}
+        self.lists = lists
 
     @property
     def bodies(self) -> Bodies:
@@ -159,7 +163,11 @@ class Definition:
     def criteria_of(self, dimension: str, document: Mapping[str, Any]) -> Criteria:
         """The rule document, parsed with this version's attributes; `dimension` is the one it stands in."""
         return parse_criteria(
-            document, attributes=self.attributes, dimensions=self.segment_keys, own_dimension=dimension
+            document,
+            attributes=self.attributes,
+            dimensions=self.segment_keys,
+            own_dimension=dimension,
+            lists=self.lists,
         )
 
     def candidates(self, dimension: str) -> list[Candidate]:

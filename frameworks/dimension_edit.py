@@ -7,7 +7,7 @@ the stored bodies are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from frameworks.errors import InvalidError
 from frameworks.models import Kind
 from frameworks.parts import PartError, parse_part
 from frameworks.parts.segment import Segment
+from frameworks.rules_together import clashes, nodes_on_dimensions
 
 PartId = tuple[str, str]
 Body = dict[str, Any]
@@ -182,18 +183,22 @@ def _texts(sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 # --- judging
 
 
-def judge_edit(edit: DimensionEdit, stored: Bodies) -> Judgement:
-    """Read every rule and check every part of the edit against the version around it."""
-    return _Judge(edit, stored).judged()
+def judge_edit(edit: DimensionEdit, stored: Bodies, *, lists: Collection[str] | None = None) -> Judgement:
+    """Read every rule and check every part of the edit against the version around it.
+
+    `lists` are the account lists that it may name; None takes any, where nothing is about to be saved.
+    """
+    return _Judge(edit, stored, lists).judged()
 
 
 class _Judge:
-    def __init__(self, edit: DimensionEdit, stored: Bodies) -> None:
+    def __init__(self, edit: DimensionEdit, stored: Bodies, lists: Collection[str] | None) -> None:
         self.edit = edit
+        self.lists = lists
         self.stored = stored
         self.found = Judgement(edit.applied_to(stored), edit)
         self.labels = dict(_labels(self.found.bodies))
-        self.definition = Definition(self._readable())
+        self.definition = Definition(self._readable(), lists=lists)
 
     def judged(self) -> Judgement:
         for part in self.edit.parts:
@@ -203,7 +208,7 @@ class _Judge:
             self._check_schema(part)
         self._check_names()
         self._check_readers()
-        self._check_circle()
+        self._check_together()
         if not self.found.problems:
             self._check_contents()
         return self.found
@@ -274,6 +279,7 @@ class _Judge:
             attributes=self.definition.attributes,
             dimensions=self.definition.segment_keys,
             own_dimension=self.edit.key,
+            lists=self.lists,
         )
 
     def _check_schema(self, part: EditedPart) -> None:
@@ -285,7 +291,7 @@ class _Judge:
 
     def _check_contents(self) -> None:
         """What saving checks as well, so that nothing is refused there that was not said here."""
-        definition = Definition(self.found.bodies)
+        definition = Definition(self.found.bodies, lists=self.lists)
         for part in self.edit.parts:
             try:
                 self.found.contents[part.id] = checked(*part.id, self.found.bodies[part.id], definition)
@@ -314,7 +320,7 @@ class _Judge:
         for (kind, key), body in self.found.bodies.items():
             if kind != Kind.SEGMENT or key.startswith(f"{self.edit.key}/"):
                 continue
-            for node in nodes_on_dimensions(body):
+            for _, node in nodes_on_dimensions(body):
                 named = {*(node.get("any_of") or ()), *(node.get("none_of") or ())}
                 for short in sorted(named & (was - now)) if node["dimension"] == self.edit.key else ():
                     message = self._still_asked(short, key)
@@ -326,44 +332,12 @@ class _Judge:
         asking = now.label_of(Kind.SEGMENT, by)
         return f"{name} cannot be taken out: a rule of {asking} asks for it. Change that rule first."
 
-    def _check_circle(self) -> None:
-        """Rules that read each other's dimensions in a circle have no order in which they could be decided."""
-        reads: dict[str, set[str]] = {}
-        for (kind, key), body in self.found.bodies.items():
-            if kind == Kind.SEGMENT:
-                reads.setdefault(key.partition("/")[0], set()).update(
-                    node["dimension"] for node in nodes_on_dimensions(body)
-                )
-        path = _path(self.edit.key, reads)
-        if path:
-            names = " → ".join(self.labels[key].label if key in self.labels else key for key in path)
-            self._add((Kind.DIMENSION.value, self.edit.key), "", f"Dimensions read each other in a circle: {names}.")
-
-
-def _path(start: str, reads: Mapping[str, set[str]]) -> list[str]:
-    """A way from the dimension back to itself through at least one other; empty when there is none."""
-    waiting = [[start, other] for other in sorted(reads.get(start, ())) if other != start]
-    seen: set[str] = set()
-    while waiting:
-        path = waiting.pop()
-        if path[-1] == start:
-            return path
-        if path[-1] not in seen:
-            seen.add(path[-1])
-            waiting += [[*path, other] for other in sorted(reads.get(path[-1], ()))]
-    return []
-
-
-def nodes_on_dimensions(body: Any) -> Iterator[Mapping[str, Any]]:
-    """Criteria nodes anywhere in a segment's body that look at another dimension."""
-    if isinstance(body, Mapping):
-        if "op" in body and isinstance(body.get("dimension"), str):
-            yield body
-        for value in body.values():
-            yield from nodes_on_dimensions(value)
-    elif isinstance(body, list | tuple):
-        for value in body:
-            yield from nodes_on_dimensions(value)
+    def _check_together(self) -> None:
+        """Circles of dimensions, and a second rule that takes every account."""
+        for clash in clashes(self.found.bodies):
+            part = (clash.kind, clash.key)
+            if clash.kind == Kind.SEGMENT and any(part == edited.id for edited in self.edit.parts):
+                self._add(part, clash.issue.pointer, clash.issue.message, node_id=clash.node)
 
 
 def _labels(bodies: Bodies) -> Iterator[tuple[str, DimensionLabels]]:

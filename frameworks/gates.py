@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from frameworks.account_lists import known_lists, list_findings
 from frameworks.checks.findings import Finding, Report, with_waivers
 from frameworks.checks.static import assumed_finding, static_findings
 from frameworks.content import checked_all, storage_problems
@@ -36,7 +37,12 @@ def findings_of(version: FrameworkVersion, report: Report | None) -> list[Findin
     bodies = bodies_of(version)
     checked_all(bodies)
     definition = Definition(bodies)
-    found = [*assumed_findings(version), *static_findings(definition), *mapping_findings(version, definition)]
+    found = [
+        *assumed_findings(version),
+        *static_findings(definition),
+        *list_findings(bodies, known_lists()),
+        *mapping_findings(version, definition),
+    ]
     if report and report.is_current:
         found += report.findings
     return with_waivers(found, definition.waivers)

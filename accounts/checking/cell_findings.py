@@ -36,7 +36,14 @@ class CellFinding:
 
 def cell_findings(test: CellTest) -> list[CellFinding]:
     """Every finding of one dimension's cell test."""
-    found = [*_overlaps(test), *_gaps(test), *_unreachable(test), *_by_missing(test), *_sampled(test)]
+    found = [
+        *_overlaps(test),
+        *_gaps(test),
+        *_unreachable(test),
+        *_never_true(test),
+        *_by_missing(test),
+        *_sampled(test),
+    ]
     return [replace(each, finding=_with_examples(test, each)) for each in found]
 
 
@@ -176,6 +183,20 @@ def _unreachable(test: CellTest) -> Iterator[CellFinding]:
         # A sample can miss what exists: it warns, and does not block.
         severity: Severity = "warning" if test.is_sampled else "error"
         yield CellFinding(Finding("unreachable", severity, text, "segment", f"{test.key}/{short}"))
+
+
+def _never_true(test: CellTest) -> Iterator[CellFinding]:
+    """Rules that ask for what excludes itself, of segments that other rules lead to."""
+    reached = {result.segment for result in test.results}
+    label, labels = test.definition.dimensions[test.key].label, test.definition.labels[test.key].segments
+    for short, segment in test.definition.segments[test.key].items():
+        never = [rule.key for rule in segment.rules if f"{short}/{rule.key}" not in test.met_rules]
+        if short not in reached or not never or test.is_sampled:
+            continue
+        rules = f"the rule {never[0]} is" if len(never) == 1 else f"the rules {', '.join(never)} are"
+        text = f"{label} / {labels[short]}: {rules} true in none of {len(test.results):,} cells."
+        finding = Finding("unreachable", "warning", text, "segment", f"{test.key}/{short}", tuple(never))
+        yield CellFinding(finding)
 
 
 def _by_missing(test: CellTest) -> Iterator[CellFinding]:

@@ -59,7 +59,10 @@ class CellResult:
 
 @dataclass
 class CellTest:
-    """The cells of one dimension and their results. `is_sampled`: there were more cells than are evaluated."""
+    """The cells of one dimension and their results. `is_sampled`: there were more cells than are evaluated.
+
+    `met_rules` are the rules ("segment/rule") that are true in some cell.
+    """
 
     definition: Definition
     key: str
@@ -69,6 +72,7 @@ class CellTest:
     results: list[CellResult]
     is_sampled: bool
     possible: int
+    met_rules: frozenset[str]
 
     @cached_property
     def lasting(self) -> Wording:
@@ -102,9 +106,10 @@ def run_cell_test(
     possible = prod(axis.size for axis in axes)
     is_sampled = possible > at_most
     cells = _sampled(axes, sample_at_most) if is_sampled else list(product(*(range(axis.size) for axis in axes)))
-    results = [result for batch in _batches(cells) for result in _evaluated(isolated, axes, batch, as_of, tell)]
+    met: set[str] = set()
+    results = [result for batch in _batches(cells) for result in _evaluated(isolated, axes, batch, as_of, tell, met)]
     wording = Wording(axes, definition.zone, moment.today)
-    return CellTest(definition, dimension, axes, isolated, wording, results, is_sampled, possible)
+    return CellTest(definition, dimension, axes, isolated, wording, results, is_sampled, possible, frozenset(met))
 
 
 # --- classes
@@ -161,8 +166,14 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def _evaluated(
-    isolated: IsolatedDimension, axes: Sequence[Axis], cells: Sequence[Cell], as_of: datetime, tell: Progress | None
+    isolated: IsolatedDimension,
+    axes: Sequence[Axis],
+    cells: Sequence[Cell],
+    as_of: datetime,
+    tell: Progress | None,
+    met: set[str],
 ) -> Iterator[CellResult]:
+    """The results of these cells; `met` gets the keys of the rules that are true in one."""
     examples = [[axis.example(place) for place in range(axis.size)] for axis in axes]
     rows = [
         row_of(
@@ -173,6 +184,7 @@ def _evaluated(
     plan = compile_explaining(isolated.definition)
     for cell, outcome in zip(cells, evaluate_rows(plan=plan, rows=rows, as_of=as_of), strict=True):
         found = outcome[isolated.key]
+        met.update(key for key, verdict in found.verdicts.items() if verdict)
         yield CellResult(cell, found.segment, found.reason, true_segments(isolated.source, isolated.key, found))
     if tell:
         tell(len(cells))

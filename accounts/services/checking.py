@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
+from accounts.checking.cell_findings import cell_findings
+from accounts.checking.cells import run_cell_test
 from accounts.checking.report import Computed, compute
 from accounts.models import CheckReport
 from accounts.services.findings import dimension_findings
@@ -62,6 +64,13 @@ class StoredChecks:
 
                 ring(run_checks_task, version.pk)
         return _report(row, checked_digest(version))
+
+    def of_rules(self, definition: Definition, at: datetime) -> list[Finding]:
+        try:
+            tests = [run_cell_test(definition, key, as_of=at) for key in definition.dimensions]
+            return [each.finding for test in tests for each in cell_findings(test)]
+        except (PartError, CriteriaError, ValueError) as error:
+            raise InvalidError([str(error)]) from error
 
     def of_dimension(self, definition: Definition, dimension: str, at: datetime) -> list[Finding]:
         try:

@@ -14,6 +14,7 @@ from accounts.models import Reason
 from accounts.services import preview
 from accounts.services.findings import find_in_edit
 from accounts.services.preview import Counted, Figure, Stretch
+from frameworks.account_lists import lists_for
 from frameworks.definition import Bodies, bodies_of
 from frameworks.dimension_edit import Judgement, judge_edit
 from frameworks.editor_page import EditorPage
@@ -29,7 +30,8 @@ MOST_CUTS = 200
 def _judged(request: HttpRequest, version: FrameworkVersion, key: str) -> tuple[Judgement, dict[str, Any]]:
     """The edit with its texts read. Raises InvalidError while anything in it is wrong: nothing is counted then."""
     edit, sent = sent_edit(request, key)
-    judgement = judge_edit(edit, bodies_of(version))
+    bodies = bodies_of(version)
+    judgement = judge_edit(edit, bodies, lists=lists_for(bodies))
     if judgement.problems:
         raise InvalidError("Counts wait until every rule can be read.")
     return judgement, sent

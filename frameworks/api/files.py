@@ -23,8 +23,6 @@ from frameworks.api.findings import FindingSerializer
 from frameworks.api.parts import version_or_problem
 from frameworks.api.serializers import FrameworkVersionSerializer, VersionReferenceSerializer
 from frameworks.api.views import ApiView
-from frameworks.checks.findings import with_waivers
-from frameworks.checks.static import static_findings
 from frameworks.definition import Definition
 from frameworks.forecast import Move, forecaster
 from frameworks.models import Contribution, Framework, User
@@ -113,7 +111,7 @@ class FilePlanSerializer(serializers.Serializer[Any]):
     )
     digest = serializers.CharField(help_text="Manifest digest of a version that says what the file says.")
     changes = PartChangeSerializer(many=True)
-    findings = FindingSerializer(many=True, help_text="What the parts alone give away.")
+    findings = FindingSerializer(many=True, help_text="What the parts and rules give away.")
     unclear = UnclearRuleSerializer(many=True)
     impact = ForecastSerializer(allow_null=True, help_text="Null: this installation has no accounts to ask.")
 
@@ -192,8 +190,7 @@ def _refuse_unknown(slug: str) -> None:
 
 
 def _as_json(plan: FilePlan) -> dict[str, Any]:
-    definition = Definition(plan.bodies)
-    findings: Any = with_waivers(static_findings(definition), definition.waivers)
+    findings: Any = plan.findings(timezone.now())
     unclear = [{"where": where, "read_as": taken, "reasons": why} for where, taken, why in plan.unclear]
     return {
         "base": _reference(plan.base),
@@ -202,7 +199,7 @@ def _as_json(plan: FilePlan) -> dict[str, Any]:
         "changes": _changes(plan),
         "findings": FindingSerializer(findings, many=True).data,
         "unclear": unclear,
-        "impact": _impact(plan, definition),
+        "impact": _impact(plan, Definition(plan.bodies)),
     }
 
 

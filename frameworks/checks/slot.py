@@ -28,6 +28,13 @@ class EngineChecks(Protocol):
         """Compute a new report: at once when that is quick, else in a worker. Raises NotAllowedError."""
         ...
 
+    def of_rules(self, definition: Definition, at: datetime) -> list[Finding]:
+        """What the whole cell test finds in every dimension: overlaps, gaps, what nothing reaches.
+
+        Without waivers; no accounts are counted, nothing is kept. Raises InvalidError for rules that cannot be read.
+        """
+        ...
+
     def of_dimension(self, definition: Definition, dimension: str, at: datetime) -> list[Finding]:
         """What follows from the rules of one dimension alone, with waivers; no accounts are counted, nothing is kept.
 

@@ -222,9 +222,7 @@ class _Reader:
         elif isinstance(node, SignalTest):
             yield from node.own_faults()
         elif isinstance(node, ListTest) and self.lists is not None and node.list not in self.lists:
-            yield Fault(
-                "unknown_list", f'There is no list "{_short(node.list)}".{_near(node.list, self.lists)}', ("list",)
-            )
+            yield Fault("unknown_list", unknown_list(node.list, self.lists), ("list",))
         elif isinstance(node, AtLeast) and node.k > len(node.items):
             yield Fault("unreachable_count", f"{node.k} of {len(node.items)} items can never be met.", ("k",))
 
@@ -312,6 +310,11 @@ _STAND_IN_ID: Final = "refused:"
 def _stand_in() -> Always:
     """Takes the place of a child that was refused, so that the rest of its parent is still checked."""
     return Always.model_construct(id=_STAND_IN_ID, op="always")
+
+
+def unknown_list(key: str, lists: Collection[str]) -> str:
+    """What is said of a list that there is not: which was probably meant, and how to get one."""
+    return f'There is no list "{_short(key)}": make it under Lists first, it may be empty.{_near(key, lists)}'
 
 
 def _near(name: str, known: Collection[str]) -> str:

@@ -24,13 +24,14 @@ from frameworks.criteria.ast import SCHEMA, Criteria, node_document
 from frameworks.criteria.identity import reattach_ids
 from frameworks.criteria.parsing import CriteriaError, Problem, parse_criteria
 from frameworks.criteria.printing import COMPARATORS, KEYWORDS, print_text
-from frameworks.criteria.types import AttributeType
+from frameworks.criteria.types import NUMERIC, AttributeType
 
 __all__ = ["CriteriaTextError", "Place", "TextProblem", "parse_text", "print_text", "scope_warnings"]
 
 MAX_TEXT: Final = 200_000
 
 Raw = dict[str, Any]
+_NUMBER_OPERATORS: Final = frozenset({*COMPARATORS.values(), "range", "in", "not_in", "change"})
 # Fields that are JSON numbers.
 _COUNTS: Final = frozenset({"k", "n", "periods", "offset", "at_least", "within_days"})
 
@@ -331,7 +332,22 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     # shared
 
     def _leaf(self, meta: Meta, op: str, subject: _Subject, **fields: Any) -> Raw:
+        if op in _NUMBER_OPERATORS:
+            self._refuse_quoted_numbers(subject, fields)
         return self._node(meta, op, attribute=subject.name, **subject.of, **fields)
+
+    def _refuse_quoted_numbers(self, subject: _Subject, fields: Mapping[str, Any]) -> None:
+        """A number in quotes is a text, and text never compares with numbers."""
+        attribute = self.attributes.get(subject.name)
+        if attribute is None or attribute.data_type not in NUMERIC:
+            return
+        for value in fields.values():
+            for token in value if isinstance(value, list) else [value]:
+                if isinstance(token, Token) and token.type == "STRING":
+                    message = f"{attribute.label} is a number, “{token}” in quotes is a text: write it without quotes."
+                    self.problems.append(
+                        TextProblem("not_a_number", message, Place(token.line or 1, token.column or 1))
+                    )
 
     def _warn(self, parts: list[Raw], *words: str) -> None:
         for part in parts:

@@ -17,6 +17,7 @@ from frameworks.errors import InvalidError
 from frameworks.exchange.format import FORMAT, MAX_CHARACTERS, PartId, criteria_places, with_criteria
 from frameworks.parts import KINDS, Issue, PartError, parse_part
 from frameworks.parts.errors import pointer
+from frameworks.rules_together import clashes
 from frameworks.yaml_text import MarkedYaml, Place, read_marked_yaml
 
 _FIELDS: Final = ("format", "framework", "exported", "parts")
@@ -149,6 +150,9 @@ class _PartsReader:
         }
         self._stop_if_refused()
         found = [content for part, body in read.items() for content in self._checked(*part, body, definition)]
+        self._stop_if_refused()
+        for clash in clashes({(each.kind, each.key): each.body for each in found}):
+            self._refuse(clash.kind, clash.key, [clash.issue])
         self._stop_if_refused()
         return found
 

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from frameworks.content import Content, PartId, checked, checked_all, storage_problems
+from frameworks.account_lists import lists_for
+from frameworks.content import Content, PartId, RefusedContentError, checked, checked_all, storage_problems
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, FrozenVersionError, InvalidError, NotAllowedError, StalePartError
 from frameworks.exchange.templates import TemplateError, load_template
@@ -26,6 +27,7 @@ from frameworks.models import (
 from frameworks.naming import names_of
 from frameworks.parts.naming import own_label, phrased
 from frameworks.querysets import assumed
+from frameworks.rules_together import clashes_of_segment
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import ensure_identities
 from frameworks.transitions import UNDER_WAY
@@ -132,7 +134,9 @@ def save_part(
     require_permission(actor, "edit_draft", to="edit drafts")
     with transaction.atomic():
         lock_draft(version)
-        content = checked(kind, key, body, _surroundings(version, (kind, key)))
+        surroundings = _surroundings(version, (kind, key))
+        content = checked(kind, key, body, surroundings)
+        _refuse_clashes(content, surroundings)
         part = version.parts.select_related("body").filter(kind=kind, key=key).first()
         if part and part.body_id == content.digest:
             return part
@@ -268,7 +272,16 @@ def lock_draft(version: FrameworkVersion) -> None:
 
 def _surroundings(version: FrameworkVersion, part: PartId) -> Definition:
     """What a rule or a derived attribute of this version may refer to; nothing for the other kinds."""
-    return Definition(bodies_of(version) if part[0] in _READS_OTHERS else {})
+    bodies = bodies_of(version) if part[0] in _READS_OTHERS else {}
+    return Definition(bodies, lists=lists_for(bodies) if part[0] == Kind.SEGMENT else None)
+
+
+def _refuse_clashes(content: Content, surroundings: Definition) -> None:
+    """A rule may be right by itself and not go with those that are there."""
+    if content.kind == Kind.SEGMENT:
+        bodies = {**surroundings.bodies, (content.kind, content.key): content.body}
+        if issues := [clash.issue for clash in clashes_of_segment(bodies, content.key)]:
+            raise RefusedContentError(content.key, issues)
 
 
 def _refuse_stale(part: Part | None, kind: str, key: str, content: Content, expected_digest: str | None) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from frameworks.account_lists import lists_for
 from frameworks.content import Content, storage_problems
 from frameworks.definition import Bodies, bodies_of
 from frameworks.dimension_edit import DimensionEdit, EditedPart, EditProblem, EditRefusedError, judge_edit
@@ -30,7 +31,8 @@ def save_dimension(
     require_permission(actor, "edit_draft", to="edit drafts")
     with transaction.atomic():
         lock_draft(version)
-        judgement = judge_edit(edit, bodies_of(version))
+        bodies = bodies_of(version)
+        judgement = judge_edit(edit, bodies, lists=lists_for(bodies))
         if judgement.problems:
             raise EditRefusedError(judgement.problems)
         stored = {(part.kind, part.key): part for part in version.parts.select_related("body")}

@@ -8,6 +8,10 @@ from typing import Any
 
 from django.db import transaction
 
+from frameworks.account_lists import known_lists, list_findings
+from frameworks.checks.findings import Finding, with_waivers
+from frameworks.checks.slot import engine_checks
+from frameworks.checks.static import static_findings
 from frameworks.content import Content, storage_problems
 from frameworks.coverage import manifest_of
 from frameworks.criteria.text import print_text, scope_warnings
@@ -58,6 +62,16 @@ class FilePlan:
     def unclear(self) -> list[tuple[str, str, list[str]]]:
         """Rules whose text can be read in two ways: where (segment and place), how it was taken, and why."""
         return list(_unclear(self.file.bodies, self.bodies))
+
+    def findings(self, at: datetime) -> list[Finding]:
+        """What the checks find in the file, errors first, each warning with its waiver; no accounts are looked at.
+
+        Raises InvalidError for rules that cannot be evaluated.
+        """
+        definition, checks = Definition(self.bodies), engine_checks()
+        found = [*static_findings(definition), *list_findings(self.bodies, known_lists())]
+        found += checks.of_rules(definition, at) if checks else []
+        return with_waivers(found, definition.waivers)
 
     @property
     def digest(self) -> str:

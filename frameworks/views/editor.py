@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from frameworks.account_lists import lists_for
 from frameworks.definition import bodies_of
 from frameworks.dimension_edit import DimensionEdit, EditRefusedError, judge_edit, read_edit
 from frameworks.editor_page import EditorPage, diff_pieces, said_of
@@ -108,7 +109,8 @@ def dimension_check(request: HttpRequest, slug: str, number: int, key: str) -> H
     version = dimension_or_404(slug, number, key)
     edit, _ = sent_edit(request, key)
     before = EditorPage(version, key, person(request)).judged()
-    return JsonResponse(said_of(judge_edit(edit, bodies_of(version)), before))
+    bodies = bodies_of(version)
+    return JsonResponse(said_of(judge_edit(edit, bodies, lists=lists_for(bodies)), before))
 
 
 @answers_json
@@ -120,7 +122,8 @@ def dimension_save(request: HttpRequest, slug: str, number: int, key: str) -> Ht
     try:
         written = save_dimension(version=version, edit=edit, actor=actor, at=at, source=Contribution.Source.PAGE)
     except EditRefusedError as error:
-        judgement = judge_edit(edit, bodies_of(version))
+        bodies = bodies_of(version)
+        judgement = judge_edit(edit, bodies, lists=lists_for(bodies))
         judgement.problems[:] = error.found
         return JsonResponse({"detail": _refusal(error), **said_of(judgement)}, status=422)
     digests = {f"{part.kind}/{part.key}": part.body_id for part in version.parts.all()}

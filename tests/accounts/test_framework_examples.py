@@ -12,6 +12,7 @@ from accounts.evaluation.stages import compile_definition
 from frameworks.checks.slot import engine_checks
 from frameworks.definition import Definition
 from frameworks.gates import findings_of
+from frameworks.models import AccountList
 from frameworks.services.exchange import apply_file, plan_file
 from tests.accounts.activating import AT
 from tests.frameworks.making import person
@@ -62,6 +63,12 @@ CELLS: dict[str, list[tuple[dict[str, Any], str | None]]] = {
         ({"employee_count": 0, "arr": "0"}, "smb"),
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def fortune(db: None) -> None:
+    """The list that tiers-a names."""
+    AccountList.objects.create(key="fortune_2000", label="Fortune 2000")
 
 
 def test_every_example_is_tried():

@@ -13,7 +13,7 @@ from frameworks.exchange.reading import read_contents, read_file
 from frameworks.exchange.writing import write_framework
 from frameworks.gates import content_problems
 from frameworks.mapping import successions, successions_of
-from frameworks.models import FrameworkVersion
+from frameworks.models import AccountList, FrameworkVersion
 from frameworks.parts import PartError, level_digests, parse_part, to_body
 from frameworks.parts.diff import diff_parts
 from frameworks.services.activation import flip_active_version
@@ -171,6 +171,7 @@ def test_successor_with_a_playbook_keeps_its_own(regional: Company) -> None:
 
 
 def test_anti_icp_lists_go_to_a_successor_that_has_none(regional: Company) -> None:
+    AccountList.objects.create(key="poor_fit", label="Poor fit")
     regional.save("segment", "tier/east", {**regional.body("segment", "tier/east"), "anti_icp": ["poor_fit"]})
 
     retire(regional, Leaving(["east"], ["west"], WHY))

@@ -103,6 +103,19 @@ def test_text_that_cannot_be_read_is_kept_and_never_saved(login: Login) -> None:
     expect(page.get_by_role("button", name="Save draft")).to_be_disabled()
 
 
+def test_text_with_two_readings_is_said_beside_what_is_saved(login: Login) -> None:
+    page = opened(login("ravi"))
+    page.get_by_role("button", name="Text", exact=True).click()
+    box = page.get_by_label("Rule as text")
+
+    box.fill("arr > 1000 and employee_count > 5 or arr < 3")
+
+    expect(page.locator("#ed-unclear")).to_contain_text('Write parentheses around "and"')
+    expect(page.locator("#ed-unclear code")).to_contain_text("(arr > 1000.00 and employee_count > 5) or arr < 3.00")
+    box.fill("(arr > 1000 and employee_count > 5) or arr < 3")
+    expect(page.locator("#ed-unclear")).to_be_hidden()
+
+
 def test_half_filled_condition_is_refused_at_its_field(login: Login) -> None:
     page = opened(login("ravi"))
     page.get_by_role("button", name="Condition").first.click()

@@ -14,8 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.services.forecast import forecast_moves
-from frameworks.checks.findings import with_waivers
-from frameworks.checks.static import static_findings
+from frameworks.checks.findings import Finding
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.exchange.format import PartId
@@ -80,7 +79,7 @@ class Command(BaseCommand):
         self.stdout.write()
         self._say_changes(plan.changes)
         self._say_unclear(plan)
-        self._say_findings(Definition(plan.bodies))
+        self._say_findings(plan.findings(timezone.now()))
         self._say_impact(Definition(plan.bodies), plan.framework)
         sys.exit(DIFFERENT)
 
@@ -134,9 +133,8 @@ class Command(BaseCommand):
             self.stdout.write(f"\nwarning [scope_ambiguous] {where}: {' '.join(why)}")
             self.stdout.write(f"  It was taken as: {taken}")
 
-    def _say_findings(self, definition: Definition) -> None:
-        """Of the parts alone; the cell test and what needs accounts run on the draft."""
-        findings = with_waivers(static_findings(definition), definition.waivers)
+    def _say_findings(self, findings: Sequence[Finding]) -> None:
+        """Of parts and rules; what needs accounts is looked for on the draft."""
         self.stdout.write(f"\n{len(findings)} findings of the checks." if findings else "\nThe checks find nothing.")
         for finding in findings:
             answer = f" Waived: {finding.waiver.reason}" if finding.waiver else ""

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import Account
 from frameworks.models import FrameworkVersion, Requirement
-from tests.frameworks.making import Company, segment
+from tests.frameworks.making import Company, criteria, segment
 from tests.frameworks.pages import text, url
 from tests.frameworks.ways import Ways
 
@@ -22,6 +22,8 @@ def rule(short: str, *items: tuple[str, str, str]) -> Change:
 
 TIER = {"label": "Customer Tier", "segments": ["enterprise", "smb"]}
 ALL = ("ge", "arr", "0")
+SMB = segment("SMB", ("lt", "arr", "100000"))
+ODD = {"key": "odd", "basis": "value", "criteria": criteria(("lt", "arr", "100"), ("gt", "arr", "200"))}
 
 # What is written over the framework of the tests, and what is found: severity, code and what it is about.
 FOUND: dict[str, tuple[Change, tuple[str, str, str]]] = {
@@ -42,6 +44,10 @@ FOUND: dict[str, tuple[Change, tuple[str, str, str]]] = {
     "K06 contradiction": (
         rule("smb", ("lt", "arr", "100"), ("gt", "arr", "200")),
         ("error", "unreachable", "tier/smb"),
+    ),
+    "K06 contradiction in one rule of two": (
+        {("segment", "tier/smb"): {**SMB, "rules": [*SMB["rules"], ODD]}},
+        ("warning", "unreachable", "tier/smb"),
     ),
     "K06 segment below one that takes everything": (
         rule("enterprise", ALL) | rule("smb", ALL, ("lt", "arr", "100000")),
@@ -84,6 +90,18 @@ def test_framework_with_a_finding_is_listed_by_the_api_and_refused_by_the_page(w
     assert (ways.state(), FrameworkVersion.objects.get().state) == (before, "draft")
     assert not Requirement.objects.exists()
     assert expected in found(ways)
+
+
+@pytest.mark.parametrize("row", FOUND)
+def test_plan_of_a_file_names_what_its_rules_leave_open(ways: Ways, row: str) -> None:
+    changes, expected = FOUND[row]
+    address = "/api/v1/frameworks/main/files/plan"
+
+    answer = ways.api.post(address, ways.file(changes), content_type="application/yaml")
+
+    rows = answer.json()["findings"]
+    assert expected in {(each["severity"], each["code"], each["part_key"]) for each in rows}
+    assert ways.state() == ways.before
 
 
 def test_k14_attribute_few_accounts_have_is_found_with_its_share(ways: Ways) -> None:

@@ -166,6 +166,7 @@ export function showProblems() {
     mark(field, view.said.problems.filter((problem) => problem.kind === 'dimension' && problem.pointer.split('/')[1] === field.dataset.setting));
   });
   listProblems();
+  listUnclear();
   sayRule();
   return left;
 }
@@ -177,6 +178,15 @@ function mark(field, found) {
   line.textContent = found.map((problem) => problem.message).join(' ');
   input.classList.toggle('is-invalid', found.length > 0);
   if (found.length) { input.setAttribute('aria-invalid', 'true'); } else { input.removeAttribute('aria-invalid'); }
+}
+
+/* Texts that two readers may take differently, with the parentheses that saving stores: the stored rule has one reading. */
+function listUnclear() {
+  const note = byId('ed-unclear');
+  const found = segments().flatMap(({ key }) => Object.entries(view.said.rules?.[key] ?? {}).filter(([, said]) => said.unclear).map(([place, said]) => ({ key, place, said })));
+  note.hidden = !found.length;
+  const row = ({ key, place, said }) => el('li', {}, el('button', { class: 'link', type: 'button', onclick: () => { view.asText = true; choose(key, place); } }, labelOf(key)), `: ${said.unclear.join(' ')} It is taken, and saved, as `, el('code', {}, said.text));
+  note.querySelector('.fill').replaceChildren(el('b', {}, `${found.length === 1 ? 'A rule' : `${found.length} rules`} can be read in two ways`), el('ul', { class: 'plain' }, found.slice(0, 12).map(row)));
 }
 
 /* Everything that is wrong, also where it is not in sight; each leads to its place. */

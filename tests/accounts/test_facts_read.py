@@ -108,7 +108,7 @@ def test_history_that_has_yet_to_begin_is_no_missing_quarter(author):
         quarters("30000.00"),
         quarters("1.00"),
         quarters("30000.00", None, None, "1.00"),
-        quarters("30000.00", None, metric="seats") | quarters("30000.00"),
+        {**quarters("30000.00", None, metric="seats"), **quarters("30000.00")},
     ]
 
     assert verdicts(one_rule(sustained(2, missing_period="breaks")), rows, author) == [None, None, False, False, None]

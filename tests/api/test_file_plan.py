@@ -62,7 +62,7 @@ def test_plan_counts_the_moves_that_the_command_counts_and_writes_nothing(api: A
     assert [move["is_first"] for move in moves_of(said, "lifecycle")["moves"]] == [True]
     assert not late.assignments.exists()
     with time_machine.travel(AT, tick=False):
-        assert "enterprise → mid_market: 1\n" in run("plan", file)[0]
+        assert "Enterprise → Mid-Market: 1\n" in run("plan", file)[0]
 
 
 def test_plan_without_a_version_in_force_says_that_everybody_comes_from_nowhere(api: Api) -> None:

@@ -59,10 +59,12 @@ def test_list_that_there_is_not_is_refused_where_it_is_typed(ways: Ways, of: str
 def test_list_that_there_is_not_is_refused_in_text_with_its_column(ways: Ways) -> None:
     edit = sent(ways.company)
     edit["texts"] = {"smb": {"rules/0": "arr < 5 and not (on_list(fortun))"}}
-    place = {"content_type": "application/json"}
     at = f"/frameworks/main/v{ways.company.version.number}/dimensions/tier"
 
-    answers = [ways.browser.post(f"{at}/{act}/", json.dumps(edit), **place) for act in ("check", "save")]
+    answers = [
+        ways.browser.post(f"{at}/{act}/", json.dumps(edit), content_type="application/json")
+        for act in ("check", "save")
+    ]
 
     for answer in answers:
         (problem,) = answer.json()["problems"]

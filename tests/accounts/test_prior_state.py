@@ -394,6 +394,18 @@ def test_release_of_an_account_that_is_not_held_is_refused_and_changes_nothing(a
     assert (kept.row.released_id, PendingEvaluation.objects.count()) == (None, 0)
 
 
+def test_gap_in_the_data_ends_a_held_downgrade_and_what_follows_is_a_first_assignment(author: User) -> None:
+    """As docs/criteria.md says under "What counts": a known limit, so that nobody meets it unaware."""
+    kept = Kept(tiers({"downgrade": "review"}), author, {"arr": Decimal(100)})
+    kept.evaluate()
+    kept.evaluate(arr=Decimal(9))
+    account = Account.objects.filter(pk=kept.account.pk)
+
+    account.update(arr=None, version=F("version") + 1)
+    assert (kept.evaluate(), kept.counted(), kept.row.is_held) == ("missing_data", None, False)
+    assert (kept.evaluate(arr=Decimal(9)), kept.counted(), kept.row.is_held) == ("low", "low", False)
+
+
 def test_upgrade_under_review_is_held_and_a_downgrade_is_not(author: User) -> None:
     kept = Kept(tiers({"upgrade": "review"}), author, {"arr": Decimal(60)})
     kept.evaluate()

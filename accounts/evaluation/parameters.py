@@ -5,12 +5,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Expression
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, Expression
+from django.db.models.sql.compiler import SQLCompiler
 
 from accounts.models import Account
 
 # Stands in compiled SQL for the run's instant: no literal can be earlier than the year 1900.
 AS_OF = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class _Written(Expression):
+    """SQL of `Parameters.write`, its placeholders named."""
+
+    output_field = BooleanField()
+
+    def __init__(self, sql: str) -> None:
+        super().__init__()
+        self.sql = sql
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[()]]:
+        return self.sql, ()
 
 
 class Parameters:
@@ -33,6 +48,10 @@ class Parameters:
     def write(self, expression: Expression) -> str:
         """The SQL of a compiled expression over `accounts_account`."""
         return self._placed(*_compiled(expression))
+
+    def written(self, verdict: Expression) -> Expression:
+        """A boolean expression that is compiled now, and only put in place wherever it is named."""
+        return _Written(self.write(verdict))
 
     def write_distinct(self, expressions: Iterable[Expression]) -> list[str]:
         """The SQL of each, those that say the same only once."""

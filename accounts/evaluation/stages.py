@@ -19,10 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import Any, TypedDict
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from django.db.models import DateTimeField, Expression, Value
+from django.db.models import DateTimeField, Value
 
 from accounts.evaluation import effective, prior, said
 from accounts.evaluation.facts import FactsRead
@@ -35,19 +34,12 @@ from accounts.evaluation.verdicts import contributed, own_column
 from accounts.models import Account
 from frameworks.criteria.ast import Node
 from frameworks.criteria.base import Of
-from frameworks.criteria.compile import compile_node, compile_walk
+from frameworks.criteria.compile import Compiler
 from frameworks.criteria.flips import flip_days
 from frameworks.definition import Definition
 from frameworks.models import FrameworkVersion
 
 _ACCOUNT_COLUMNS = [field.column for field in Account._meta.concrete_fields]
-
-
-class _Asked(TypedDict):
-    resolver: AccountResolver
-    as_of: Expression
-    zone: ZoneInfo
-    start_month: int
 
 
 @dataclass
@@ -153,22 +145,26 @@ class Writer:
         self.facts = FactsRead(self.parameters, self.as_of, definition.zone, definition.start_month)
         self.days: set[int] = set()
         self._written: dict[tuple[str, str, str], str] = {}
+        self._compilers: dict[str, Compiler] = {}
 
     def compiled(self, node: Node, d: DimensionPlan) -> str:
         """One node's verdict in a rule of `d` as SQL over the alias `accounts_account`."""
-        return self.parameters.write(compile_node(node, **self._asked(d)))
+        return self.parameters.write(self._compiler(d).node(node))
 
     def compiled_walk(self, node: Node, d: DimensionPlan) -> list[str]:
         """The verdicts on the node and everything under it, in the order of `walk`."""
-        return [self.parameters.write(verdict) for verdict in compile_walk(node, **self._asked(d))]
+        return [self.parameters.write(verdict) for verdict in self._compiler(d).walk(node)]
 
-    def _asked(self, d: DimensionPlan) -> _Asked:
-        return {
-            "resolver": self._resolver(d),
-            "as_of": self.as_of,
-            "zone": self.definition.zone,
-            "start_month": self.definition.start_month,
-        }
+    def _compiler(self, d: DimensionPlan) -> Compiler:
+        if d.key not in self._compilers:
+            self._compilers[d.key] = Compiler.of(
+                resolver=self._resolver(d),
+                as_of=self.as_of,
+                zone=self.definition.zone,
+                start_month=self.definition.start_month,
+                kept=self.parameters.written,
+            )
+        return self._compilers[d.key]
 
     def _resolver(self, d: DimensionPlan) -> AccountResolver:
         """Where the rules of `d` find values: it says which segment of other dimensions they read."""

@@ -92,10 +92,10 @@ from frameworks.criteria.uses import metrics_used
 from frameworks.criteria.values import NUMBER, Values, amount_of, field_of, no_value
 
 __all__ = [
+    "Compiler",
     "Resolver",
     "attributes_used",
     "compile_node",
-    "compile_walk",
     "dimensions_used",
     "leaves",
     "thresholds",
@@ -122,57 +122,74 @@ def compile_node(
 
     `as_of` is a timestamptz expression; days begin and end in `zone`; the fiscal year begins in `start_month`.
     """
-    return _compiler(resolver, as_of, zone, start_month).node(node)
+    return Compiler.of(resolver=resolver, as_of=as_of, zone=zone, start_month=start_month).node(node)
 
 
-def compile_walk(
-    node: Node,
-    *,
-    resolver: Resolver,
-    as_of: Expression,
-    zone: ZoneInfo,
-    start_month: int,
-) -> list[Expression]:
-    """The verdict on every node, in the order of `walk`, for explanations.
+def _as_it_is(verdict: Expression) -> Expression:
+    return verdict
 
-    A node inside `sustained` is judged at the newest closed period: its verdict is one of several that count.
+
+class Compiler:
+    """Verdicts on nodes as boolean expressions: true, false, or NULL for unknown. Each node is compiled once.
+
+    `kept` is given the verdict of every node and returns what stands for it in the verdicts around it: whoever asks
+    for a tree node by node gives one that writes it down, or each level would be written again within the one above.
     """
-    compiler = _compiler(resolver, as_of, zone, start_month)
-    return list(_each(node, compiler))
 
-
-def _compiler(resolver: Resolver, as_of: Expression, zone: ZoneInfo, start_month: int) -> _Compiler:
-    values = Values(resolver, day_in_zone(as_of, zone), zone)
-    return _Compiler(values, start_month)
-
-
-def _each(node: Node, compiler: _Compiler) -> Iterator[Expression]:
-    yield compiler.node(node)
-    inside = compiler.at_period(node.grain, 1) if isinstance(node, Sustained) else compiler
-    for child in node.children:
-        yield from _each(child, inside)
-
-
-class _Compiler:
-    def __init__(self, values: Values, start_month: int) -> None:
+    def __init__(self, values: Values, start_month: int, kept: Callable[[Expression], Expression] = _as_it_is) -> None:
         self.values = values
         self.resolver = values.resolver
         self.zone = values.zone
         self.today = values.today
         self.start_month = start_month
+        self.kept = kept
+        # By identity, with the node, so that no other takes its number.
+        self._verdicts: dict[int, tuple[Node, Expression]] = {}
+        self._at_periods: dict[tuple[Grain, int], Compiler] = {}
 
-    def at_period(self, grain: Grain, back: int) -> _Compiler:
+    @classmethod
+    def of(
+        cls,
+        *,
+        resolver: Resolver,
+        as_of: Expression,
+        zone: ZoneInfo,
+        start_month: int,
+        kept: Callable[[Expression], Expression] = _as_it_is,
+    ) -> Compiler:
+        """Arguments as `compile_node` takes them."""
+        return cls(Values(resolver, day_in_zone(as_of, zone), zone), start_month, kept)
+
+    def node(self, node: Node) -> Expression:
+        """The verdict on one node."""
+        if id(node) not in self._verdicts:
+            self._verdicts[id(node)] = node, self.kept(self._decided(node))
+        return self._verdicts[id(node)][1]
+
+    def walk(self, node: Node) -> Iterator[Expression]:
+        """The verdict on every node, in the order of `walk`, for explanations.
+
+        A node inside `sustained` is judged at the newest closed period: its verdict is one of several that count.
+        """
+        yield self.node(node)
+        inside = self.at_period(node.grain, 1) if isinstance(node, Sustained) else self
+        for child in node.children:
+            yield from inside.walk(child)
+
+    def at_period(self, grain: Grain, back: int) -> Compiler:
         """The same compiler with every value as it was at the end of a closed period, 1 being the newest."""
-        return self._in_history(lambda key: self.resolver.period_value(key, grain, back))
+        if (grain, back) not in self._at_periods:
+            self._at_periods[grain, back] = self._in_history(lambda key: self.resolver.period_value(key, grain, back))
+        return self._at_periods[grain, back]
 
-    def without_period(self) -> _Compiler:
+    def without_period(self) -> Compiler:
         """The same compiler for a period nothing is known of."""
         return self._in_history(lambda key: no_value())
 
-    def _in_history(self, history: Callable[[str], Expression]) -> _Compiler:
-        return _Compiler(Values(self.resolver, self.today, self.zone, history), self.start_month)
+    def _in_history(self, history: Callable[[str], Expression]) -> Compiler:
+        return Compiler(Values(self.resolver, self.today, self.zone, history), self.start_month, self.kept)
 
-    def node(self, node: Node) -> Expression:
+    def _decided(self, node: Node) -> Expression:
         verdict: Expression = self.verdict(node)
         missing = getattr(node, "missing", None)
         if missing is None:

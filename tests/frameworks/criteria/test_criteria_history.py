@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frameworks.criteria.compile import compile_walk
 from tests.frameworks.criteria.rules import GRAINS, HISTORY, ROWS, numbered
 from tests.frameworks.criteria.vocabulary import leaf, read, verdict, verdicts, walked
 
@@ -191,7 +190,7 @@ def test_explanation_judges_what_is_inside_sustained_at_the_newest_period():
     root = read({"id": "n", "op": "not", "item": _sustained(OVER)}).root
     row = {**_quarters(30_000, 1), "arr": Decimal(1)}
 
-    assert walked(compile_walk, root, row) == [True, False, True]
+    assert walked(root, row) == [True, False, True]
 
 
 # --- change

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ from django.db.models.sql import Query
 
 from frameworks.criteria.ast import Criteria, Node
 from frameworks.criteria.base import Of
-from frameworks.criteria.compile import compile_node
+from frameworks.criteria.compile import Compiler, compile_node
 from frameworks.criteria.english import DimensionLabels
 from frameworks.criteria.flips import next_flips
 from frameworks.criteria.parsing import Problem, parse_criteria
@@ -289,11 +289,11 @@ def _signal(each: Row) -> Row:
     return {"kind": each["kind"], "details": details, "day": each["on"].isoformat()}
 
 
-def walked(compile_all: Callable[..., list[Expression]], node: Node, row: Row) -> list[Verdict]:
+def walked(node: Node, row: Row) -> list[Verdict]:
     """The verdicts on every node under `node`, as an explanation shows them."""
     moment = Value(AS_OF, output_field=DateTimeField())
-    found = compile_all(node, resolver=Columns(AS_OF, BERLIN), as_of=moment, zone=BERLIN, start_month=START_MONTH)
-    return list(_answered(*_written(found), [row])[0])
+    compiler = Compiler.of(resolver=Columns(AS_OF, BERLIN), as_of=moment, zone=BERLIN, start_month=START_MONTH)
+    return list(_answered(*_written(list(compiler.walk(node))), [row])[0])
 
 
 def flips(root: Row, row: Row, *, as_of: datetime = AS_OF, zone: ZoneInfo = BERLIN) -> list[datetime]:

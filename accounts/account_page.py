@@ -48,7 +48,7 @@ SIGNALS = 10
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """One line of "Segments today". `computed` is what the rules say where an override says otherwise."""
+    """One line of "Segments today". `computed` is what the rules say where an override or a hold says otherwise."""
 
     key: str
     label: str
@@ -142,12 +142,13 @@ class AccountPage:
         is_overridden = row.override_until is not None and row.override_until > self.at
         has_expired = row.override_until is not None and not is_overridden
         computed = listed.segments.get(row.computed_id)
-        note = "Override" if is_overridden else "Provisional" if row.is_provisional else ""
+        is_held = row.is_held and not is_overridden
+        note = "Override" if is_overridden else "Held" if is_held else "Provisional" if row.is_provisional else ""
         return SegmentRow(
             **shared,
             segment=listed.segments.get(row.current_segment),
             since=row.override_until if has_expired else row.effective_since,
-            because=self._because(row, computed) if not is_overridden else _rules_say(row, computed),
+            because=_rules_say(row, computed) if is_overridden or is_held else self._because(row, computed),
             note=note,
             computed=computed.name if computed else "Unassigned",
         )
@@ -199,11 +200,13 @@ class AccountPage:
         return wanted[0] if wanted else None
 
     @property
-    def is_override_explained(self) -> bool:
-        """What is explained is only what the rules say: an override counts instead."""
-        return self.explanation is not None and self.explanation.dimension_id in {
-            override.dimension_id for override in self.overrides
-        }
+    def explains_rules_alone(self) -> bool:
+        """What is explained is only what the rules say: an override counts instead, or the move waits for a person."""
+        if self.explanation is None:
+            return False
+        row = self._assignments.get(self.explanation.dimension_id)
+        is_held = row is not None and row.is_held
+        return is_held or self.explanation.dimension_id in {override.dimension_id for override in self.overrides}
 
     @property
     def is_ahead(self) -> bool:
@@ -369,6 +372,8 @@ class AccountPage:
 
 def _rules_say(row: Any, computed: Segment | None) -> str:
     said = f"Rules say {computed.name}" if computed else f"Rules say Unassigned: {Reason(row.reason).label.lower()}"
+    if row.is_held:
+        said += "; the move waits for a person"
     return f"{said}, provisional" if row.is_provisional else said
 
 

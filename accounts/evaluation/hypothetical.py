@@ -26,7 +26,8 @@ class Prior:
     """What is stored of a hypothetical account in one dimension: segments by key, None for Unassigned.
 
     `counted` is the effective segment, overrides aside. `decided_with` is the account's version at the last change
-    of the computed segment, `is_same_version` whether the version asked now made the row.
+    of the computed segment, `is_same_version` whether the version asked now made the row; `is_held` where it waits
+    for a person.
     """
 
     computed: str | None
@@ -36,6 +37,7 @@ class Prior:
     decided_with: int | None = None
     is_same_version: bool = True
     released: str | None = None
+    is_held: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def _stored(plan: FrameworkPlan, place: int, d: DimensionPlan, known: Prior) -> 
         "reason": known.reason,
         "computed_since": known.computed_since.isoformat(),
         "decided_with": known.decided_with,
+        "is_held": known.is_held,
         # No version has the number -1.
         "framework_version_id": plan.version_id if known.is_same_version else -1,
     }

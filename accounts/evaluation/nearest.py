@@ -121,6 +121,7 @@ def _prior(row: Assignment, plan: FrameworkPlan, d: DimensionPlan) -> Prior:
         decided_with=row.decided_with,
         is_same_version=row.framework_version_id == plan.version_id,
         released=keys.get(row.released_id),
+        is_held=row.is_held,
     )
 
 

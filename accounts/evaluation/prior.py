@@ -3,7 +3,8 @@
 Columns of dimension 0, each only where its settings need it:
 `p0` rank of the stored computed segment, null where the account is Unassigned, new, or its segment retired or split ·
 `q0` rank of the segment that counted, overrides aside · `since0` since when the computed segment is what it is ·
-`paused0` the last step was made on these facts under this version · `freed0` the segment a person let it go to ·
+`paused0` the last step was made on these facts under this version · `waits0` it waits for a person already ·
+`freed0` the segment a person let it go to ·
 `t0` rank by today's verdicts · `pull0` the place of the `move` that pulls without being met · `z0` what comes of it ·
 `f0` the final rank · `held0`.
 
@@ -47,6 +48,7 @@ def prior_columns(d: DimensionPlan, version_id: int) -> list[str]:
             f" ELSE prior{n}.without_override_id END"
         )
         columns += [f"{_rank_of(d, f'({counted})')} AS q{n}", f"{today_id(d, f'prior{n}.released_id')} AS freed{n}"]
+        columns.append(f"prior{n}.is_held AS waits{n}")
     return columns
 
 
@@ -130,13 +132,17 @@ def final_rank_sql(d: DimensionPlan) -> str:
 
 
 def held_sql(d: DimensionPlan, parameters: Parameters) -> str:
-    """Whether the account stays where it counts until a person has looked at the move."""
+    """Whether the account stays where it counts until a person has looked at the move.
+
+    While data are missing nobody knows where it would go: it goes on waiting, or a gap would get past the person.
+    """
     n = d.index
+    goes_on = f"f{n} IS NULL AND o{n} = {d.code(Reason.MISSING_DATA)} AND waits{n} AND freed{n} IS NULL"
     beyond = {"upgrade": f"f{n} < q{n}", "downgrade": f"f{n} > q{n}"}
     reviewed = " OR ".join(beyond[name] for name in beyond if getattr(d.body, name) == "review")
     return (
-        f"COALESCE(({reviewed}) AND freed{n} IS DISTINCT FROM {id_of_rank(d, f'f{n}', parameters)}"
-        ' AND NOT "accounts_account".is_excluded, false)'
+        f"COALESCE((({reviewed}) AND freed{n} IS DISTINCT FROM {id_of_rank(d, f'f{n}', parameters)}"
+        f' OR {goes_on} AND q{n} IS NOT NULL) AND NOT "accounts_account".is_excluded, false)'
     )
 
 

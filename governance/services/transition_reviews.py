@@ -112,9 +112,12 @@ def _kind(row: Assignment) -> str:
 
 
 def close_moot_reviews(*, at: datetime) -> int:
-    """Close open reviews whose account is held there no more, or is in another conflict; returns how many."""
+    """Close open reviews whose account is held there no more, or is in another conflict; returns how many.
+
+    One that waits while its data are missing is asked about still.
+    """
     row = Assignment.objects.filter(account=OuterRef("account"), dimension=OuterRef("dimension"))
-    held = row.filter(is_held=True, computed=OuterRef("to_segment"))
+    held = row.filter(Q(computed=OuterRef("to_segment")) | Q(computed=None), is_held=True)
     torn = row.filter(reason=Reason.CONFLICT, conflict=OuterRef("segments"))
     moot = TransitionReview.objects.open().filter(~Exists(held), ~Exists(torn))
     return _close_retired(at) + int(moot.update(state=State.MOOT, closed_at=at))

@@ -31,7 +31,7 @@ from accounts.models import (
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.overrides import grant_override
 from frameworks.criteria.types import AttributeType
-from frameworks.models import AccountList, Dimension, FrameworkVersion, User
+from frameworks.models import AccountList, Dimension, FrameworkVersion, Segment, User
 from tests.accounts.activating import AT, account, activate, signed_version
 from tests.frameworks.making import person
 
@@ -297,6 +297,20 @@ def test_account_page_under_an_override_keeps_what_the_rules_say_beside_it(
     assert "Rules say SMB" in said
     assert "Why SMB by the rules? Customer Tier" in said
     assert "SMB → Enterprise Customer Tier. Override started, v0" in said
+
+
+def test_account_page_of_a_held_move_says_that_it_waits_and_what_the_rules_say(
+    visitor: Client, accounts: list[Account]
+) -> None:
+    enterprise = Segment.objects.get(dimension__key="customer_tier", key="enterprise")
+    rows = Assignment.objects.filter(account=accounts[0], dimension=enterprise.dimension)
+    rows.update(effective=enterprise, is_held=True)
+
+    said = words(detail(visitor, accounts[0]))
+
+    assert "Enterprise Held" in said
+    assert "Rules say SMB; the move waits for a person" in said
+    assert "Why SMB by the rules? Customer Tier" in said
 
 
 def test_account_page_of_an_unreadable_value_says_so(visitor: Client, signed_world: None) -> None:

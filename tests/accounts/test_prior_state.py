@@ -394,16 +394,53 @@ def test_release_of_an_account_that_is_not_held_is_refused_and_changes_nothing(a
     assert (kept.row.released_id, PendingEvaluation.objects.count()) == (None, 0)
 
 
-def test_gap_in_the_data_ends_a_held_downgrade_and_what_follows_is_a_first_assignment(author: User) -> None:
-    """As docs/criteria.md says under "What counts": a known limit, so that nobody meets it unaware."""
+def held_in_a_gap(author: User) -> Kept:
+    """An account on its way from high to low, whose ARR is not known any more."""
     kept = Kept(tiers({"downgrade": "review"}), author, {"arr": Decimal(100)})
     kept.evaluate()
     kept.evaluate(arr=Decimal(9))
-    account = Account.objects.filter(pk=kept.account.pk)
+    lose_arr(kept)
+    return kept
 
-    account.update(arr=None, version=F("version") + 1)
-    assert (kept.evaluate(), kept.counted(), kept.row.is_held) == ("missing_data", None, False)
+
+def lose_arr(kept: Kept) -> None:
+    Account.objects.filter(pk=kept.account.pk).update(arr=None, version=F("version") + 1)
+    assert kept.evaluate() == "missing_data"
+
+
+def test_gap_in_the_data_does_not_get_a_held_downgrade_past_the_person(author: User) -> None:
+    kept = held_in_a_gap(author)
+
+    assert (kept.counted(), kept.row.is_held) == ("high", True)
+    kept.evaluate()
+    assert (kept.counted(), kept.row.is_held) == ("high", True)
+    assert (kept.evaluate(arr=Decimal(9)), kept.counted(), kept.row.is_held) == ("low", "high", True)
+    lose_arr(kept)
+    assert (kept.evaluate(arr=Decimal(100)), kept.counted(), kept.row.is_held) == ("high", "high", False)
+    lose_arr(kept)
+    assert (kept.counted(), kept.row.is_held) == (None, False)
+
+
+def test_account_released_while_its_data_are_missing_waits_no_more(author: User) -> None:
+    kept = held_in_a_gap(author)
+
+    release(kept, "low")
+    evaluate_pending(at=kept.at)
+
+    assert (kept.counted(), kept.row.is_held) == (None, False)
     assert (kept.evaluate(arr=Decimal(9)), kept.counted(), kept.row.is_held) == ("low", "low", False)
+
+
+def test_known_answer_that_is_no_segment_ends_a_held_downgrade(author: User) -> None:
+    bodies = tiers({"downgrade": "review"})
+    kept = Kept(bodies, author, {"arr": Decimal(100)})
+    kept.evaluate()
+    kept.evaluate(arr=Decimal(9))
+    held = kept.row.is_held
+    bodies["segment", "d/low"]["rules"] = []
+    kept.under(bodies)
+
+    assert (held, kept.evaluate(), kept.counted(), kept.row.is_held) == (True, "no_match", None, False)
 
 
 def test_upgrade_under_review_is_held_and_a_downgrade_is_not(author: User) -> None:

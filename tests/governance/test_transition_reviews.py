@@ -86,6 +86,15 @@ def test_review_of_an_account_held_no_more_becomes_moot(review, account):
     assert review.state == State.MOOT
 
 
+def test_review_goes_on_and_can_be_decided_while_the_data_of_the_account_are_missing(review, people):
+    Assignment.objects.update(computed=None, reason="missing_data")
+
+    assert watch_reviews(AT) == {"moot": 0, "opened": 0, "escalated": 0}
+    decide_review(review=review, accept=True, reason="", actor=people.dana, at=AT)
+
+    assert (Assignment.objects.get().released_id, PendingEvaluation.objects.count()) == (review.to_segment_id, 1)
+
+
 def test_review_past_its_day_waits_in_more_inboxes(review, people):
     assert [item.kind for item in waiting_for(people.dana, AT)] == ["review"]
     assert not [item for item in waiting_for(people.ravi, AT) if item.kind == "review"]

@@ -241,15 +241,23 @@ class Dimension:
         return Outcome(segment, segment, None, reason, rule)
 
     def _held(self, said: Outcome, prior: State | None) -> Outcome:
-        """A move against which the dimension asks a person waits for one."""
+        """A move against which the dimension asks a person waits for one, also while data are missing."""
         counted = self.today_name(prior.counted) if prior else None
-        if said.segment is None or counted not in self.ranks or said.segment == counted:
+        if prior is None or counted not in self.ranks or said.segment == counted:
             return said
+        if said.segment is None:
+            return replace(said, effective=counted, is_held=True) if self._waits_on(said, prior) else said
         is_up = self.ranks[said.segment] < self.ranks[counted]
         policy = self.body.get("upgrade", "auto") if is_up else self.body.get("downgrade", "review")
-        if policy == "review" and (prior is None or self.today_name(prior.released) != said.segment):
+        if policy == "review" and self.today_name(prior.released) != said.segment:
             return replace(said, effective=counted, is_held=True)
         return said
+
+    def _waits_on(self, said: Outcome, prior: State) -> bool:
+        """Where it would go is not known, and nobody has let it go."""
+        is_unknown = said.reason in ("missing_data", "insufficient_history")
+        asks = "review" in (self.body.get("upgrade", "auto"), self.body.get("downgrade", "review"))
+        return is_unknown and asks and prior.is_held and prior.released is None
 
 
 def _missing_reason(missing: list[str]) -> str:
@@ -308,7 +316,8 @@ class Account:
             since=prior.since if prior and is_same else self.as_of,
             decided_with=prior.decided_with if prior and is_same else self.number,
             version=self.version,
-            released=found.segment if prior and dimension.today_name(prior.released) == found.segment else None,
+            released=(dimension.today_name(prior.released) or prior.released) if prior and is_same else None,
+            is_held=found.is_held,
         )
 
     def _replaced(self, own: Dimension, dimension: str, found: Outcome) -> None:

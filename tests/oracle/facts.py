@@ -58,7 +58,7 @@ class State:
 
     `counted` is the segment that counts, overrides aside. `decided_with` is the number of the account's facts when
     the computed segment last changed, `version` the framework's version then or since, `released` where a person let
-    a held account go.
+    a held account go, `is_held` where it waits for one.
     """
 
     computed: str | None
@@ -68,6 +68,7 @@ class State:
     decided_with: int
     version: int
     released: str | None = None
+    is_held: bool = False
 
 
 @dataclass

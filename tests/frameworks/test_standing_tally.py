@@ -192,6 +192,24 @@ def test_tally_of_a_draft_says_what_stands_once_it_is_submitted(asked: Company) 
         ]
 
 
+def test_tally_of_a_draft_sent_back_asks_for_figures_anew_as_submitting_does(asked: Company) -> None:
+    figures(asked)
+    asked.sign_all()
+    assert Tally(asked.version, LATER).lines[-1].is_done
+    request_changes(version=asked.version, actor=asked.ravi, at=LATER, reason="One more look at the figures.")
+
+    carried = CarriedTally(asked.version, LATER).lines
+
+    asked.submit()
+    assert [counted_of(line) for line in carried] == [counted_of(line) for line in Tally(asked.version, LATER).lines]
+    assert [(line.code, line.is_done) for line in carried] == [
+        ("terms", True),
+        ("rules", True),
+        ("playbooks", True),
+        ("impact", False),
+    ]
+
+
 def counted_of(line: Line) -> tuple[Any, ...]:
     return (line.code, line.total, line.met, line.missing, line.approved_by, line.lacks_signers)
 

@@ -191,7 +191,8 @@ def _of_recertifying(at: datetime, waiting: Waiting) -> Iterator[Told]:
         for person in each.missing:
             yield person.pk, _news(Kind.ASKED, f"asked:{item.ref}", item, item.title)
             yield from _staged(person.pk, item, today, waiting)
-        late = [(item, person.name) for person in each.missing]
+        short = [(item, "somebody who can sign it")] if each.shortage else []
+        late = [*((item, person.name) for person in each.missing), *short]
         yield from _escalated(late, {each.requirement.version.author_id, *revops()}, today)
 
 

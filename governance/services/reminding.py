@@ -20,18 +20,13 @@ from frameworks.recertification import open_recertifications
 from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
+from governance.inbox_item import Item
 from governance.models import Homework, Meeting, Notification
 from governance.services import due_dates
-from governance.services.inbox import (
-    Item,
-    for_another,
-    help_item,
-    recertification_item,
-    signoff_items,
-    waiting_by_role,
-)
+from governance.services.inbox import waiting_by_role
 from governance.services.notifying import Kind, News, notify, one_line
 from governance.services.telling import activators, asked_to_sign, revops, version_url
+from governance.services.version_inbox import for_another, help_item, recertification_item, signoff_items
 
 State = FrameworkVersion.State
 Told = tuple[int, News]

@@ -20,7 +20,7 @@ from frameworks.services.rollback import draft_rollback
 from frameworks.services.signing import withdraw_signoff
 from frameworks.standing_cache import Line, Overview
 from frameworks.standing_tally import Tally
-from governance.services.inbox import asked_again
+from governance.services.version_inbox import asked_again
 from tests.frameworks.making import AT, LATER, POLICY, Company, put_in_force, requirement
 
 PROOF: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}

@@ -14,8 +14,10 @@ from django.urls import reverse
 from accounts.models import Account, Override
 from frameworks.models import FrameworkVersion, User
 from governance import navigation
+from governance.first_page import first_steps, waits_of
 from governance.models import AuditEntry, Decision, OverrideRequest
-from governance.services.inbox import decidable_by, first_steps, waiting_for, waits_of
+from governance.services.account_inbox import decidable_by
+from governance.services.inbox import waiting_for
 from governance.services.requests import decide_override
 from tests.governance.makers import AT, REASON, ask, make_account
 

@@ -466,8 +466,24 @@ def test_recertification_shows_in_inbox_page_and_api(active: Company) -> None:
     found = due(active, timezone.now())
     form = {f"digest-{found.requirement.pk}": found.digest, f"answer-{found.requirement.pk}": "yes"}
     assert client.post(place, {**form, "password": "wrong"}).status_code == 422
-    assert client.post(place, {**form, "password": PASSWORD}).status_code == 302
+    signed = client.post(place, {**form, "password": PASSWORD}, follow=True)
     assert open_recertifications(timezone.now()) == []
+    assert signed.redirect_chain == [(place, 302)]
+    assert "Signed again: Quarter. Next due on 25 May 2027." in text(signed)
+    assert "25 May 2027 22 Feb 2027 not due yet" in text(signed)
+
+
+@time_machine.travel(QUARTER, tick=False)
+def test_no_to_a_recertification_is_answered_where_it_was_given(active: Company) -> None:
+    found = due(active, timezone.now())
+    place = reverse("frameworks:version_recertify", args=["main", 0])
+    pk = found.requirement.pk
+    form = {f"digest-{pk}": found.digest, f"answer-{pk}": "no", f"reason-{pk}": "Not any more.", "password": PASSWORD}
+
+    answer = browser(active.priya).post(place, form, follow=True)
+
+    assert answer.redirect_chain == [(place, 302)]
+    assert "Your No to Quarter is kept. The version keeps serving." in text(answer)
 
 
 @time_machine.travel(QUARTER + timedelta(days=1), tick=False)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Account, AssignmentRun, Cause, Transition
 from frameworks.models import Segment, User
 from frameworks.roles import Role, roles_of
+from frameworks.templatetags.cutline import day
 from governance.inbox_item import MOST, Item
 from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
@@ -60,7 +61,7 @@ def _decisions(user: User) -> Iterator[Item]:
             kind="decision",
             icon="git-pull-request",
             title=f"Override: {row.account} to {row.segment}",
-            detail=f"From {row.computed or 'Unassigned'}, {arr}until {row.valid_until:%d %b %Y}. “{row.reason}”",
+            detail=f"From {row.computed or 'Unassigned'}, {arr}until {day(row.valid_until)}. “{row.reason}”",
             url=reverse("governance:request_detail", args=[row.uuid]),
             asked_by=row.requested_by.name,
             since=row.requested_at,

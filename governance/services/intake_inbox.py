@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from frameworks.models import User
 from frameworks.roles import Role, roles_of
+from frameworks.templatetags.cutline import day
 from governance.inbox_item import Item
 from governance.intake_standing import IntakeStanding
 from governance.models import IntakeForm
@@ -55,7 +56,7 @@ def _to_fill(standing: IntakeStanding) -> Item:
     intake = standing.intake
     word = "Overdue since" if standing.is_overdue else "Due on"
     why_not = f" {standing.why_not_fillable}" if standing.why_not_fillable else ""
-    due = f"{word} {intake.due_on:%d %b %Y}, {intake.owner} is responsible."
+    due = f"{word} {day(intake.due_on)}, {intake.owner} is responsible."
     return Item(
         kind="intake",
         icon="clipboard-list",

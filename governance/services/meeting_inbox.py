@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from frameworks.models import Kind, User
 from frameworks.naming import names_across
+from frameworks.templatetags.cutline import day
 from governance.assumptions import resolvers_waiting_for
 from governance.inbox_item import MOST, Item
 from governance.models import Homework, Meeting
@@ -70,7 +71,7 @@ def _to_close(user: User, at: datetime) -> Iterator[Item]:
             kind="homework",
             icon="calendar-check",
             title=f"Close {meeting} of {meeting.framework.name}",
-            detail=f"It began on {meeting.starts_at:%d %b %Y}. Say who came, or move it, or cancel it.",
+            detail=f"It began on {day(meeting.starts_at)}. Say who came, or move it, or cancel it.",
             url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]),
             asked_by="the plan",
             since=meeting.starts_at,
@@ -78,4 +79,4 @@ def _to_close(user: User, at: datetime) -> Iterator[Item]:
 
 
 def _due(due_on: date, today: date) -> str:
-    return f"{'Overdue since' if due_on < today else 'Due on'} {due_on:%d %b %Y}."
+    return f"{'Overdue since' if due_on < today else 'Due on'} {day(due_on)}."

@@ -129,8 +129,8 @@ def recertification_item(each: Recertification, at: datetime) -> Item:
     return Item(
         kind="signoff",
         icon="calendar-repeat",
-        title=f"Sign {each.requirement.label} of {version.framework.name} again",
-        detail=f"{word} {day(each.due_at)}, every {each.requirement.recertify_days} days, on {version}.",
+        title=f"Sign {version} of {version.framework.name} again: {each.requirement.label}",
+        detail=f"{word} {day(each.due_at)}, every {each.requirement.recertify_days} days.",
         url=reverse("frameworks:version_recertify", args=[version.framework.slug, version.number]),
         asked_by="the sign-off policy",
         since=min(each.due_at - OPENS_BEFORE, at),

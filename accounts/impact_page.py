@@ -185,6 +185,8 @@ class ImpactPage:
         if self.figures["first"]:
             return f"You confirm where {self.figures['accounts']:,} accounts get their first segment."
         moving = self.figures["moving"]
+        if not moving["accounts"]:
+            return "You confirm that no account moves."
         amount = money_short(moving["arr"], self.currency)
         count = moving["accounts"]
         words = f"{count:,} accounts with {amount} move" if count != 1 else f"1 account with {amount} moves"

@@ -1,7 +1,7 @@
 """What the pages of runs show: the state in words, what moved, the distribution afterwards, what waits for a person."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts.account_list import UNASSIGNED, moved_url
 from accounts.models import AssignmentRun, Reason, RunChunk
 from accounts.run_comparison import RunComparison, comparison_of
-from accounts.services.runs import progress_of
+from accounts.services.runs import progress_of, time_of_passes
 from accounts.tables import duration_words
 from frameworks.models import Dimension, Segment, User
 
@@ -132,9 +132,10 @@ class RunPage:
 
     @property
     def duration(self) -> str:
-        """How long the run took, or how long it has been held."""
-        since = self.run.evaluated_at if self.run.state == State.HELD else self.run.created_at
-        return duration_words(((self.run.finished_at or self.at) - (since or self.run.created_at)).total_seconds())
+        """How long the run worked, which its rate is of, or how long it has been held."""
+        if self.run.state == State.HELD:
+            return duration_words((self.at - (self.run.evaluated_at or self.run.created_at)).total_seconds())
+        return duration_words(sum(time_of_passes(self.run, self.at), timedelta()).total_seconds())
 
     @cached_property
     def stuck(self) -> list[RunChunk]:

@@ -64,12 +64,15 @@ class HelpPage:
 
     @property
     def ways(self) -> list[Way]:
-        return [self._role(), self._policy(), self._delegation()] if self.shortage else []
+        if self.shortage is None:
+            return []
+        # Nobody stands in for another where a version in force is signed again.
+        return [self._role(), self._policy(), *([] if self.shortage.recurs else [self._delegation()])]
 
     def _role(self) -> Way:
         pool = self.shortage.pool_label if self.shortage else ""
         text = f"Whoever is {pool}, may sign and wrote nothing of this version can sign it."
-        if self.version.state != State.DRAFT:
+        if self.version.state != State.DRAFT and self.shortage and not self.shortage.recurs:
             text += " Who was asked when it was submitted counts again at once; others once it is submitted again."
         return Way("Give somebody the role, or let them log in again", text, self._people_url(), "People")
 
@@ -84,6 +87,10 @@ class HelpPage:
 
     def _policy(self) -> Way:
         text = "Fewer signatures, other people, or contributors who count. A second person confirms the change."
+        if self.version.is_active:
+            text += f" That takes a next version: v{self.version.number} keeps the policy it was signed with."
+            framework = reverse("frameworks:framework_detail", args=[self.version.framework.slug])
+            return Way("Change the sign-off policy", text, framework, "The framework")
         if self.version.state != State.DRAFT:
             text += f" Ask for changes first: v{self.version.number} becomes a draft again and keeps what was signed."
             return Way("Change the sign-off policy", text, self.page.url("version_detail"), "The version")

@@ -24,7 +24,8 @@ class Recertification:
     """A requirement of the active version that is signed again at intervals, as it stands at a moment.
 
     `certified_at`: since when enough people have signed it, of the last time. `approved_by` and `refused` count
-    since it opened for the next time; `missing` can still sign.
+    since it opened for the next time; `missing` can still sign, and `refusals` says why others whom the policy means
+    cannot.
     """
 
     requirement: Requirement
@@ -36,6 +37,7 @@ class Recertification:
     refused: tuple[Signoff, ...]
     pool: tuple[Person, ...]
     missing: tuple[Person, ...]
+    refusals: tuple[str, ...]
 
     @property
     def digest(self) -> str:
@@ -48,6 +50,23 @@ class Recertification:
     @property
     def is_overdue(self) -> bool:
         return self.at >= self.due_at
+
+    @property
+    def is_disputed(self) -> bool:
+        """Somebody who could sign it said No."""
+        able = {person.pk for person in self.pool}
+        return any((given.on_behalf_of_id or given.signer_id) in able for given in self.refused)
+
+    @property
+    def shortage(self) -> str:
+        """Why fewer people can sign again than have to, with names; empty when enough can, or it is not yet time."""
+        left = len(self.approved_by) + len(self.missing)
+        if not self.is_open or self.is_disputed or left >= self.needed:
+            return ""
+        label, signers = self.requirement.label, self.requirement.pool_label
+        short = f"{label} has too few people who can sign it again: {left} of {self.needed}."
+        nobody = [] if self.pool else [f"Nobody is {signers}."]
+        return " ".join([short, *(self.refusals or nobody)])
 
 
 def recertifications(version: FrameworkVersion, at: datetime) -> list[Recertification]:
@@ -108,7 +127,8 @@ def _standing(
     decisions: Iterable[Signoff],
     at: datetime,
 ) -> Recertification:
-    pool = tuple(person for person in people if belongs(line.pool, person) and _may(person, row, line, wrote))
+    against = {person: _reasons(person, row, line, wrote) for person in people if belongs(line.pool, person)}
+    pool = tuple(person for person, reasons in against.items() if not reasons)
     needed = max(len(pool), 1) if line.minimum == "all" else row.minimum
     on_text = [each for each in decisions if each.covered_digest == row.covered_digest]
     approvals = sorted(each.signed_at for each in on_text if each.decision == Signoff.Decision.APPROVE)
@@ -128,9 +148,11 @@ def _standing(
         refused=tuple(each for each in since if each.decision == Signoff.Decision.REJECT),
         pool=pool,
         missing=tuple(person for person in pool if person.pk not in answered),
+        refusals=tuple(" ".join(reasons) for reasons in against.values() if reasons),
     )
 
 
-def _may(person: Person, row: Requirement, line: PolicyLine, wrote: set[int]) -> bool:
-    facts = facts_of(person, pool=line.pool, requirement=row, contributed=person.pk in wrote, in_pool=True)
-    return not reasons_against_signing(facts)
+def _reasons(person: Person, row: Requirement, line: PolicyLine, wrote: set[int]) -> list[str]:
+    wrote_some = person.pk in wrote
+    facts = facts_of(person, pool=line.pool, requirement=row, contributed=wrote_some, in_pool=True, named=person.name)
+    return reasons_against_signing(facts)

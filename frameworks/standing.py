@@ -132,6 +132,7 @@ class Signers:
     def __init__(self, version: FrameworkVersion, at: datetime, requirements: Sequence[Requirement]) -> None:
         self.version = version
         self.at = at
+        self.round = self.round_of(version)
         self.requirements = requirements
         for requirement in requirements:
             requirement.version = version
@@ -143,6 +144,10 @@ class Signers:
     @cached_property
     def impact(self) -> "SignedImpact":
         return SignedImpact(self.version)
+
+    def round_of(self, version: FrameworkVersion) -> int:
+        """The round in which figures have to be signed to count."""
+        return version.round
 
     def digest_of(self, requirement: Requirement) -> str:
         """What a signature under the requirement has to cover."""
@@ -261,7 +266,7 @@ class Signers:
             return Lapse.AGE
         if not requirement.includes_impact:
             return None
-        if (given.version_id, given.round) != (self.version.pk, self.version.round):
+        if (given.version_id, given.round) != (self.version.pk, self.round):
             return Lapse.ROUND
         moved = given.decision == Decision.APPROVE and self.impact.differences(given.impact_digest)
         return Lapse.FIGURES if moved else None

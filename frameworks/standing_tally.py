@@ -113,7 +113,7 @@ class Tally:
         found: dict[About, list[tuple[Any, ...]]] = {}
         told = {each.code: each for each in self.known.requirements if each.includes_impact or each.freshness_days}
         version = self.known.version
-        is_new = ExpressionWrapper(Q(version=version, round=version.round), output_field=BooleanField())
+        is_new = ExpressionWrapper(Q(version=version, round=self.known.round), output_field=BooleanField())
         newest = self.known.newest_decisions().annotate(is_new=is_new)
         for code, kind, key, *mark in newest.exclude(code__in=list(told)).values_list(*DECISIONS):
             found.setdefault((code, kind, key), []).append(tuple(mark))

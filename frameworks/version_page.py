@@ -108,7 +108,7 @@ class VersionPage(VersionContents):
         return {
             "title": line.label,
             "state": "met" if line.is_done else "blocked" if line.is_blocked else "open",
-            "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met}/{line.total}",
+            "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met:,}/{line.total:,}",
             "detail": " ".join([self._detail(line), *self._dissent(line)]),
             **self._help(line.code, is_short=line.lacks_signers and self.is_signed_now),
         }
@@ -119,7 +119,7 @@ class VersionPage(VersionContents):
 
     def _planned_line(self, planned: PlannedLine) -> dict[str, Any]:
         names = ", ".join(person.name for person in planned.pool)
-        parts = f"{len(planned.covered)} part{'' if len(planned.covered) == 1 else 's'}"
+        parts = f"{len(planned.covered):,} part{'' if len(planned.covered) == 1 else 's'}"
         return {
             "title": planned.line.label,
             "state": "blocked" if planned.problem() else "open",

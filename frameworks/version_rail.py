@@ -106,7 +106,7 @@ class VersionRail:
     def _rest(self, kinds: Sequence[str], left: int, *, has_rows: bool) -> dict[str, Any]:
         quiet = self._loud_count(kinds) <= RAIL_ROWS
         word = "unchanged" if quiet and self.page.version.base_version_id else "more"
-        label = f"{left} {word}" if has_rows or word == "unchanged" else f"All {left}"
+        label = f"{left:,} {word}" if has_rows or word == "unchanged" else f"All {left:,}"
         badge = "signed" if quiet and self._kinds_are_signed(kinds) else ""
         return {"label": label, "url": self._tab_of(kinds[0]), "badge": badge}
 

@@ -32,6 +32,7 @@ from frameworks.admin_base import (
 )
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import User
+from frameworks.templatetags.cutline import day
 from governance import review_admin  # noqa: F401 - registers itself
 from governance.models import ApiToken, AuditEntry, Decision, Heartbeat, OverrideRequest, Scope
 from governance.services.eligibility import awaited_role, decision_refusals, reason_label, request_warnings
@@ -172,7 +173,7 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
         rows = Override.objects.filter(account=asked.account, dimension=asked.dimension)
         rows = rows.exclude(request=asked)
         lines = [
-            f"{row.segment}, {row.valid_from:%d %b %Y} to {row.ended_at or row.valid_until:%d %b %Y}"
+            f"{row.segment}, {day(row.valid_from)} to {day(row.ended_at or row.valid_until)}"
             f" ({row.get_ending_display()}): {row.reason}"
             for row in rows.select_related("segment")[:20]
         ]
@@ -181,7 +182,7 @@ class OverrideRequestAdmin(ReadOnlyAdmin):
     @admin.display(description="Decisions")
     def decided(self, asked: OverrideRequest) -> SafeString | str:
         lines = [
-            f"{row.decided_at:%d %b %Y %H:%M} {row.printed_name} ({row.role}): "
+            f"{day(row.decided_at)}, {row.decided_at:%H:%M} {row.printed_name} ({row.role}): "
             f"{row.get_verdict_display()}. {row.reason}"
             for row in asked.decisions.all()
         ]

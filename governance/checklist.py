@@ -24,6 +24,7 @@ from frameworks.querysets import assumed
 from frameworks.services.carrying import carried_words, is_carried, tally_with_carried
 from frameworks.standing import RequirementStanding
 from frameworks.standing_tally import Tally
+from frameworks.templatetags.cutline import day
 from governance.intake_targets import QuestionState, Targets
 from governance.models import Attendance, IntakeForm, Meeting, MeetingPart
 
@@ -343,7 +344,7 @@ def _final_meeting(facts: Facts) -> Line:
     left = {(p.kind, p.key): p.body_id for p in MeetingPart.objects.filter(meeting=meeting)}
     now = {part: digest for part, digest in digests_of(facts.version).items() if part[0] != Kind.WAIVER}
     moved = sum(left.get(part) != now.get(part) for part in {*left, *now})
-    figure = f"held on {meeting.starts_at:%d %b %Y}" + (f"; {_counted(moved, 'part')} changed since" if moved else "")
+    figure = f"held on {day(meeting.starts_at)}" + (f"; {_counted(moved, 'part')} changed since" if moved else "")
     url = reverse("governance:meeting_detail", args=[facts.version.framework.slug, meeting.number])
     after = "RevOps holds another final review over what changed."
     return Line("final", "Final meeting held", not moved, figure, "" if not moved else after, url, "Meeting")

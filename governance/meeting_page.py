@@ -14,6 +14,7 @@ from frameworks.changes import Changed, described
 from frameworks.comparison import Difference, PartId, between
 from frameworks.document import Document
 from frameworks.models import Framework, FrameworkVersion, Part, User
+from frameworks.templatetags.cutline import day
 from governance.models import Homework, Meeting
 from governance.rounds import Moves, Round, State, moves_between, state_of, states_left, working_version
 from governance.services.homework import may_settle
@@ -105,7 +106,7 @@ class MeetingPage:
     def local_start(self) -> str:
         """The beginning on the clock of the meeting's own time zone."""
         moment = self.meeting.starts_at.astimezone(ZoneInfo(self.meeting.time_zone))
-        return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M} ({self.meeting.time_zone.replace('_', ' ')})"
+        return f"{moment:%a} {day(moment.date())}, {moment:%H:%M} ({self.meeting.time_zone.replace('_', ' ')})"
 
     @property
     def has_begun(self) -> bool:

@@ -24,6 +24,7 @@ from frameworks.criteria.types import AttributeType, Grain, LiteralError, parse_
 from frameworks.criteria.uses import inputs_of
 from frameworks.definition import Definition
 from frameworks.models import AccountList
+from frameworks.templatetags.cutline import day
 
 MEASURED_DECIMALS = 2
 """An average over a period has decimals where the attribute itself has none."""
@@ -138,7 +139,7 @@ class Seen:
         """How many signals of the kind are known, whenever they were, and the newest day, in words."""
         wanted = details_keys(details).items()
         days = [day for found, day, keys in self._beside.signals if found == kind and wanted <= keys.items()]
-        return (f"{len(days):,} known", f"newest {max(days):%-d %b %Y}") if days else ("none known", "")
+        return (f"{len(days):,} known", f"newest {day(max(days))}") if days else ("none known", "")
 
 
 def stale_words(attribute: AttributeType, observed_at: datetime | None, now: datetime) -> str:

@@ -19,6 +19,7 @@ from frameworks.governed import governed
 from frameworks.mapping import Succession, Successions
 from frameworks.models import Dimension, Framework, Segment, User
 from frameworks.parts.wording import listed
+from frameworks.templatetags.cutline import day
 
 CAUSES: dict[str, Cause] = {
     Override.Ending.EXPIRED: Cause.OVERRIDE_EXPIRED,
@@ -107,7 +108,7 @@ def overlap_message(override: Override) -> str:
     """ "It counts as Enterprise by override 1f0c… from … until …": the first override, named."""
     return (
         f"This account counts as {override.segment.name} by override {override.uuid}"
-        f" from {override.valid_from:%d %b %Y} until {override.valid_until:%d %b %Y}."
+        f" from {day(override.valid_from)} until {day(override.valid_until)}."
     )
 
 
@@ -117,7 +118,7 @@ def end_override(*, override: Override, ending: str, reason: str, actor: User | 
         locked = Override.objects.select_for_update(of=("self",)).get(pk=override.pk)
         if locked.ended_at is not None or locked.valid_until <= at:
             ended = locked.ended_at or locked.valid_until
-            raise ConflictError(f"This override ended on {ended:%d %b %Y}.")
+            raise ConflictError(f"This override ended on {day(ended)}.")
         act.before = {"until": locked.valid_until.isoformat()}
         # A range that ends before it begins is none: an override that never began ends where it would begin.
         _end(locked, ending=ending, ended_at=max(at, locked.valid_from), at=at)

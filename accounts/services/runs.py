@@ -4,7 +4,7 @@ Pass 1 says what would move and changes nothing; whoever guards looks at it; pas
 share the accounts of a run is in chunks.py. Who asks for progress reads the chunks.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -268,7 +268,8 @@ def retry_stuck(*, run: AssignmentRun, actor: User, at: datetime) -> int:
 def progress_of(run: AssignmentRun, at: datetime) -> dict[str, Any]:
     """Accounts done in the current phase, share, accounts per second and seconds left (None when unknown).
 
-    Pass 2 counts the accounts of the ranges in which something changes; an applied run counts all of them.
+    Pass 2 counts the accounts of the ranges in which something changes; an applied run counts all of them, over the
+    time of both passes.
     """
     phase = RunChunk.Phase.EVALUATE if run.applying_at is None else RunChunk.Phase.APPLY
     row = run.chunks.filter(phase=phase).aggregate(
@@ -280,12 +281,19 @@ def progress_of(run: AssignmentRun, at: datetime) -> dict[str, Any]:
     )
     if run.state == State.APPLIED:
         row["total"] = row["done"] = run.accounts
-    since = run.created_at if phase == RunChunk.Phase.EVALUATE else run.applying_at or run.created_at
-    elapsed = max(((run.finished_at or at) - since).total_seconds(), 0.001)
-    rate = row["done"] / elapsed
+    both = time_of_passes(run, at)
+    elapsed = sum(both, timedelta()) if run.state == State.APPLIED else both[phase == RunChunk.Phase.APPLY]
+    rate = row["done"] / max(elapsed.total_seconds(), 0.001)
     left = (row["total"] - row["done"]) / rate if rate and run.finished_at is None else None
     share = row["done"] / row["total"] if row["total"] else 1.0
     return {"phase": phase, "share": share, "rate": rate, "seconds_left": left, **row}
+
+
+def time_of_passes(run: AssignmentRun, at: datetime) -> tuple[timedelta, timedelta]:
+    """How long pass 1 and pass 2 worked; the time in which a run is held belongs to neither."""
+    until = run.finished_at or at
+    second = until - run.applying_at if run.applying_at else timedelta()
+    return (run.evaluated_at or until) - run.created_at, second
 
 
 def take_snapshot(*, framework: Framework, run: AssignmentRun | None, at: datetime) -> None:

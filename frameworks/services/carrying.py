@@ -27,6 +27,10 @@ class CarriedStandings(FrozenStandings):
         self._pools = {row.code: [person.pk for person in pool] for row, pool in rows}
         super().__init__(version, at, [row for row, _ in rows])
 
+    def round_of(self, version: FrameworkVersion) -> int:
+        """The one that submitting begins: figures signed before it are asked anew."""
+        return version.round + 1
+
     def digests(self) -> set[str]:
         return {each.covered_digest for each in self.requirements}
 

@@ -13,6 +13,7 @@ from frameworks.governed import governed
 from frameworks.models import FrameworkVersion, HelpRequest, User
 from frameworks.parts import PartError
 from frameworks.querysets import able_to_help
+from frameworks.recertification import Recertification, recertifications
 from frameworks.services.access import require_permission
 from frameworks.services.review import plan_requirements
 from frameworks.standing import RequirementStanding
@@ -27,21 +28,27 @@ WAITS = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Shortage:
-    """A line of the sign-off policy that fewer people can sign than have to; `reason` says why, with names."""
+    """A line of the sign-off policy that fewer people can sign than have to; `reason` says why, with names.
+
+    `recurs`: it has to be signed again on the version in force.
+    """
 
     code: str
     label: str
     pool_label: str
     reason: str
+    recurs: bool = False
 
 
 def shortages_of(version: FrameworkVersion, at: datetime) -> list[Shortage]:
     """What too few people can sign, in the policy's order; nothing for a version that asks nobody any more."""
     if version.state == State.DRAFT:
         return _of_draft(version)
+    first: list[Shortage] = []
     if version.state in UNDER_WAY or version.awaits_ratification:
-        return shortages_among(group.one for group in tally_of(version, at).groups)
-    return []
+        first = shortages_among(group.one for group in tally_of(version, at).groups)
+    again = shortages_to_recertify(recertifications(version, at))
+    return [*first, *(each for each in again if each.code not in {one.code for one in first})]
 
 
 def _of_draft(version: FrameworkVersion) -> list[Shortage]:
@@ -66,6 +73,16 @@ def shortages_among(standings: Iterable[RequirementStanding]) -> list[Shortage]:
             short = f"{requirement.label} has too few people who can sign: {left} of {standing.needed}."
             reason = " ".join([short, *standing.lapsed])
             found[requirement.code] = Shortage(requirement.code, requirement.label, requirement.pool_label, reason)
+    return list(found.values())
+
+
+def shortages_to_recertify(recurring: Iterable[Recertification]) -> list[Shortage]:
+    """The same of what is signed again: one for each code, of its first requirement that is short."""
+    found: dict[str, Shortage] = {}
+    for each in recurring:
+        asked = each.requirement
+        if each.shortage and asked.code not in found:
+            found[asked.code] = Shortage(asked.code, asked.label, asked.pool_label, each.shortage, recurs=True)
     return list(found.values())
 
 

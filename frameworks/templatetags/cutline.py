@@ -4,7 +4,7 @@ Values that are missing are written as a dash, never as "None". All markup is fr
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import SequenceMatcher
@@ -235,7 +235,20 @@ def word_diff(before: object, after: object) -> SafeString:
             continue
         pieces += [("del", "".join(old[a:b]))] if b > a else []
         pieces += [("ins", "".join(new[c:d]))] if d > c else []
-    return format_html_join("", "{}", ((_marked(name, text),) for name, text in pieces))
+    return format_html_join("", "{}", ((_marked(name, text),) for name, text in _joined(pieces)))
+
+
+def _joined(pieces: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """A single space between two changes ends neither: where all words are others, the texts stand side by side."""
+    gone = come = ""
+    for place, (name, text) in enumerate(pieces):
+        joins = text == " " and (gone or come) and place < len(pieces) - 1
+        if not name and not joins:
+            yield from (("del", gone), ("ins", come), ("", text))
+            gone = come = ""
+            continue
+        gone, come = gone + (text if name != "ins" else ""), come + (text if name != "del" else "")
+    yield from (("del", gone), ("ins", come))
 
 
 def _words(text: object) -> list[str]:

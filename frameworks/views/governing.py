@@ -1,6 +1,6 @@
 """Acts that govern a version beside review and signing: schedule, rebase, roll back, recertify, delegate."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from frameworks.authentication import proof, ways_to_prove
 from frameworks.document import Document
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleSignoffError
-from frameworks.models import Delegation, FrameworkVersion, PartBody, User
+from frameworks.models import Delegation, FrameworkVersion, PartBody, Signoff, User
 from frameworks.naming import names_of
 from frameworks.parts.diff import diff_bodies
 from frameworks.recertification import recertifications
@@ -28,6 +28,7 @@ from frameworks.services.rollback import draft_rollback
 from frameworks.services.scheduling import schedule_activation, unschedule_activation
 from frameworks.services.signing import labels_of
 from frameworks.standing import Standings
+from frameworks.templatetags.cutline import day
 from frameworks.views.answers import act, person, refused
 from frameworks.views.signing import answers_of, not_proven
 from frameworks.views.versions import version_or_404
@@ -201,8 +202,22 @@ def version_recertify(request: HttpRequest, slug: str, number: int) -> HttpRespo
         return _show_recertify(request, version, problems=[str(error)], status=409)
     except (NotAllowedError, ConflictError) as error:
         return refused(request, error, back=request.path)
-    messages.success(request, f"{len(rows)} signed again.")
-    return redirect("frameworks:signing_manifest", slug=slug, number=number)
+    for words in _signed_again(version, rows, at):
+        messages.success(request, words)
+    return redirect("frameworks:version_recertify", slug=slug, number=number)
+
+
+def _signed_again(version: FrameworkVersion, rows: Sequence[Signoff], at: datetime) -> Iterator[str]:
+    """What became of each requirement by these signatures, in words."""
+    signed = {row.requirement_id: row for row in rows}
+    for each in recertifications(version, at):
+        row = signed.get(each.requirement.pk)
+        if row and row.decision == Signoff.Decision.REJECT:
+            yield f"Your No to {each.requirement.label} is kept. The version keeps serving."
+        elif row and each.is_open:
+            yield f"Signed again: {each.requirement.label}. Others still have to, by {day(each.due_at)}."
+        elif row:
+            yield f"Signed again: {each.requirement.label}. Next due on {day(each.due_at)}."
 
 
 def _show_recertify(

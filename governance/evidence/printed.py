@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from frameworks.models import Requirement, Signoff
+from frameworks.models import Kind, Requirement, Signoff
+from frameworks.naming import names_of
 from governance.evidence.content import Evidence
 
 _PAGE = "governance/evidence/"
@@ -25,7 +27,7 @@ def manifest_page(evidence: Evidence) -> Iterator[bytes]:
     }
     head, _, tail = render_to_string(f"{_PAGE}manifest.html", context).partition(_TABLES)
     yield head.encode()
-    yield from _table("Parts", ("Kind", "Key", "SHA-256 of its body"), _part_rows(evidence))
+    yield from _table("Parts", ("Part", "SHA-256 of its body"), _part_rows(evidence))
     yield from _table("Requirements", ("Requirement", "About", "Signed by", "Needed"), _requirement_rows(evidence))
     yield from _table(
         "Sign-offs", ("Who", "Decision", "Statement, as shown", "Proof", "Covers"), _signoff_rows(evidence)
@@ -53,16 +55,26 @@ def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[object, ...]
 
 
 def _part_rows(evidence: Evidence) -> Iterator[tuple[object, ...]]:
+    names = names_of(evidence.version, evidence.digests)
     for (kind, key), digest in evidence.digests.items():
-        yield kind, key, digest
+        yield _with_key(names.title_of(kind, key), f"{kind} {key}"), digest
 
 
 def _requirement_rows(evidence: Evidence) -> Iterator[tuple[object, ...]]:
     version = evidence.version
     asked = Requirement.objects.filter(version=version, round=version.round).order_by("position", "pk")
+    names = names_of(version, evidence.digests)
     for each in asked.iterator(chunk_size=500):
-        about = f"{each.part_kind} {each.part_key}" if each.part_key else ", ".join([*each.kinds, *each.keys])
-        yield each.label, about, each.pool_label, each.minimum
+        if each.part_key:
+            about = _with_key(names.title_of(each.part_kind, each.part_key), f"{each.part_kind} {each.part_key}")
+        else:
+            about = _with_key(", ".join(Kind(kind).label for kind in each.kinds), " ".join(each.keys))
+        yield _with_key(each.label, each.code), about, each.pool_label, each.minimum
+
+
+def _with_key(words: str, key: str) -> SafeString:
+    """What people call it, with the key by which the bundle's files name it."""
+    return format_html("{}<br><small>{}</small>", words, key)
 
 
 def _signoff_rows(evidence: Evidence) -> Iterator[tuple[object, ...]]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import AssignmentRun
 from frameworks.models import Contribution, FrameworkVersion, Kind, Mention, Signoff
 from frameworks.standing import signoff_policy
+from frameworks.templatetags.cutline import day
 from governance.business_days import business_days_after
 from governance.models import OverrideRequest
 
@@ -85,7 +86,7 @@ def due_words(due_on: date, today: date) -> str:
     """ "due in 3 days", "due today", "overdue since 3 Nov 2026"."""
     days = (due_on - today).days
     if days < 0:
-        return f"overdue since {due_on.day} {due_on:%b %Y}"
+        return f"overdue since {day(due_on)}"
     if days == 0:
         return "due today"
     return "due tomorrow" if days == 1 else f"due in {days} days"

@@ -8,6 +8,7 @@ from django.db import DataError
 from accounts.evaluation.explain import DimensionExplanation, VerdictNode, explain_account
 from accounts.models import Account
 from frameworks.models import Dimension
+from frameworks.templatetags.cutline import day
 
 
 def explanation_of(account: Account, dimension: Dimension, at: datetime) -> DimensionExplanation | None:
@@ -27,7 +28,7 @@ def explanation_lines(explanation: DimensionExplanation | None) -> list[tuple[in
 
 
 def _lines(node: VerdictNode, depth: int) -> Iterator[tuple[int, str]]:
-    details = [node.value, node.source, f"{node.observed_at:%d %b %Y}" if node.observed_at else ""]
+    details = [node.value, node.source, day(node.observed_at) if node.observed_at else ""]
     said = ", ".join(detail for detail in details if detail)
     yield depth, f"{node.verdict}: {node.text}" + (f" ({said})" if said else "")
     for child in node.children:

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.governed import governed
 from frameworks.models import FrameworkVersion, User
+from frameworks.templatetags.cutline import day
 from governance.errors import GoneError
 from governance.models import Invitation, Notification
 from governance.services.notifying import News, notify
@@ -107,9 +108,9 @@ def why_gone(invitation: Invitation, at: datetime) -> str:
     if not invitation.person.is_active:
         return "The person it was sent to can no longer log in."
     if invitation.used_at:
-        return f"It was used on {invitation.used_at:%d %b %Y at %H:%M} UTC, and a link works once."
+        return f"It was used on {day(invitation.used_at)} at {invitation.used_at:%H:%M} UTC, and a link works once."
     if invitation.expires_at <= at:
-        return f"It was valid until {invitation.expires_at:%d %b %Y, %H:%M} UTC."
+        return f"It was valid until {day(invitation.expires_at)}, {invitation.expires_at:%H:%M} UTC."
     return ""
 
 

@@ -20,18 +20,14 @@ from frameworks.recertification import open_recertifications
 from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
+from frameworks.templatetags.cutline import day
+from governance.inbox_item import Item
 from governance.models import Homework, Meeting, Notification
 from governance.services import due_dates
-from governance.services.inbox import (
-    Item,
-    for_another,
-    help_item,
-    recertification_item,
-    signoff_items,
-    waiting_by_role,
-)
+from governance.services.inbox import waiting_by_role
 from governance.services.notifying import Kind, News, notify, one_line
 from governance.services.telling import activators, asked_to_sign, revops, version_url
+from governance.services.version_inbox import for_another, help_item, recertification_item, signoff_items
 
 State = FrameworkVersion.State
 Told = tuple[int, News]
@@ -191,7 +187,8 @@ def _of_recertifying(at: datetime, waiting: Waiting) -> Iterator[Told]:
         for person in each.missing:
             yield person.pk, _news(Kind.ASKED, f"asked:{item.ref}", item, item.title)
             yield from _staged(person.pk, item, today, waiting)
-        late = [(item, person.name) for person in each.missing]
+        short = [(item, "somebody who can sign it")] if each.shortage else []
+        late = [*((item, person.name) for person in each.missing), *short]
         yield from _escalated(late, {each.requirement.version.author_id, *revops()}, today)
 
 
@@ -267,7 +264,7 @@ def _before_meeting(meeting: Meeting, ref: str, homework: list[str]) -> News:
     return News(
         kind=Kind.REMINDER,
         occurrence=f"before:{ref}",
-        subject=f"{meeting} of {meeting.framework.name} begins on {_day(starts.date())}, {starts:%H:%M}",
+        subject=f"{meeting} of {meeting.framework.name} begins on {day(starts.date())}, {starts:%H:%M}",
         text=f"Your homework is still open: {_some([one_line(each) for each in homework])}",
         url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]) + "#homework-h",
     )
@@ -333,7 +330,7 @@ def tell_activation(version: FrameworkVersion, at: datetime) -> None:
 
 
 def _news(kind: str, occurrence: str, item: Item, subject: str) -> News:
-    due = f"Due on {_day(item.due_on)}. " if item.due_on else ""
+    due = f"Due on {day(item.due_on)}. " if item.due_on else ""
     return News(kind, occurrence, subject, f"{due}{item.detail}", item.url)
 
 
@@ -344,10 +341,10 @@ def _staged(person: int, item: Item, today: date, waiting: Waiting) -> Iterator[
         return
     stage = due_dates.stage_of(item.due_on, today)
     if stage == "overdue":
-        subject = f"Overdue since {_day(item.due_on)}: {item.title}"
+        subject = f"Overdue since {day(item.due_on)}: {item.title}"
         yield person, _news(Kind.OVERDUE, f"overdue:{item.ref}", item, subject)
     elif stage:
-        word = "Due today" if stage == "today" else f"Due on {_day(item.due_on)}"
+        word = "Due today" if stage == "today" else f"Due on {day(item.due_on)}"
         yield person, _news(Kind.REMINDER, f"{stage}:{item.ref}", item, f"{word}: {item.title}")
 
 
@@ -360,11 +357,7 @@ def _escalated(late: Iterable[tuple[Item, str]], people: Iterable[int], today: d
     told = set(people)
     for ref, (item, names) in found.items():
         subject = f"Long overdue: {item.title}"
-        text = f"It was due on {_day(item.due_on)}. Still waiting for {_some(names)}."
+        text = f"It was due on {day(item.due_on)}. Still waiting for {_some(names)}."
         url = item.url if not ref.startswith("sign:") else item.url.removesuffix("sign/")
         for person in told:
             yield person, News(Kind.ESCALATION, f"escalation:{ref}", subject, text, url)
-
-
-def _day(day: date | None) -> str:
-    return f"{day.day} {day:%b %Y}" if day else ""

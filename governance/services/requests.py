@@ -17,6 +17,7 @@ from frameworks.governed import Act, governed
 from frameworks.models import Dimension, Segment, User
 from frameworks.parts.policy import OverridesPolicy
 from frameworks.roles import roles_of
+from frameworks.templatetags.cutline import day
 from governance import approval
 from governance.models import Decision, OverrideRequest
 from governance.services.eligibility import (
@@ -150,7 +151,7 @@ def _insert(request: OverrideRequest) -> None:
         if first is None:
             raise
         raise ConflictError(
-            f"{first.requested_by} asked for {first.segment.name} on {first.requested_at:%d %b %Y} already"
+            f"{first.requested_by} asked for {first.segment.name} on {day(first.requested_at)} already"
             f" (request {first.uuid}); it is not decided yet."
         ) from error
 
@@ -196,7 +197,7 @@ def _refuse_stale(request: OverrideRequest, verdict: str, at: datetime, expected
     if expected_version is not None and expected_version != request.version:
         raise ConflictError("This request was changed since you opened it. Look at it again.")
     if request.valid_until <= at:
-        raise ConflictError(f"The time asked for ended on {request.valid_until:%d %b %Y}.")
+        raise ConflictError(f"The time asked for ended on {day(request.valid_until)}.")
     if verdict == Verdict.APPROVE and not request.segment.is_live:
         raise ConflictError(f"{request.segment.name} is no longer in the active version.")
 

@@ -13,6 +13,7 @@ from frameworks.governed import governed
 from frameworks.mapping import Succession, Successions
 from frameworks.models import FrameworkVersion, Segment, User
 from frameworks.parts.wording import listed
+from frameworks.templatetags.cutline import day
 from governance.models import OverrideRequest
 from governance.services.telling import tell_people
 from governance.transitions import check_transition
@@ -89,7 +90,7 @@ def tell_settled(version: FrameworkVersion, settled: SettledOverrides, at: datet
 
 
 def _day(override: Override) -> str:
-    return f"{override.valid_until:%d %b %Y}"
+    return day(override.valid_until)
 
 
 def _add(lines: dict[User, list[str]], override: Override, text: str) -> None:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from frameworks.errors import NotAllowedError
 from frameworks.models import FrameworkVersion
+from governance.audit_page import lines_of
 from governance.forms import AuditFilter, start_of
 from governance.models import AuditEntry, AuditHead
 from governance.services.audit import UnreadableAnchorError, instant, read_anchors, verify_chain
@@ -46,7 +47,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     kept.pop("before", None)
     context = {
         "form": form,
-        "entries": page[:PER_PAGE],
+        "lines": lines_of(page[:PER_PAGE]),
         "next_url": f"?{older.urlencode()}" if older["before"] else "",
         "query": kept.urlencode(),
         "length": AuditHead.objects.get(pk=1).seq,

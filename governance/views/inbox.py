@@ -9,16 +9,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from governance.first_page import ending_overrides, first_steps, latest_changes, waits_of
+from governance.inbox_item import KINDS, Item
 from governance.services.due_dates import due_words
-from governance.services.inbox import (
-    KINDS,
-    Item,
-    ending_overrides,
-    first_steps,
-    latest_changes,
-    waiting_for,
-    waits_of,
-)
+from governance.services.inbox import waiting_for
 from governance.visitor import visitor
 
 OVERDUE, THIS_WEEK, LATER, ANY_TIME = "Overdue", "Due within a week", "Later", "No due date"

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import FrameworkVersion, User
+from frameworks.templatetags.cutline import day
 from frameworks.views.answers import act, refused
 from frameworks.views.versions import version_or_404
 from governance.models import Invitation
@@ -76,7 +77,7 @@ def _invite(request: HttpRequest, version: FrameworkVersion, form: InvitationFor
     made = invite_reader(
         version=version, person=given["person"], note=given["note"], actor=visitor(request), at=timezone.now()
     )
-    messages.success(request, f"{made.person} gets a link by e-mail. It works once, until {made.expires_at:%d %b %Y}.")
+    messages.success(request, f"{made.person} gets a link by e-mail. It works once, until {day(made.expires_at)}.")
     return redirect("governance:invitation_list", slug=version.framework.slug, number=version.number)
 
 

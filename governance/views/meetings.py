@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.models import Framework
+from frameworks.templatetags.cutline import day
 from frameworks.views.answers import act
 from governance.meeting_forms import CancelForm, CloseForm, DecisionForm, HomeworkForm, PlanForm, RemarkForm
 from governance.meeting_page import MeetingPage, changes_in, differences_between, move_rows, moved_parts, names_of
@@ -70,7 +71,7 @@ def meeting_list(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _local(meeting: Meeting) -> str:
     moment = meeting.starts_at.astimezone(ZoneInfo(meeting.time_zone))
-    return f"{moment.day} {moment:%b %Y, %H:%M}"
+    return f"{day(moment.date())}, {moment:%H:%M}"
 
 
 def _meeting(request: HttpRequest, slug: str, number: int) -> Meeting:

@@ -3,9 +3,11 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AssignmentRun
 from frameworks.models import Framework, FrameworkVersion, User
+from frameworks.services.impact import record_impact
 from tests.accounts.activating import next_version, work_off
 from tests.frameworks.making import person
 
@@ -59,6 +61,17 @@ def test_computing_shows_progress_then_figures_and_exports_the_movers(
     rows = b"".join(client.get(page_of(version, "impact_export")).streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert len(rows) == 2
     assert "customer_tier,enterprise,strategic" in rows[1]
+
+
+def test_impact_in_which_nothing_moves_says_so(client: Client, version: FrameworkVersion, tomas: User) -> None:
+    client.force_login(tomas)
+    client.post(page_of(version, "impact_compute"))
+    work_off(AssignmentRun.objects.get(kind="impact"))
+    figures = version.impacts.get().figures
+    figures["moving"] = {"accounts": 0, "arr": "0"}
+    record_impact(version=version, figures=figures, as_of=timezone.now(), actor=tomas, at=timezone.now())
+
+    assert "You confirm that no account moves." in text(client, page_of(version))
 
 
 def test_impact_is_computed_by_nobody_who_only_reads(client: Client, version: FrameworkVersion) -> None:

@@ -55,6 +55,20 @@ def test_run_list_names_kind_state_figures_and_who(visitor: Client, active_world
     assert "Ravi" in said
 
 
+def test_rate_and_duration_of_a_run_are_of_the_time_in_which_it_worked(visitor: Client, active_world: None) -> None:
+    """Also where most of the time between its passes it was held."""
+    run = AssignmentRun.objects.get()
+    run.evaluated_at = run.created_at + timedelta(seconds=3)
+    run.applying_at = run.created_at + timedelta(days=2)
+    run.finished_at = run.applying_at + timedelta(seconds=1)
+    run.save()
+
+    said = words(visitor.get(url("run_detail", run)))
+
+    assert run.accounts == 8
+    assert "Accounts a second 2 Took 4 s" in said
+
+
 def test_run_list_takes_as_many_queries_for_three_rows_as_for_one(
     visitor: Client, tomas: User, active_world: None
 ) -> None:

@@ -86,3 +86,12 @@ def test_dimensions_of_many_segments_are_fewer_to_a_sheet(company: Company) -> N
     page.counts = {**page.counts, "dimension": 5, "segment": 25}
 
     assert (many, page.dimensions_at_once(10)) == (4, 10)
+
+
+def test_counts_of_a_large_version_are_written_as_everywhere(company: Company) -> None:
+    page = VersionPage(company.version, company.ravi, AT)
+    page.__dict__["counts"] = {**page.counts, "term": 5_959}
+
+    labels = [row["label"] for group in page.rail() for row in group["parts"]]
+
+    assert [label for label in labels if "more" in label or label.startswith("All ")] == ["5,957 more"]

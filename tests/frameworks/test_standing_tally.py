@@ -20,7 +20,7 @@ from frameworks.services.rollback import draft_rollback
 from frameworks.services.signing import withdraw_signoff
 from frameworks.standing_cache import Line, Overview
 from frameworks.standing_tally import Tally
-from governance.services.inbox import asked_again
+from governance.services.version_inbox import asked_again
 from tests.frameworks.making import AT, LATER, POLICY, Company, put_in_force, requirement
 
 PROOF: dict[str, Any] = {"authentication": "password", "authenticated_at": AT, "at": AT}
@@ -190,6 +190,24 @@ def test_tally_of_a_draft_says_what_stands_once_it_is_submitted(asked: Company) 
         assert [(each.digest, each.approvals) for each in carried.about([part])[part]] == [
             (each.digest, each.approvals) for each in own
         ]
+
+
+def test_tally_of_a_draft_sent_back_asks_for_figures_anew_as_submitting_does(asked: Company) -> None:
+    figures(asked)
+    asked.sign_all()
+    assert Tally(asked.version, LATER).lines[-1].is_done
+    request_changes(version=asked.version, actor=asked.ravi, at=LATER, reason="One more look at the figures.")
+
+    carried = CarriedTally(asked.version, LATER).lines
+
+    asked.submit()
+    assert [counted_of(line) for line in carried] == [counted_of(line) for line in Tally(asked.version, LATER).lines]
+    assert [(line.code, line.is_done) for line in carried] == [
+        ("terms", True),
+        ("rules", True),
+        ("playbooks", True),
+        ("impact", False),
+    ]
 
 
 def counted_of(line: Line) -> tuple[Any, ...]:

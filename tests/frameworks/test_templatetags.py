@@ -144,6 +144,14 @@ def test_word_diff_marks_only_what_changed():
     assert html == "From <del>1,000</del><ins>800</ins> employees &amp; more <ins>seats</ins>"
 
 
+def test_word_diff_of_other_words_stands_side_by_side():
+    html = cutline.word_diff("The number 164 of all that counts.", "Reworded in version 5.")
+
+    assert html == "<del>The number 164 of all that counts</del><ins>Reworded in version 5</ins>."
+    assert cutline.word_diff("a: 1\nb: 2", "c: 1\nd: 2") == "<del>a</del><ins>c</ins>: 1\n<del>b</del><ins>d</ins>: 2"
+    assert cutline.word_diff("one two", "one") == "one <del>two</del>"
+
+
 def test_word_diff_hostile_text_is_escaped():
     assert cutline.word_diff("", "<script>") == "<ins>&lt;script&gt;</ins>"
 

@@ -166,6 +166,20 @@ def test_bundle_says_what_was_signed_as_it_was_shown(files):
     assert "Services are missing." in files["manifest.html"].decode()
 
 
+def test_page_to_print_calls_parts_by_their_names_and_keeps_the_keys(files):
+    page = files["manifest.html"].decode()
+
+    assert "<td>Segment Customer Tier / SMB<br><small>segment tier/smb</small></td>" in page
+    assert "<td>Terms<br><small>terms</small></td><td>Definition ARR<br><small>term arr</small></td>" in page
+
+
+def test_audit_log_calls_what_was_signed_and_saved_by_its_name(company):
+    page = browser(person("iris", "auditor")).get("/audit/", {"q": str(company.version.uuid)}).content.decode()
+
+    assert 'Definition ARR</ins> <span class="mono xs t-3">term arr</span>' in page
+    assert 'Yes: Terms: ARR</ins> <span class="mono xs t-3">approve terms arr</span>' in page
+
+
 def test_page_to_print_escapes_what_people_wrote(company):
     asked = company.requirement("terms", "arr")
     withdraw_signoff(

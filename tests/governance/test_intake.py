@@ -397,7 +397,7 @@ def test_owner_is_chased_until_the_form_is_complete(model, people):
 
     (detail,) = intakes_of(people.ravi)
 
-    assert detail.startswith("Due on 05 Dec 2026, Ravi Patel is responsible. Missing: which CRM is used, ")
+    assert detail.startswith("Due on 5 Dec 2026, Ravi Patel is responsible. Missing: which CRM is used, ")
     assert (intakes_of(people.tomas), intakes_of(people.leah)) == ([], [])
 
 
@@ -406,7 +406,7 @@ def test_revops_is_told_after_the_day(model, people):
 
     assert intakes_of(people.tomas, AT + timedelta(days=14)) == []
     late = AT + timedelta(days=15)
-    assert intakes_of(people.tomas, late)[0].startswith("Overdue since 05 Dec 2026")
+    assert intakes_of(people.tomas, late)[0].startswith("Overdue since 5 Dec 2026")
     assert intakes_of(people.ada, late) == []
 
 

@@ -267,7 +267,7 @@ def test_what_is_signed_again_is_asked_reminded_and_escalated(company: Company) 
     for days in (-15, -14, -13, -3, 0, 1, 2, 8):
         watch_notices(AT + timedelta(days=92 + days))
 
-    again = "Sign Quarter of Customer segmentation again"
+    again = "Sign v0 of Customer segmentation again: Quarter"
     assert told(company.priya, Kind.ASKED) == [again]
     day = f"{due_on.day} {due_on:%b %Y}"
     assert told(company.priya, Kind.REMINDER) == [f"Due on {day}: {again}", f"Due today: {again}"]

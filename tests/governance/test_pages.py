@@ -1,7 +1,7 @@
 """The pages of governance: who sees what, what is refused with which status, and how many queries it takes."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +14,10 @@ from django.urls import reverse
 from accounts.models import Account, Override
 from frameworks.models import FrameworkVersion, User
 from governance import navigation
+from governance.first_page import first_steps, waits_of
 from governance.models import AuditEntry, Decision, OverrideRequest
-from governance.services.inbox import decidable_by, first_steps, waiting_for, waits_of
+from governance.services.account_inbox import decidable_by
+from governance.services.inbox import waiting_for
 from governance.services.requests import decide_override
 from tests.governance.makers import AT, REASON, ask, make_account
 
@@ -69,6 +71,13 @@ def test_inbox_of_cs_ops_lists_the_decision(sign_in, people, request_by_leah):
 
     assert "Override: Castellan Freight to Mid_Market" in text
     assert "1 thing" in text
+
+
+def test_inbox_writes_a_day_without_a_leading_zero(sign_in, people, request_by_leah):
+    request_by_leah.valid_until = datetime(2027, 2, 4, tzinfo=UTC)
+    request_by_leah.save()
+
+    assert "until 4 Feb 2027." in sign_in(people.dana).get("/").content.decode()
 
 
 def test_inbox_of_the_requester_says_whom_they_wait_for(sign_in, people, request_by_leah):

@@ -16,14 +16,16 @@ from frameworks.models import Framework, FrameworkVersion, Signoff, User
 from frameworks.recertification import Recertification, open_recertifications, recertifications
 from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import start_draft
+from frameworks.services.helping import shortages_of
 from frameworks.services.recertification import recertify
 from frameworks.services.rollback import draft_rollback
 from frameworks.services.scheduling import schedule_activation, unschedule_activation
 from frameworks.services.signing import Answer
-from governance.models import AuditEntry
+from governance.models import AuditEntry, Notification
 from governance.services.activation import request_activation
 from governance.services.inbox import waiting_for
 from governance.services.mailing import deliver_next
+from governance.services.reminding import watch_notices
 from governance.services.versions import activate_emergency, watch_versions
 from tests.api.making import Api, make_service, make_token
 from tests.frameworks.making import AT, Company, person, requirement
@@ -367,6 +369,7 @@ def sign_again(company: Company, at: datetime, decision: str = "approve", **chan
 
 
 QUARTER = AT + timedelta(days=92)
+AGAIN = ("version_detail", "version_recertify")
 
 
 def test_active_version_falls_due_again_though_nothing_changed(active: Company) -> None:
@@ -463,5 +466,69 @@ def test_recertification_shows_in_inbox_page_and_api(active: Company) -> None:
     found = due(active, timezone.now())
     form = {f"digest-{found.requirement.pk}": found.digest, f"answer-{found.requirement.pk}": "yes"}
     assert client.post(place, {**form, "password": "wrong"}).status_code == 422
-    assert client.post(place, {**form, "password": PASSWORD}).status_code == 302
+    signed = client.post(place, {**form, "password": PASSWORD}, follow=True)
     assert open_recertifications(timezone.now()) == []
+    assert signed.redirect_chain == [(place, 302)]
+    assert "Signed again: Quarter. Next due on 25 May 2027." in text(signed)
+    assert "25 May 2027 22 Feb 2027 not due yet" in text(signed)
+
+
+@time_machine.travel(QUARTER, tick=False)
+def test_no_to_a_recertification_is_answered_where_it_was_given(active: Company) -> None:
+    found = due(active, timezone.now())
+    place = reverse("frameworks:version_recertify", args=["main", 0])
+    pk = found.requirement.pk
+    form = {f"digest-{pk}": found.digest, f"answer-{pk}": "no", f"reason-{pk}": "Not any more.", "password": PASSWORD}
+
+    answer = browser(active.priya).post(place, form, follow=True)
+
+    assert answer.redirect_chain == [(place, 302)]
+    assert "Your No to Quarter is kept. The version keeps serving." in text(answer)
+
+
+@time_machine.travel(QUARTER + timedelta(days=1), tick=False)
+def test_recertification_that_nobody_can_sign_offers_to_ask_for_help(active: Company) -> None:
+    version = in_force()
+    assert version
+    pages = [reverse(f"frameworks:{name}", args=["main", version.number]) for name in AGAIN]
+    place = reverse("frameworks:version_help", args=["main", version.number, "quarter"])
+    assert place not in "".join(browser(active.marcus).get(page).content.decode() for page in pages)
+    User.objects.filter(pk=active.priya.pk).update(is_active=False)
+
+    reader, csm = browser(active.marcus), browser(active.leah)
+
+    for page in pages:
+        assert place in reader.get(page).content.decode()
+        assert place not in csm.get(page).content.decode()
+    said = text(reader.get(place))
+    short = "Quarter has too few people who can sign it again: 0 of 1. The login of Priya is deactivated."
+    assert short in said
+    assert "That takes a next version" in said
+    assert reader.post(f"{place}ask/", {"message": "Who signs in her place?"}).status_code == 302
+    items = waiting_for(User.objects.get(pk=active.ravi.pk), timezone.now())
+    assert [(item.url, short in item.detail) for item in items if item.kind == "help"] == [(place, True)]
+    User.objects.filter(pk=active.priya.pk).update(is_active=True)
+    assert shortages_of(version, timezone.now()) == []
+
+
+def test_recertification_is_short_while_it_is_open_and_nobody_who_could_sign_said_no(active: Company) -> None:
+    version = in_force()
+    assert version
+    sign_again(active, QUARTER, "reject")
+    assert shortages_of(version, QUARTER) == []
+
+    active.priya.groups.clear()
+
+    assert shortages_of(version, AT) == []
+    assert [each.reason for each in shortages_of(version, QUARTER)] == [
+        "Quarter has too few people who can sign it again: 0 of 1. Nobody is Executive."
+    ]
+
+
+def test_long_overdue_recertification_that_nobody_can_sign_is_told(active: Company) -> None:
+    active.priya.groups.clear()
+
+    watch_notices(QUARTER + timedelta(days=30))
+
+    told = Notification.objects.filter(kind="escalation", person=active.ravi)
+    assert [row.text for row in told] == ["It was due on 21 Feb 2027. Still waiting for somebody who can sign it."]

@@ -1,7 +1,6 @@
 """Whom an intake waits for: its owner until it is complete, RevOps after its day, an executive for the scope."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
@@ -9,23 +8,14 @@ from django.utils import timezone
 
 from frameworks.models import User
 from frameworks.roles import Role, roles_of
+from frameworks.templatetags.cutline import day
+from governance.inbox_item import Item
 from governance.intake_standing import IntakeStanding
 from governance.models import IntakeForm
 from governance.services.intake_scope import is_awaited, principals_signable, scope_refusals
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """One intake and one person: what waits, since when, where it is done."""
-
-    title: str
-    detail: str
-    url: str
-    asked_by: str
-    since: datetime
-
-
-def intakes_waiting_for(user: User, at: datetime) -> Iterator[Waiting]:
+def intake_items(user: User, at: datetime) -> Iterator[Item]:
     """A fixed number of queries, and none beyond the first where no intake is open."""
     rows = list(IntakeForm.objects.visible_to(user).open().with_content().order_by("opened_at", "pk"))
     if not rows:
@@ -47,11 +37,13 @@ def _is_chased(standing: IntakeStanding, user: User, roles: list[Role]) -> bool:
     return standing.intake.owner_id == user.pk or (standing.is_overdue and Role.REVOPS in roles)
 
 
-def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Waiting:
+def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Item:
     scope, intake = standing.scopes[0], standing.intake
     behalf = f"for {principal.name} " if principal else ""
     query = f"?for={principal.uuid}" if principal else ""
-    return Waiting(
+    return Item(
+        kind="intake",
+        icon="clipboard-list",
         title=f"Sign {behalf}who takes part in {intake.framework.name} and what segments are for",
         detail=f"{len(scope.participants)} people; {', '.join(scope.use_labels)}. The intake waits for it.",
         url=reverse("governance:intake_sign", args=[intake.framework.slug]) + query,
@@ -60,12 +52,14 @@ def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Waiting
     )
 
 
-def _to_fill(standing: IntakeStanding) -> Waiting:
+def _to_fill(standing: IntakeStanding) -> Item:
     intake = standing.intake
     word = "Overdue since" if standing.is_overdue else "Due on"
     why_not = f" {standing.why_not_fillable}" if standing.why_not_fillable else ""
-    due = f"{word} {intake.due_on:%d %b %Y}, {intake.owner} is responsible."
-    return Waiting(
+    due = f"{word} {day(intake.due_on)}, {intake.owner} is responsible."
+    return Item(
+        kind="intake",
+        icon="clipboard-list",
         title=f"Intake of {intake.framework.name}: {standing.percent} % complete",
         detail=f"{due} Missing: {standing.missing_words}.{why_not}",
         url=reverse("governance:intake_detail", args=[intake.framework.slug]),

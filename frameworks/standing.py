@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Concat
 
 from frameworks.coverage import Manifest, covered_digest, manifest_of
@@ -211,9 +211,9 @@ class Signers:
         Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed.
         """
         decisions = decisions_up_to(self.version).exclude(meaning=OVER_DISSENT)
-        if self.version.rollback_of_id:
-            # What brings an old text back is not outdone by what was said of the texts between.
-            decisions = decisions.filter(covered_digest__in=self.digests())
+        for low, high in passed_over(self.version):
+            between = Q(version__number__gt=low, version__number__lt=high)
+            decisions = decisions.exclude(between & ~Q(covered_digest__in=self.digests()))
         return decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
 
     def newest_decisions(self) -> QuerySet[Any]:
@@ -415,6 +415,16 @@ def decisions_up_to(version: FrameworkVersion) -> QuerySet[Any]:
             default=Concat("printed_name", Value(" for "), "on_behalf_of_name"),
         ),
     )
+
+
+def passed_over(version: FrameworkVersion) -> list[tuple[int, int]]:
+    """The numbers that each way back goes from and to, this version's and those before it that came into force.
+
+    What brings an old text back, and what follows it, is not outdone by what was said of the texts between.
+    """
+    back = version.framework.versions.filter(rollback_of__isnull=False, number__lte=version.number)
+    counted = back.filter(Q(activated_at__isnull=False) | Q(pk=version.pk))
+    return list(counted.values_list("rollback_of__number", "number"))
 
 
 def signoff_policy(version: FrameworkVersion) -> SignoffPolicy | None:

@@ -33,7 +33,7 @@ from frameworks.models import (
 from frameworks.parts import canonical, combine_digests
 from frameworks.parts.base import write_decimal
 from frameworks.parts.diff import PartChange
-from frameworks.standing import decisions_up_to
+from frameworks.standing import decisions_up_to, passed_over
 from governance.evidence.levels import level_table
 from governance.models import AuditEntry, AuditHead
 from governance.services.audit import entry_content, instant
@@ -152,8 +152,9 @@ class Evidence:
         """Version and moment of each signer's newest decision on what this version asks, given on an earlier one."""
         asked = Requirement.objects.filter(version=self.version, round=self.version.round)
         newest = decisions_up_to(self.version).filter(code__in=set(asked.values_list("code", flat=True)))
-        if self.version.rollback_of_id:
-            newest = newest.filter(covered_digest__in=asked.values("covered_digest"))
+        for low, high in passed_over(self.version):
+            between = Q(version__number__gt=low, version__number__lt=high)
+            newest = newest.exclude(between & ~Q(covered_digest__in=asked.values("covered_digest")))
         about = ("code", "part_kind", "part_key", "principal_id")
         found = newest.order_by(*about, "-pk").distinct(*about).values_list("version_id", "signed_at", *about)
         return {(row[0], row[1]) for row in found if row[0] != self.version.pk}
@@ -291,15 +292,19 @@ class Evidence:
         for kind, found in concerned.items():
             ids = [str(each[0] if isinstance(each, tuple) else each) for each in found]
             wanted |= Q(object_type=kind, object_id__in=ids)
-        earlier = {each.version for each in self.signoffs if each.version_id != self.version.pk}
-        moments = {each.signed_at for each in self.signoffs if each.version_id != self.version.pk}
-        wanted |= Q(
-            object_type="frameworks.frameworkversion",
-            object_id__in=[str(version.uuid) for version in earlier],
-            action__in=SIGNING,
-            at__in=moments,
-        )
+        for version, moments in self._earlier_moments.items():
+            acts = {"object_type": "frameworks.frameworkversion", "object_id": version, "action__in": SIGNING}
+            wanted |= Q(**acts, at__in=moments)
         return AuditEntry.objects.filter(wanted, seq__lte=self.head.seq).exclude(action=EXPORTED).order_by("seq")
+
+    @property
+    def _earlier_moments(self) -> dict[str, set[datetime]]:
+        """When the sign-offs that are here were given on earlier versions; at the same moment others may have been."""
+        found: dict[str, set[datetime]] = {}
+        for each in self.signoffs:
+            if each.version_id != self.version.pk:
+                found.setdefault(str(each.version.uuid), set()).add(each.signed_at)
+        return found
 
     def _hashes(self) -> Chunks:
         """The hash of each entry from the one before the first to the last: what they are about is not told."""

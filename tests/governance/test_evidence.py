@@ -14,8 +14,10 @@ from django.test import Client
 
 from frameworks.content import checked_all
 from frameworks.models import Contribution
+from frameworks.services.activation import flip_active_version
 from frameworks.services.delegation import delegate_signing
-from frameworks.services.drafting import create_framework, write_contents
+from frameworks.services.drafting import create_framework, start_draft, write_contents
+from frameworks.services.review import request_changes
 from frameworks.services.signing import sign, withdraw_signoff
 from frameworks.standing import requirements_standing
 from governance.evidence.bundle import write_bundle
@@ -70,6 +72,43 @@ def test_unpacked_bundle_proves_itself_with_the_verifier_in_it(files, tmp_path):
     status, said = verified(tmp_path, tmp_path / "verify.py")
 
     assert status == 0, said
+
+
+def test_bundle_leaves_out_what_was_decided_at_the_same_moment_and_is_outdone(db, tmp_path):
+    """Marcus signs v0 and refuses v1 within one clock tick, as an import of the past does it, and signs v1 later."""
+    company = Company()
+    company.submit()
+    company.sign_all()
+    next_draft(company)
+    reword(company, "What a year of contracts is worth.")
+    refused = company.requirement("terms", "arr").pk
+    noes = company.answers("marcus", "reject", "Usage is not recurring.")
+    company.sign("marcus", [each for each in noes if each.requirement_id == refused])
+    request_changes(version=company.version, reason="Marcus is right.", actor=company.ravi, at=AT)
+    reword(company, "What a year of subscriptions is worth.")
+    for name in ("marcus", "nadia", "priya"):
+        company.sign(name, company.answers(name, code="terms"), at=AT + DAY)
+    next_draft(company)
+    company.save("term", "nrr", {"label": "NRR", "wording": "Net retention.", "owner": "Finance"})
+    company.submit()
+    place = tmp_path / "bundle.zip"
+    place.write_bytes(bundle_of(company.version))
+
+    status, said = verified(place)
+
+    assert (status, said.splitlines()[-1]) == (0, "The bundle is whole."), said
+
+
+def next_draft(company: Company) -> None:
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    framework = company.version.framework
+    framework.refresh_from_db()
+    company.version = start_draft(framework=framework, actor=company.ravi, at=AT)
+
+
+def reword(company: Company, wording: str) -> None:
+    company.save("term", "arr", {**company.body("term", "arr"), "wording": wording})
+    company.submit()
 
 
 def browser(user: Any) -> Client:

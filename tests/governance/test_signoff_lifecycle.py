@@ -21,6 +21,7 @@ from frameworks.services.recertification import recertify
 from frameworks.services.rollback import draft_rollback
 from frameworks.services.scheduling import schedule_activation, unschedule_activation
 from frameworks.services.signing import Answer
+from frameworks.standing import requirements_standing
 from governance.models import AuditEntry, Notification
 from governance.services.activation import request_activation
 from governance.services.inbox import waiting_for
@@ -335,6 +336,28 @@ def test_rollback_carries_the_sign_offs_of_then(active: Company) -> None:
     assert (active.version.state, active.version.rollback_of) == ("approved", first)
     flip_active_version(version=active.version, actor=active.priya, at=AT)
     assert in_force() == active.version
+
+
+def test_version_after_a_way_back_carries_what_the_way_back_carried(active: Company) -> None:
+    """What was signed of the text between does not outdo it, though it is newer."""
+    first, other = in_force(), {"label": "ARR", "wording": "Yearly value of signed contracts.", "owner": "Finance"}
+    assert first
+    active.save("term", "arr", other)
+    active.submit()
+    active.sign_all()
+    flip_active_version(version=active.version, actor=active.priya, at=AT)
+    active.version = draft_rollback(version=first, reason="It worked better.", actor=active.ravi, at=AT)
+    active.submit()
+    flip_active_version(version=active.version, actor=active.priya, at=AT)
+
+    active.version = start_draft(framework=active.version.framework, actor=active.ravi, at=AT)
+    active.save("term", "nrr", {"label": "NRR", "wording": "Net retention.", "owner": "Finance"})
+    active.submit()
+
+    standings = requirements_standing(active.version, AT)
+    unmet = {(each.requirement.code, each.requirement.part_key) for each in standings if not each.is_met}
+    assert ("terms", "arr") not in unmet
+    assert ("terms", "nrr") in unmet
 
 
 def test_rollback_to_what_was_never_in_force_or_is_conflicts(active: Company) -> None:

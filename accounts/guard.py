@@ -82,7 +82,8 @@ def _moved(
     if not was_total:
         return []
     findings = []
-    moved = sum(n for was, by_to in moves.items() for now, n in by_to.items() if was != now and before.get(was))
+    moved = sum(n for was, by_to in moves.items() for now, n in by_to.items() if was and was != now)
+    moved += _out_of_unassigned(moves.get("", {}), new=sum(after.values()) - was_total)
     if _share(moved, was_total) > policy.max_share_moved:
         findings.append(
             f"{dimension}: {moved:,} of {was_total:,} accounts would move ({_percent(moved, was_total)};"
@@ -96,6 +97,12 @@ def _moved(
                 f" ({_percent(change, count)}; the limit is {policy.max_segment_change:.0%})."
             )
     return findings
+
+
+def _out_of_unassigned(by_to: Mapping[str, int], new: int) -> int:
+    """How many accounts leave Unassigned: the `new` ones come from "" too, and either get a segment or stay there."""
+    placed = sum(count for now, count in by_to.items() if now)
+    return max(0, placed - max(0, new - by_to.get("", 0)))
 
 
 def _unassigned(

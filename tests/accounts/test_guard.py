@@ -58,6 +58,16 @@ def test_run_that_moves_more_than_the_limit_waits(moved: int, held: bool) -> Non
     assert found == ([limit] if held else [])
 
 
+def test_new_accounts_are_no_movers_also_where_some_are_unassigned() -> None:
+    before = {"tier": {"": 10, "smb": 90}}
+    # Of 100 new accounts 60 get a segment; of the ten that had none, five more.
+    moves = {"tier": {"": {"smb": 65, "": 40}}}
+
+    found = findings(before, moves, 200, max_segment_change="1", max_share_moved="0.04", max_unassigned="1")
+
+    assert found == ["tier: 5 of 100 accounts would move (5.0%; the limit is 4%)."]
+
+
 def test_segment_that_shrinks_by_more_than_the_limit_waits() -> None:
     before = {"tier": {"smb": 50, "mid": 50}}
 

@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AssignmentRun
+from accounts.models import Account, AssignmentRun
 from frameworks.models import Framework, FrameworkVersion, User
-from tests.accounts.activating import next_version, work_off
+from tests.accounts.activating import account, next_version, work_off
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +59,20 @@ def test_computing_shows_progress_then_figures_and_exports_the_movers(
     rows = b"".join(client.get(page_of(version, "impact_export")).streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert len(rows) == 2
     assert "customer_tier,enterprise,strategic" in rows[1]
+
+
+def test_account_without_assignment_is_no_mover_of_the_guard(
+    client: Client, version: FrameworkVersion, tomas: User
+) -> None:
+    client.force_login(tomas)
+    known = Account.objects.count()
+    account("Newcomer")
+    client.post(page_of(version, "impact_compute"))
+
+    work_off(AssignmentRun.objects.get(kind="impact"))
+
+    said = text(client, f"{page_of(version)}?dimension=customer_tier")
+    assert f"1 of {known}. A run is held above" in said
 
 
 def test_impact_is_computed_by_nobody_who_only_reads(client: Client, version: FrameworkVersion) -> None:

@@ -13,11 +13,13 @@ from django.urls import reverse
 from accounts.account_list import UNASSIGNED, moved_url
 from accounts.models import AssignmentRun, Reason, RunChunk
 from accounts.run_comparison import RunComparison, comparison_of
-from accounts.services.runs import progress_of
+from accounts.services.runs import progress_of, seconds_worked
 from accounts.tables import duration_words
 from frameworks.models import Dimension, Segment, User
 
 State = AssignmentRun.State
+SWEPT_EVERY = 30.0
+"""Seconds: the sweep looks for work that nobody does."""
 NOBODY = ""
 """In `moves`: Unassigned, or an account that had no assignment yet."""
 
@@ -128,13 +130,23 @@ class RunPage:
         seconds = self.progress["seconds_left"]
         if self.stuck:
             return "waits for a person"
+        if resumes_at := self.progress["resumes_at"]:
+            seconds = max(0.0, (resumes_at - self.at).total_seconds())
+            return f"a worker has gone quiet; goes on by itself within {duration_words(seconds + SWEPT_EVERY)}"
         return "not known yet" if seconds is None else duration_words(seconds)
 
     @property
     def duration(self) -> str:
-        """How long the run took, or how long it has been held."""
-        since = self.run.evaluated_at if self.run.state == State.HELD else self.run.created_at
-        return duration_words(((self.run.finished_at or self.at) - (since or self.run.created_at)).total_seconds())
+        """How long the run worked."""
+        return duration_words(seconds_worked(self.run, self.at))
+
+    @property
+    def held_for(self) -> str:
+        """How long the run has been held, or was until somebody released or cancelled it; "" for any other."""
+        run = self.run
+        if run.evaluated_at is None or not (run.state == State.HELD or run.held_because):
+            return ""
+        return duration_words(((run.applying_at or run.finished_at or self.at) - run.evaluated_at).total_seconds())
 
     @cached_property
     def stuck(self) -> list[RunChunk]:

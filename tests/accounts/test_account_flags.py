@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from frameworks.models import User
+from frameworks.models import Dimension, Segment, User
 from tests.accounts import storing
 from tests.accounts.small import AT, framework, leaf, rule
 from tests.accounts.test_account_pages import words
@@ -36,6 +36,8 @@ def page_of(facts: Facts, author: User, client: Client) -> str:
     version = storing.store_framework(bodies_of_two(), author)
     (row,) = storing.store_accounts([facts], version.framework, author, AT)
     storing.apply(version, [row.pk], AT)
+    Dimension.objects.update(is_live=True)
+    Segment.objects.update(is_live=True)
     with time_machine.travel(AT, tick=False):
         client.force_login(author)
         return words(client.get(f"/accounts/{row.uuid}/"))

@@ -32,7 +32,7 @@ from accounts.verdict_tree import rules_shown, source_words
 from accounts.way_up import WayUp, way_up
 from frameworks.criteria.english import sentence, value_text
 from frameworks.criteria.types import AttributeType, LiteralError, parse_literal
-from frameworks.models import AccountList, Segment
+from frameworks.models import AccountList, Dimension, Segment
 from frameworks.parts.playbook import Action, Playbook
 from frameworks.roles import Role
 from frameworks.templatetags.cutline import DASH, day, money, number
@@ -48,7 +48,10 @@ SIGNALS = 10
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """One line of "Segments today". `computed` is what the rules say where an override or a hold says otherwise."""
+    """One line of "Segments today". `computed` is what the rules say where an override or a hold says otherwise.
+
+    `unwanted_by` are the anti-ICP lists of the segment that the account is on: it is flagged, and stays.
+    """
 
     key: str
     label: str
@@ -59,6 +62,7 @@ class SegmentRow:
     note: str = ""
     computed: str = ""
     is_chosen: bool = False
+    unwanted_by: tuple[AccountList, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,14 +148,22 @@ class AccountPage:
         computed = listed.segments.get(row.computed_id)
         is_held = row.is_held and not is_overridden
         note = "Override" if is_overridden else "Held" if is_held else "Provisional" if row.is_provisional else ""
+        segment = listed.segments.get(row.current_segment)
         return SegmentRow(
             **shared,
-            segment=listed.segments.get(row.current_segment),
+            segment=segment,
             since=row.override_until if has_expired else row.effective_since,
             because=_rules_say(row, computed) if is_overridden or is_held else self._because(row, computed),
             note=note,
             computed=computed.name if computed else "Unassigned",
+            unwanted_by=self._unwanted_by(listed.dimension, segment),
         )
+
+    def _unwanted_by(self, dimension: Dimension, segment: Segment | None) -> tuple[AccountList, ...]:
+        plan = next((plan for plan in self.plans if plan.framework_id == dimension.framework_id), None)
+        bodies = plan.definition.segments.get(dimension.key, {}) if plan else {}
+        body = bodies.get(segment.key) if segment else None
+        return tuple(entry.list for entry in self.lists if body and entry.list.key in body.anti_icp)
 
     def _because(self, row: Any, computed: Segment | None) -> str:
         plan = self._plan_by_dimension.get(row.dimension_id)
@@ -306,11 +318,12 @@ class AccountPage:
 
     @cached_property
     def values(self) -> list[ValueRow]:
-        """Every attribute that the active versions know, by label."""
+        """Every attribute that the active versions know and accounts store, by label; the tree shows what follows."""
         rows = {
             attribute.key: self._value_row(attribute, plan.definition.zone)
             for plan in self.plans
             for attribute in plan.definition.attributes.values()
+            if attribute.derived is None
         }
         return sorted(rows.values(), key=lambda row: row.label.casefold())
 

@@ -22,9 +22,13 @@ _BATCH = 2_000
 
 @dataclass
 class Tally:
-    """What became of the rows: per dimension, accounts by segment ("" is Unassigned); rows with unreadable values."""
+    """What became of the rows: per dimension, accounts by segment ("" is Unassigned); rows with unreadable values.
+
+    `left_out` are rows that are no accounts, such as those with too few cells.
+    """
 
     rows: int = 0
+    left_out: int = 0
     problems: list[str] = field(default_factory=list)
     segments: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -36,7 +40,7 @@ class Tally:
 class AccountsFile:
     """A CSV file of accounts. Columns named like an attribute (key or label) are read; the others say which account.
 
-    Raises FileRefusedError for a file that is no CSV, or that names no attribute the framework uses.
+    Raises FileRefusedError for a file that is no CSV, that names no attribute the framework uses, or one of them twice.
     """
 
     def __init__(self, path: Path, definition: Definition) -> None:
@@ -49,9 +53,20 @@ class AccountsFile:
             if (key := matching_key(header)) in known
         }
         if not self.attributes:
-            names = ", ".join(sorted(definition.attributes))
+            names = ", ".join(sorted(definition.attributes)) or "the framework has none"
             raise FileRefusedError(FileProblem("no_attribute", f"No column is named like an attribute: {names}."))
+        self._refuse_two_of_one()
         self.others = [place for place in range(len(self.reader.headers)) if place not in self.attributes]
+
+    def _refuse_two_of_one(self) -> None:
+        """A key and its label are one attribute: which of two columns counts is nobody's guess."""
+        first: dict[str, int] = {}
+        for place, key in self.attributes.items():
+            if first.setdefault(key, place) != place:
+                one, other = (f"“{self.reader.headers[n]}”" for n in (first[key], place))
+                raise FileRefusedError(
+                    FileProblem("duplicate_header", f"The columns {one} and {other} are one attribute.")
+                )
 
     def evaluated(self, *, as_of: datetime, tally: Tally) -> Iterator[list[Any]]:
         """Head and rows of the answer: the other columns, then segment, reason, rule and what is missing, by dimension.
@@ -66,6 +81,7 @@ class AccountsFile:
         while batch := list(islice(rows, _BATCH)):
             yield from self._answers(batch, plan, order, as_of, tally)
         tally.problems += [f"line {problem.line}: {problem.message}" for problem in self.reader.problems.kept]
+        tally.left_out = self.reader.problems.count
 
     def _answers(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from frameworks.criteria.english import DimensionLabels
 from frameworks.mapping import Successions
 from frameworks.parts.policy import GuardPolicy
 
@@ -57,22 +58,32 @@ def without_mapped(before: Counts, moves: Moves, known: Successions) -> tuple[Co
 
 
 def guard_findings(
-    *, policy: GuardPolicy, before: Counts, moves: Moves, accounts: int, fallbacks: Mapping[str, str | None]
+    *,
+    policy: GuardPolicy,
+    before: Counts,
+    moves: Moves,
+    accounts: int,
+    fallbacks: Mapping[str, str | None],
+    labels: Mapping[str, DimensionLabels],
 ) -> list[str]:
-    """Why a run over `accounts` must be held, one sentence with figures each; empty when it may go on."""
+    """Why a run over `accounts` must be held, one sentence with figures each; empty when it may go on.
+
+    `labels` by dimension key; what is in none of them goes by its key.
+    """
     findings: list[str] = []
     for dimension, after in sorted(distribution_after(before, moves, accounts).items()):
         was = before.get(dimension, {})
         if sum(after.values()):
-            findings += _moved(policy, dimension, was, moves.get(dimension, {}), after)
-            findings += _unassigned(policy, dimension, was, after, fallbacks.get(dimension))
-            findings += _dominance(policy, dimension, was, after)
+            names = labels.get(dimension, DimensionLabels(dimension))
+            findings += _moved(policy, names, was, moves.get(dimension, {}), after)
+            findings += _unassigned(policy, names, was, after, fallbacks.get(dimension))
+            findings += _dominance(policy, dimension, names, was, after)
     return findings
 
 
 def _moved(
     policy: GuardPolicy,
-    dimension: str,
+    names: DimensionLabels,
     before: Mapping[str, int],
     moves: Mapping[str, Mapping[str, int]],
     after: Mapping[str, int],
@@ -82,24 +93,36 @@ def _moved(
     if not was_total:
         return []
     findings = []
-    moved = sum(n for was, by_to in moves.items() for now, n in by_to.items() if was != now and before.get(was))
+    moved = sum(n for was, by_to in moves.items() for now, n in by_to.items() if was and was != now)
+    moved += _out_of_unassigned(moves.get("", {}), new=sum(after.values()) - was_total)
     if _share(moved, was_total) > policy.max_share_moved:
         findings.append(
-            f"{dimension}: {moved:,} of {was_total:,} accounts would move ({_percent(moved, was_total)};"
+            f"{names.label}: {moved:,} of {was_total:,} accounts would move ({_percent(moved, was_total)};"
             f" the limit is {policy.max_share_moved:.0%})."
         )
     for segment, count in sorted(before.items()):
         change = abs(after.get(segment, 0) - count)
         if segment and count and _share(change, count) > policy.max_segment_change:
+            name = names.segments.get(segment, segment)
             findings.append(
-                f"{dimension}: {segment} would go from {count:,} to {after.get(segment, 0):,} accounts"
+                f"{names.label}: {name} would go from {count:,} to {after.get(segment, 0):,} accounts"
                 f" ({_percent(change, count)}; the limit is {policy.max_segment_change:.0%})."
             )
     return findings
 
 
+def _out_of_unassigned(by_to: Mapping[str, int], new: int) -> int:
+    """How many accounts leave Unassigned: the `new` ones come from "" too, and either get a segment or stay there."""
+    placed = sum(count for now, count in by_to.items() if now)
+    return max(0, placed - max(0, new - by_to.get("", 0)))
+
+
 def _unassigned(
-    policy: GuardPolicy, dimension: str, before: Mapping[str, int], after: Mapping[str, int], fallback: str | None
+    policy: GuardPolicy,
+    names: DimensionLabels,
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    fallback: str | None,
 ) -> list[str]:
     def left_open(counts: Mapping[str, int]) -> int:
         return counts.get("", 0) + (counts.get(fallback, 0) if fallback else 0)
@@ -108,12 +131,18 @@ def _unassigned(
     if not is_beyond(_share(count, total), _share(left_open(before), sum(before.values())), policy.max_unassigned):
         return []
     return [
-        f"{dimension}: {count:,} of {total:,} accounts would be Unassigned or in the fallback segment"
+        f"{names.label}: {count:,} of {total:,} accounts would be Unassigned or in the fallback segment"
         f" ({_percent(count, total)}; the limit is {policy.max_unassigned:.0%})."
     ]
 
 
-def _dominance(policy: GuardPolicy, dimension: str, before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+def _dominance(
+    policy: GuardPolicy,
+    dimension: str,
+    names: DimensionLabels,
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+) -> list[str]:
     findings = []
     total, was_total = sum(after.values()), sum(before.values())
     for segment, count in sorted(after.items()):
@@ -121,7 +150,7 @@ def _dominance(policy: GuardPolicy, dimension: str, before: Mapping[str, int], a
         was = _share(before.get(segment, 0), was_total)
         if segment and is_beyond(_share(count, total), was, limit):
             findings.append(
-                f"{dimension}: {segment} would hold {count:,} of {total:,} accounts"
+                f"{names.label}: {names.segments.get(segment, segment)} would hold {count:,} of {total:,} accounts"
                 f" ({_percent(count, total)}; the limit is {limit:.0%})."
             )
     return findings

@@ -366,7 +366,9 @@ class ImpactPage:
         """What moves but for the mapping, and the segment that grows or shrinks most; as the guard counts it."""
         rows = {key: self._segment(key) for key in self._order}
         total = Decimal(sum(map(_accounts_before, rows.values())))
-        moving = next((count for key, _, count in self.dimensions if key == self.dimension), 0)
+        # What leaves a segment or Unassigned: accounts without an assignment yet come from nowhere, and are no movers.
+        leaving = sum(int(row["leaving"]["accounts"]) for row in rows.values())
+        moving = max(0, leaving - _accounts(self.figures, "mapped", self.dimension))
         if total:
             share, limit = moving / total, policy.max_share_moved
             yield Gauge("Accounts that move", share, limit, f"{moving:,} of {total:,f}", share > limit)

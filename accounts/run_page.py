@@ -1,7 +1,7 @@
 """What the pages of runs show: the state in words, what moved, the distribution afterwards, what waits for a person."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -13,11 +13,13 @@ from django.urls import reverse
 from accounts.account_list import UNASSIGNED, moved_url
 from accounts.models import AssignmentRun, Reason, RunChunk
 from accounts.run_comparison import RunComparison, comparison_of
-from accounts.services.runs import progress_of, time_of_passes
+from accounts.services.runs import progress_of, seconds_worked
 from accounts.tables import duration_words
 from frameworks.models import Dimension, Segment, User
 
 State = AssignmentRun.State
+SWEPT_EVERY = 30.0
+"""Seconds: the sweep looks for work that nobody does."""
 NOBODY = ""
 """In `moves`: Unassigned, or an account that had no assignment yet."""
 
@@ -128,14 +130,23 @@ class RunPage:
         seconds = self.progress["seconds_left"]
         if self.stuck:
             return "waits for a person"
+        if resumes_at := self.progress["resumes_at"]:
+            seconds = max(0.0, (resumes_at - self.at).total_seconds())
+            return f"a worker has gone quiet; goes on by itself within {duration_words(seconds + SWEPT_EVERY)}"
         return "not known yet" if seconds is None else duration_words(seconds)
 
     @property
     def duration(self) -> str:
-        """How long the run worked, which its rate is of, or how long it has been held."""
-        if self.run.state == State.HELD:
-            return duration_words((self.at - (self.run.evaluated_at or self.run.created_at)).total_seconds())
-        return duration_words(sum(time_of_passes(self.run, self.at), timedelta()).total_seconds())
+        """How long the run worked."""
+        return duration_words(seconds_worked(self.run, self.at))
+
+    @property
+    def held_for(self) -> str:
+        """How long the run has been held, or was until somebody released or cancelled it; "" for any other."""
+        run = self.run
+        if run.evaluated_at is None or not (run.state == State.HELD or run.held_because):
+            return ""
+        return duration_words(((run.applying_at or run.finished_at or self.at) - run.evaluated_at).total_seconds())
 
     @cached_property
     def stuck(self) -> list[RunChunk]:

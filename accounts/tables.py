@@ -13,6 +13,7 @@ from django_tables2.data import TableQuerysetData
 
 from accounts.account_list import ListedDimension, Standing, ordered
 from accounts.models import Account, AssignmentRun
+from accounts.services.runs import seconds_worked
 from frameworks.templatetags.cutline import DASH, money, number, swatch, when
 
 FIGURES = {"td": {"class": "r"}, "th": {"class": "r"}}
@@ -154,10 +155,8 @@ class RunTable(tables.Table):
 
 
 def took(run: AssignmentRun) -> str:
-    """How long the run took, in words; a dash while it has not ended."""
-    if run.finished_at is None:
-        return DASH
-    return duration_words((run.finished_at - run.created_at).total_seconds())
+    """How long the run worked, in words; a dash while it has not ended."""
+    return DASH if run.finished_at is None else duration_words(seconds_worked(run, run.finished_at))
 
 
 def duration_words(seconds: float) -> str:

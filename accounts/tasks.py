@@ -43,7 +43,7 @@ def sweep_task() -> None:
 
 @shared_task(name="accounts.nightly_run")
 def nightly_run_task() -> None:
-    """Once a night: what time alone has moved."""
+    """Once a night: whatever nothing had marked."""
     evaluation.start_nightly_runs(at=timezone.now())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,9 @@ from accounts.evaluation.engine import active_plans
 from accounts.evaluation.explain import VerdictNode
 from accounts.evaluation.stages import FrameworkPlan
 from accounts.evaluation.what_if import Supposed, what_if
+from accounts.intake.targets import importable_targets
 from accounts.models import Account, ListEntry, MetricSeries, Override
+from accounts.pushed import ItemError
 from accounts.services.overrides import overrides_in_force
 from accounts.supposing import UNREADABLE, SupposedError, read_changes
 from accounts.verdict_tree import rules_shown
@@ -29,6 +32,15 @@ from frameworks.models import AccountList
 
 NO_VALUE = "-"
 PERIODS_MOST = 4
+WORDS = {
+    "wrong_type": "Write a whole number without separators, such as 1250.",
+    "invalid_decimal": "Write digits and one point at most, without separators, such as 1250.50.",
+    "invalid_date": "Write the day like 2026-11-21.",
+    "invalid_datetime": "Write the moment with its zone, like 2026-11-21T18:30:00Z.",
+    "timezone_required": "Write the moment with its zone, like 2026-11-21T18:30:00Z.",
+    "no_changes": "Change at least one value.",
+}
+"""What people read of a refusal whose own words are for programs, by its code."""
 SIGNALS_MOST = 20
 
 
@@ -48,7 +60,8 @@ class WhatIfForm(forms.Form):
     def __init__(self, data: QueryDict | None, *, account: Account, plans: list[FrameworkPlan], at: datetime) -> None:
         super().__init__(data)
         self.at = at
-        self.today = at.date()
+        # A signal of a day that has not begun where the framework counts its days would not count.
+        self.today = min([at.date(), *(at.astimezone(plan.definition.zone).date() for plan in plans)])
         self.places: list[Place] = []
         roots = [(plan, c.criteria.root) for plan in plans for d in plan.dimensions for c in d.candidates]
         self._add_values(account, roots)
@@ -68,8 +81,10 @@ class WhatIfForm(forms.Form):
             for key in stored_attributes(root)
             if key in plan.definition.attributes
         }
+        required = {key for key, target in importable_targets().items() if target.is_required}
         for attribute in sorted(read.values(), key=lambda each: each.label.casefold()):
-            self._add(f"v-{attribute.key}", "value", attribute, _value_field(account, attribute))
+            field = _value_field(account, attribute, may_be_cleared=attribute.key not in required)
+            self._add(f"v-{attribute.key}", "value", attribute, field)
 
     def _add_lists(self, account: Account, roots: list[tuple[FrameworkPlan, Node]]) -> None:
         used = {key for _, root in roots for key in lists_used(root)}
@@ -149,7 +164,12 @@ class WhatIfForm(forms.Form):
         """Put what was refused beside its field."""
         for each in error.errors:
             found = next((name for pointer, name in names.items() if each.pointer.startswith(pointer)), None)
-            self.add_error(found, each.detail)
+            self.add_error(found, self._words(each, found))
+
+    def _words(self, error: ItemError, name: str | None) -> str:
+        if name and name.startswith("p-") and self.cleaned_data.get(name) == NO_VALUE:
+            return "A period can be tried with a value only."
+        return WORDS.get(error.code, error.detail)
 
 
 def _series(account: Account) -> Iterator[MetricSeries]:
@@ -166,16 +186,19 @@ def _looks_back(node: Node) -> int:
     return derived.periods + 1 if derived and derived.periods else 0
 
 
-def _value_field(account: Account, attribute: AttributeType) -> forms.Field:
+def _value_field(account: Account, attribute: AttributeType, *, may_be_cleared: bool) -> forms.Field:
     """A field whose placeholder, or first choice, is the value that is there."""
     seen = value_words(account, attribute) or "no value"
     options: tuple[tuple[str, str], ...] = attribute.choices
     if attribute.data_type == "boolean":
         options = (("true", "yes"), ("false", "no"))
     if options and attribute.data_type != "tags":
-        choices = [("", f"As it is ({seen})"), *options, (NO_VALUE, "No value")]
+        choices = [("", f"As it is ({seen})"), *options]
+        choices += [(NO_VALUE, "No value")] if may_be_cleared else []
         return forms.ChoiceField(label=attribute.label, choices=choices)
-    field = forms.CharField(label=attribute.label, max_length=1000)
+    measure = attribute.currency or attribute.unit
+    label = f"{attribute.label} ({measure})" if measure else attribute.label
+    field = forms.CharField(label=label, max_length=1000)
     field.widget.attrs["placeholder"] = _as_typed(account, attribute) or seen
     if attribute.data_type in NUMERIC:
         field.widget.attrs["inputmode"] = "decimal"
@@ -183,12 +206,14 @@ def _value_field(account: Account, attribute: AttributeType) -> forms.Field:
 
 
 def _as_typed(account: Account, attribute: AttributeType) -> str:
-    """The day that is there as the field takes it; "" of everything else, which reads as it is typed."""
-    if attribute.data_type not in TEMPORAL:
+    """The number or day that is there as the field takes it; "" of everything else, which reads as it is typed."""
+    if attribute.data_type not in TEMPORAL | NUMERIC:
         return ""
     is_core = attribute.key in CORE_ATTRIBUTES
     stored = getattr(account, attribute.key) if is_core else account.attributes.get(attribute.key)
-    return stored.isoformat() if isinstance(stored, date) else str(stored or "")
+    if isinstance(stored, Decimal):
+        return f"{stored.normalize():f}"
+    return stored.isoformat() if isinstance(stored, date) else str("" if stored is None else stored)
 
 
 def _typed(attribute: AttributeType, text: str) -> Any:

@@ -43,10 +43,11 @@ def go_on_with_run(*, run: Any, at: Any, **kwargs: Any) -> None:
     activation.continue_run(run=run, at=at)
 
 
-def raise_alarm(*, run: Any, **kwargs: Any) -> None:
+def raise_alarm(*, run: Any, at: Any, **kwargs: Any) -> None:
     """Whatever changes facts marks its accounts, and time is looked up: the nightly run must find nothing."""
     if found := outcomes_found(run):
         logger.critical("%s found %s outcomes that nothing had marked", run, found)
+        reminding.tell_found_at_night(run, found, at)
 
 
 def connect() -> None:

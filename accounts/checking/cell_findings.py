@@ -212,7 +212,9 @@ def _by_missing(test: CellTest) -> Iterator[CellFinding]:
         if short not in complete:
             found = _regions(test, results)
             name, where = f"{labels.label} / {labels.segments[short]}", _where(test, found)
-            text = f"{name} is reached only where data is missing: {where}."
+            # Of a sample nothing more can be said: a cell that it left out may do without missing data.
+            how = f"was reached, in {len(test.results):,} sampled cells," if test.is_sampled else "is reached"
+            text = f"{name} {how} only where data is missing: {where}."
             finding = Finding("decided_by_missing", "warning", text, "segment", f"{test.key}/{short}")
             yield CellFinding(finding, found)
 

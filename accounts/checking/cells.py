@@ -25,7 +25,7 @@ from accounts.evaluation.stages import compile_explaining
 from accounts.intake.cells import tag_keys
 from frameworks.checks.inputs import Input, Moment, Value, input_of
 from frameworks.checks.isolation import LEAVES, IsolatedDimension
-from frameworks.checks.regions import Axis, Cell, Wording, axis_of, by_key
+from frameworks.checks.regions import Axis, Cell, Signature, Wording, axis_of, by_key
 from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Definition
 
@@ -129,11 +129,11 @@ def _axes(isolated: IsolatedDimension, moment: Moment, as_of: datetime) -> list[
     places = [(given, position) for given in inputs for position in range(len(given.values))]
     rows = [row_of([(given, given.values[position])], as_of) for given, position in places]
     plan = compile_explaining(isolated.leaf_definition)
-    signatures: dict[str, list[tuple[Any, ...]]] = {given.key: [] for given in inputs}
+    signatures: dict[str, list[Signature]] = {given.key: [] for given in inputs}
     outcomes = (outcome for batch in _batches(rows) for outcome in evaluate_rows(plan=plan, rows=batch, as_of=as_of))
     for (given, _), outcome in zip(places, outcomes, strict=True):
-        signatures[given.key].append(tuple(outcome[LEAVES].verdicts.values()))
-    return [axis_of(given, signatures[given.key]) for given in inputs]
+        signatures[given.key].append(tuple(outcome[LEAVES].verdicts.items()))
+    return [axis_of(given, signatures[given.key], isolated.conditions) for given in inputs]
 
 
 # --- cells

@@ -14,6 +14,7 @@ from accounts.checking.live import Answer, Live, ask_live
 from accounts.checking.live_findings import live_findings, questions
 from accounts.checking.samples import make_samples
 from frameworks.checks.findings import Finding, Sample
+from frameworks.criteria.ast import MAX_NODES
 from frameworks.definition import Definition
 
 Tell = Callable[[int, int], None]
@@ -93,9 +94,14 @@ def _region_nodes(
         for place, each in enumerate(found[key]):
             for n, region in enumerate(each.regions[:EXAMPLES_AT_MOST]):
                 node = test.isolated.restored(test.wording.document(region.box)["root"])
-                if node is not None:
+                # What is too long to ask is shown without a count.
+                if node is not None and _size(node) <= MAX_NODES:
                     nodes[key, place, n] = node
     return nodes
+
+
+def _size(node: Mapping[str, Any]) -> int:
+    return 1 + sum(map(_size, node.get("items", ()))) + (_size(node["item"]) if "item" in node else 0)
 
 
 def _with_counts(finding: Finding, counted: Sequence[Answer | None], live: Live) -> Finding:

@@ -243,7 +243,9 @@ def check_headers(headers: list[str]) -> None:
     for position, header in enumerate(headers, start=1):
         key = matching_key(header, missing_tokens=())
         if has_control_character(header):
-            problems.append(FileProblem("control_character", f"The header of column {position} holds one.", line=1))
+            problems.append(
+                FileProblem("control_character", f"The header of column {position} holds a control character.", line=1)
+            )
         elif key is None:
             problems.append(FileProblem("blank_header", f"Column {position} has no header.", line=1))
         elif key in seen:

@@ -34,7 +34,8 @@ N = TypeVar("N", int, Decimal)
 
 _CAUSES = {
     AssignmentRun.Kind.ACTIVATION: Cause.VERSION,
-    AssignmentRun.Kind.NIGHTLY: Cause.TIME,
+    # Time is looked up by the sweep: what a nightly run finds was wrong before.
+    AssignmentRun.Kind.NIGHTLY: Cause.CORRECTION,
     AssignmentRun.Kind.PERIOD: Cause.PERIOD,
     AssignmentRun.Kind.REEVALUATION: Cause.DATA,
 }

@@ -60,7 +60,7 @@ def sweep(*, at: datetime) -> dict[str, int]:
 
 
 def start_nightly_runs(*, at: datetime) -> list[AssignmentRun]:
-    """Evaluate every account of every active version again: what time alone has moved is found here."""
+    """Evaluate every account of every active version again: there must be nothing left to find."""
     found = []
     for framework in Framework.objects.filter(active_version__isnull=False).select_related("active_version"):
         if not framework.runs.live().exists():

@@ -23,6 +23,8 @@ from frameworks.models import Dimension, Framework, FrameworkVersion, User
 from frameworks.transitions import UNDER_WAY
 
 WORKERS = 2
+QUIET = timedelta(seconds=20)
+"""A chunk ends in seconds: a worker that has held one for so long is most likely dead."""
 CHANGED = "{version} was changed after this run had begun."
 State = AssignmentRun.State
 
@@ -268,8 +270,8 @@ def retry_stuck(*, run: AssignmentRun, actor: User, at: datetime) -> int:
 def progress_of(run: AssignmentRun, at: datetime) -> dict[str, Any]:
     """Accounts done in the current phase, share, accounts per second and seconds left (None when unknown).
 
-    Pass 2 counts the accounts of the ranges in which something changes; an applied run counts all of them, over the
-    time of both passes.
+    Pass 2 counts the accounts of the ranges in which something changes; an applied run counts all of them, over both
+    passes. `resumes_at` is when work goes on where every worker on it has gone quiet.
     """
     phase = RunChunk.Phase.EVALUATE if run.applying_at is None else RunChunk.Phase.APPLY
     row = run.chunks.filter(phase=phase).aggregate(
@@ -281,19 +283,31 @@ def progress_of(run: AssignmentRun, at: datetime) -> dict[str, Any]:
     )
     if run.state == State.APPLIED:
         row["total"] = row["done"] = run.accounts
-    both = time_of_passes(run, at)
-    elapsed = sum(both, timedelta()) if run.state == State.APPLIED else both[phase == RunChunk.Phase.APPLY]
-    rate = row["done"] / max(elapsed.total_seconds(), 0.001)
+    if run.finished_at:
+        elapsed = seconds_worked(run, at)
+    else:
+        elapsed = (at - (run.applying_at or run.created_at)).total_seconds()
+    rate = row["done"] / max(elapsed, 0.001)
     left = (row["total"] - row["done"]) / rate if rate and run.finished_at is None else None
     share = row["done"] / row["total"] if row["total"] else 1.0
-    return {"phase": phase, "share": share, "rate": rate, "seconds_left": left, **row}
+    resumes_at = None if run.finished_at else _resumes_at(run, phase, at)
+    return {"phase": phase, "share": share, "rate": rate, "seconds_left": left, "resumes_at": resumes_at, **row}
 
 
-def time_of_passes(run: AssignmentRun, at: datetime) -> tuple[timedelta, timedelta]:
-    """How long pass 1 and pass 2 worked; the time in which a run is held belongs to neither."""
-    until = run.finished_at or at
-    second = until - run.applying_at if run.applying_at else timedelta()
-    return (run.evaluated_at or until) - run.created_at, second
+def seconds_worked(run: AssignmentRun, at: datetime) -> float:
+    """Both passes together; the time in which the run was held is nobody's work."""
+    end = run.finished_at or at
+    seconds = ((run.evaluated_at or end) - run.created_at).total_seconds()
+    return seconds + (end - run.applying_at).total_seconds() if run.applying_at else seconds
+
+
+def _resumes_at(run: AssignmentRun, phase: str, at: datetime) -> datetime | None:
+    """When the first lease ends, if all that is left of the phase was leased longer ago than a chunk ever takes."""
+    open_ones = run.chunks.filter(phase=phase).exclude(state__in=(RunChunk.State.DONE, RunChunk.State.STUCK))
+    leases = list(open_ones.values_list("leased_until", flat=True))
+    if not leases or any(end is None or end - at > chunks.LEASE - QUIET for end in leases):
+        return None
+    return min(end for end in leases if end)
 
 
 def take_snapshot(*, framework: Framework, run: AssignmentRun | None, at: datetime) -> None:

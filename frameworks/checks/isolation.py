@@ -64,18 +64,23 @@ class IsolatedDimension:
         return self._definition({self.key: body}, segments)
 
     @cached_property
-    def leaf_definition(self) -> Definition:
-        """A dimension `leaves` in which every different condition of the rules is a rule of its own."""
+    def conditions(self) -> dict[str, dict[str, Any]]:
+        """Every different condition of the rules, by the key that it has as a rule of `leaf_definition`."""
         documents: dict[str, dict[str, Any]] = {}
         for candidate in self.definition.candidates(self.key):
             for node in _leaf_documents(candidate.criteria.document()["root"]):
                 documents.setdefault(json.dumps(without_ids(node), sort_keys=True), node)
+        return {f"s{place // _RULES_PER_SEGMENT}/r{place}": node for place, node in enumerate(documents.values())}
+
+    @cached_property
+    def leaf_definition(self) -> Definition:
+        """A dimension `leaves` in which every different condition of the rules is a rule of its own."""
         segments: dict[str, dict[str, Any]] = {}
-        for place, node in enumerate(documents.values()):
-            short = f"s{place // _RULES_PER_SEGMENT}"
+        for key, node in self.conditions.items():
+            short, _, rule = key.partition("/")
             part = segments.setdefault(f"{LEAVES}/{short}", {"label": short, "dimension": LEAVES, "rules": []})
             criteria = {"schema": "criteria/1", "root": node}
-            part["rules"].append({"key": f"r{place}", "basis": "value", "criteria": criteria})
+            part["rules"].append({"key": rule, "basis": "value", "criteria": criteria})
         shorts = [key.partition("/")[2] for key in segments] or ["s0"]
         body = {"label": LEAVES, "hit_policy": "ranked", "segments": shorts}
         return self._definition({LEAVES: body}, segments)
@@ -181,6 +186,9 @@ class IsolatedDimension:
             items = [self.restored(item) for item in node["items"]]
             known = [item for item in items if item is not None]
             return {**node, "items": known} if len(known) == len(items) else None
+        if "item" in node:
+            inner = self.restored(node["item"])
+            return {**node, "item": inner} if inner is not None else None
         key = node.get("attribute", "")
         if key in self._parents:
             return {**node, "attribute": self._parents[key], "of": "ultimate_parent"}

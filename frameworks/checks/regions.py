@@ -14,18 +14,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from frameworks.checks.inputs import OTHER, Input, Value
+from frameworks.criteria.ast import without_ids
 from frameworks.criteria.english import value_text
 
 Cell = tuple[int, ...]
 Box = tuple[frozenset[int], ...]
+Signature = tuple[tuple[str, bool | None], ...]
+Answered = tuple[Mapping[str, Any], bool]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An input with its values put into classes: positions in `input.values`, each class in ascending order."""
+    """An input with its values put into classes: positions in `input.values`, each class in ascending order.
+
+    `answers` are, of each class, the conditions on the input (documents without ids) with what they say of it.
+    """
 
     input: Input
     classes: tuple[tuple[int, ...], ...]
+    answers: tuple[tuple[Answered, ...], ...] = ()
 
     @property
     def size(self) -> int:
@@ -68,12 +75,17 @@ def by_key(axis: Axis) -> Axis:
     return replace(axis, input=replace(given, label=label, attribute=attribute, alias=alias))
 
 
-def axis_of(given: Input, signatures: Sequence[Any]) -> Axis:
-    """Values with the same signature (what every condition says of them) become one class, in order."""
-    classes: dict[Any, list[int]] = {}
+def axis_of(given: Input, signatures: Sequence[Signature], conditions: Mapping[str, Mapping[str, Any]]) -> Axis:
+    """Values with the same signature (what every one of `conditions`, by key, says of them) become one class."""
+    classes: dict[Signature, list[int]] = {}
     for position, signature in enumerate(signatures):
         classes.setdefault(signature, []).append(position)
-    return Axis(given, tuple(tuple(positions) for positions in classes.values()))
+    own = {key: without_ids(dict(node)) for key, node in conditions.items() if node.get("attribute") == given.key}
+    answers = (
+        tuple((own[key], verdict) for key, verdict in signature if key in own and verdict is not None)
+        for signature in classes
+    )
+    return Axis(given, tuple(tuple(positions) for positions in classes.values()), tuple(answers))
 
 
 def merged(cells: Iterable[Cell], axes: Sequence[Axis]) -> list[Box]:
@@ -277,6 +289,9 @@ class Wording:
         options: list[dict[str, Any]] = []
         if known and len(known) == every:
             options.append({"op": "is_present", "attribute": given.key})
+        elif known and given.attribute.data_type in ("text", "tags"):
+            # More texts and tags than those tried mean the same to the rules: said by what the rules ask.
+            options += [_met(axis.answers[place]) for place in sorted(places) if not axis.is_missing(place)]
         elif known:
             options += self._options(given, known)
         if len(known) < len(positions):
@@ -290,10 +305,6 @@ class Wording:
         if kind == "boolean":
             ops = ["is_true" if given.values[place] else "is_false" for place in positions]
             return [{"op": op, "attribute": given.key} for op in ops]
-        if kind == "text" and any(str(given.values[place]).startswith(OTHER) for place in positions):
-            # Every other text: said by what it is not.
-            rest = [given.values[n] for n, v in enumerate(given.values) if v is not None and n not in positions]
-            return [{"op": "not_in", "attribute": given.key, "values": [str(value) for value in rest]}]
         return [{"op": "in", "attribute": given.key, "values": [str(given.values[place]) for place in positions]}]
 
     def _between(self, given: Input, run: tuple[int, int]) -> dict[str, Any]:
@@ -310,6 +321,11 @@ class Wording:
             if value is not None
         ]
         return nodes[0] if len(nodes) == 1 else {"op": "all", "items": nodes}
+
+
+def _met(answers: Sequence[Answered]) -> dict[str, Any]:
+    items = [dict(node) if verdict else {"op": "not", "item": dict(node)} for node, verdict in answers]
+    return items[0] if len(items) == 1 else {"op": "all", "items": items}
 
 
 def _stretch(given: Input, run: tuple[int, int]) -> tuple[float | None, float | None]:
@@ -347,6 +363,8 @@ def _numbered(node: Mapping[str, Any], numbers: Any) -> dict[str, Any]:
     new = {"id": f"n{next(numbers)}", **node}
     if "items" in node:
         new["items"] = [_numbered(item, numbers) for item in node["items"]]
+    if "item" in node:
+        new["item"] = _numbered(node["item"], numbers)
     return new
 
 

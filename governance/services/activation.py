@@ -125,6 +125,7 @@ def _guard(run: AssignmentRun, definition: Definition) -> list[str]:
         moves=moves,
         accounts=run.accounts,
         fallbacks={key: body.fallback for key, body in definition.dimensions.items()},
+        labels=definition.labels,
     )
 
 

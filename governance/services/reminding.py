@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import AssignmentRun
 from frameworks.models import FrameworkVersion, Signoff, User
 from frameworks.naming import subjects_of
 from frameworks.querysets import delegations_in_force, waiting_mentions
@@ -324,6 +325,18 @@ def tell_activation(version: FrameworkVersion, at: datetime) -> None:
     )
     people = {version.author_id, *asked_to_sign(version), *activators()}
     notify([(person, news) for person in people], at=at)
+
+
+def tell_found_at_night(run: AssignmentRun, outcomes: int, at: datetime) -> None:
+    """RevOps hears what the nightly run had to mend: facts were changed past Cutline, or something is broken."""
+    news = News(
+        kind=Kind.VERSION,
+        occurrence=f"found_at_night:{run.uuid}",
+        subject=f"{run} found {outcomes:,} outcome{'s'[: outcomes != 1]} that nothing had marked",
+        text="They are mended. Somebody wrote to the database past Cutline, or Cutline has missed a change: look why.",
+        url=reverse("accounts:run_detail", args=[run.uuid]),
+    )
+    notify([(person, news) for person in revops()], at=at)
 
 
 # Stages

@@ -115,3 +115,52 @@ def test_framework_with_a_half_filled_rule_is_refused_with_its_line(files: dict[
         evaluate(files)
 
     assert not files["out.csv"].exists()
+
+
+@pytest.mark.parametrize("name", ["framework", "accounts"])
+def test_answer_does_not_overwrite_what_it_is_made_of(files: dict[str, Path], name: str) -> None:
+    own = files[f"{name}.yaml" if name == "framework" else f"{name}.csv"]
+    before = own.read_bytes()
+
+    with pytest.raises(CommandError, match=f"--out is the file of --{name}"):
+        evaluate({**files, "out.csv": own})
+
+    assert own.read_bytes() == before
+
+
+def test_file_that_goes_wrong_on_the_way_leaves_the_answer_that_was_there(files: dict[str, Path]) -> None:
+    files["out.csv"].write_text("yesterday's", encoding="utf-8")
+    files["accounts.csv"].write_text('Account id,ARR\nA-1,5\nA-2,"6\nA-3,7\n', encoding="utf-8")
+
+    with pytest.raises(CommandError, match="quote that opens"):
+        evaluate(files)
+
+    assert files["out.csv"].read_text(encoding="utf-8") == "yesterday's"
+    assert sorted(path.name for path in files["out.csv"].parent.iterdir()) == sorted(files)
+
+
+def test_two_columns_of_one_attribute_are_refused(files: dict[str, Path]) -> None:
+    files["accounts.csv"].write_text("Key account,key_account\nyes,no\n", encoding="utf-8")
+
+    with pytest.raises(CommandError, match="The columns “Key account” and “key_account” are one attribute"):
+        evaluate(files)
+
+    assert not files["out.csv"].exists()
+
+
+def test_rows_that_are_no_accounts_are_counted_apart(files: dict[str, Path]) -> None:
+    files["accounts.csv"].write_text("Account id,ARR\nA-1,5\nA-2\n", encoding="utf-8")
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="could not be read"):
+        call_command(
+            "criteria",
+            "evaluate",
+            framework=files["framework.yaml"],
+            accounts=files["accounts.csv"],
+            out=files["out.csv"],
+            stdout=out,
+            stderr=StringIO(),
+        )
+
+    assert out.getvalue().splitlines()[:2] == ["accounts: 1", "rows left out: 1"]

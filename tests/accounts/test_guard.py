@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from accounts.guard import Counts, Moves, distribution_after, guard_findings
+from frameworks.criteria.english import DimensionLabels
 from frameworks.parts.policy import GuardPolicy
+
+LABELS = {"tier": DimensionLabels("Tier", {"smb": "SMB"})}
 
 
 def policy(**values: Any) -> GuardPolicy:
@@ -22,7 +25,12 @@ def policy(**values: Any) -> GuardPolicy:
 
 def findings(before: Counts, moves: Moves, accounts: int, fallback: str | None = None, **values: Any) -> list[str]:
     return guard_findings(
-        policy=policy(**values), before=before, moves=moves, accounts=accounts, fallbacks={"tier": fallback}
+        policy=policy(**values),
+        before=before,
+        moves=moves,
+        accounts=accounts,
+        fallbacks={"tier": fallback},
+        labels=LABELS,
     )
 
 
@@ -36,10 +44,10 @@ def test_new_accounts_are_no_accounts_that_were_unassigned() -> None:
 
 def test_first_run_is_looked_at_by_what_it_leaves_open_and_where_it_gathers() -> None:
     assert findings({}, {"tier": {"": {"smb": 70, "": 30}}}, 100) == [
-        "tier: 30 of 100 accounts would be Unassigned or in the fallback segment (30.0%; the limit is 25%)."
+        "Tier: 30 of 100 accounts would be Unassigned or in the fallback segment (30.0%; the limit is 25%)."
     ]
     assert findings({}, {"tier": {"": {"smb": 81, "": 19}}}, 100) == [
-        "tier: smb would hold 81 of 100 accounts (81.0%; the limit is 80%)."
+        "Tier: SMB would hold 81 of 100 accounts (81.0%; the limit is 80%)."
     ]
     assert findings({}, {"tier": {"": {"smb": 80, "": 20}}}, 100) == []
 
@@ -54,16 +62,26 @@ def test_run_that_moves_more_than_the_limit_waits(moved: int, held: bool) -> Non
 
     found = findings(before, {"tier": {"smb": {"mid": moved}}}, 100, max_segment_change="0.42")
 
-    limit = "tier: 21 of 100 accounts would move (21.0%; the limit is 20%)."
+    limit = "Tier: 21 of 100 accounts would move (21.0%; the limit is 20%)."
     assert found == ([limit] if held else [])
+
+
+def test_new_accounts_are_no_movers_also_where_some_are_unassigned() -> None:
+    before = {"tier": {"": 10, "smb": 90}}
+    # Of 100 new accounts 60 get a segment; of the ten that had none, five more.
+    moves = {"tier": {"": {"smb": 65, "": 40}}}
+
+    found = findings(before, moves, 200, max_segment_change="1", max_share_moved="0.04", max_unassigned="1")
+
+    assert found == ["Tier: 5 of 100 accounts would move (5.0%; the limit is 4%)."]
 
 
 def test_segment_that_shrinks_by_more_than_the_limit_waits() -> None:
     before = {"tier": {"smb": 50, "mid": 50}}
 
     assert findings(before, {"tier": {"smb": {"mid": 11}}}, 100) == [
-        "tier: mid would go from 50 to 61 accounts (22.0%; the limit is 20%).",
-        "tier: smb would go from 50 to 39 accounts (22.0%; the limit is 20%).",
+        "Tier: mid would go from 50 to 61 accounts (22.0%; the limit is 20%).",
+        "Tier: SMB would go from 50 to 39 accounts (22.0%; the limit is 20%).",
     ]
 
 
@@ -78,7 +96,7 @@ def test_share_beyond_its_limit_that_grows_further_holds_again() -> None:
     before = {"tier": {"": 30, "smb": 70}}
 
     assert findings(before, {"tier": {"smb": {"": 2}}}, 100) == [
-        "tier: 32 of 100 accounts would be Unassigned or in the fallback segment (32.0%; the limit is 25%)."
+        "Tier: 32 of 100 accounts would be Unassigned or in the fallback segment (32.0%; the limit is 25%)."
     ]
 
 

@@ -5,10 +5,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AssignmentRun
+from accounts.models import Account, AssignmentRun
 from frameworks.models import Framework, FrameworkVersion, User
 from frameworks.services.impact import record_impact
-from tests.accounts.activating import next_version, work_off
+from tests.accounts.activating import account, next_version, work_off
 from tests.frameworks.making import person
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +72,20 @@ def test_impact_in_which_nothing_moves_says_so(client: Client, version: Framewor
     record_impact(version=version, figures=figures, as_of=timezone.now(), actor=tomas, at=timezone.now())
 
     assert "You confirm that no account moves." in text(client, page_of(version))
+
+
+def test_account_without_assignment_is_no_mover_of_the_guard(
+    client: Client, version: FrameworkVersion, tomas: User
+) -> None:
+    client.force_login(tomas)
+    known = Account.objects.count()
+    account("Newcomer")
+    client.post(page_of(version, "impact_compute"))
+
+    work_off(AssignmentRun.objects.get(kind="impact"))
+
+    said = text(client, f"{page_of(version)}?dimension=customer_tier")
+    assert f"1 of {known}. A run is held above" in said
 
 
 def test_impact_is_computed_by_nobody_who_only_reads(client: Client, version: FrameworkVersion) -> None:

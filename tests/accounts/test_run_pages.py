@@ -8,9 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AssignmentRun, RunChunk
 from accounts.services import runs
+from accounts.services.chunks import LEASE
 from frameworks.models import Framework, FrameworkVersion, User
 from governance.models import AuditEntry
 from tests.accounts.activating import AT, account, activate, work_off
@@ -158,6 +160,34 @@ def test_progress_asks_again_while_the_run_works_and_reloads_the_page_when_its_s
     assert changed["HX-Refresh"] == "true"
     assert "hx-trigger" not in over
     assert "8 of 8" in over
+
+
+def test_time_in_which_a_run_was_held_is_no_time_that_it_took(visitor: Client, active_world: None) -> None:
+    run = AssignmentRun.objects.get()
+    moments = {"created_at": 0, "evaluated_at": 3, "applying_at": 63, "finished_at": 64}
+    AssignmentRun.objects.update(
+        held_because=["Too much."], **{name: AT + timedelta(seconds=after) for name, after in moments.items()}
+    )
+
+    said = words(visitor.get(url("run_detail", run)))
+
+    assert "Accounts a second 2 Took 4 s Held for 1 min" in said
+    assert " 4 s " in words(visitor.get("/runs/"))
+
+
+def test_run_whose_workers_have_gone_quiet_says_that_it_goes_on(
+    visitor: Client, tomas: User, active_world: None
+) -> None:
+    run = runs.start_reevaluation(framework=Framework.objects.get(), actor=tomas, at=AT)
+    at_work = timezone.now() + LEASE
+    run.chunks.update(state=RunChunk.State.LEASED, attempts=1, leased_until=at_work)
+    busy = words(visitor.get(url("run_detail", run)))
+
+    run.chunks.update(leased_until=at_work - timedelta(seconds=60))
+    quiet = words(visitor.get(url("run_detail", run)))
+
+    assert "Time left not known yet" in busy
+    assert "Time left a worker has gone quiet; goes on by itself within" in quiet
 
 
 def test_run_page_offers_to_try_stuck_work_again(visitor: Client, tomas: User, active_world: None) -> None:

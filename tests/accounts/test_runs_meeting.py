@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from accounts.errors import LeaseLostError
 from accounts.evaluation import engine
-from accounts.models import Account, Assignment, AssignmentRun, Cause, RunMove
+from accounts.models import Account, Assignment, AssignmentRun, Cause, RunMove, Transition
 from accounts.services import chunks, runs
 from accounts.services.evaluation import evaluate_pending, start_nightly_runs
 from accounts.services.marking import mark_accounts
 from frameworks.errors import ConflictError
 from frameworks.models import Dimension, Framework, FrameworkVersion, User
 from governance.health import check_reconciliation
+from governance.models import Notification
 from governance.services.activation import request_activation
 from tests.accounts.activating import AT, activate, next_version, push_through, signed_version, work_off
 from tests.accounts.test_runs import segments_of, spread
@@ -203,5 +204,9 @@ def test_nightly_run_that_finds_something_corrects_it_and_raises_the_alarm(
         push_through(run, dana)
 
     assert segments_of(accounts[0].pk)["customer_tier"] == "strategic"
+    moved = Transition.objects.filter(account=accounts[0], dimension__key="customer_tier").latest("pk")
+    assert moved.cause == "correction"
+    told = Notification.objects.filter(subject__contains="that nothing had marked")
+    assert set(told.values_list("person__email", flat=True)) == {"ravi@x.example"}
     assert any("nothing had marked" in record.getMessage() for record in caplog.records)
     assert check_reconciliation(AT).state == "bad"

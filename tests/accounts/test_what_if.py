@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -253,11 +254,12 @@ def test_form_asks_of_values_lists_signals_and_periods(visitor: Client, shown: A
 @pytest.mark.parametrize(
     ("query", "refusal"),
     [
-        ({"v-employee_count": "many"}, "Must be a whole number"),
+        ({"v-employee_count": "9,000"}, "Write a whole number without separators"),
         ({"v-employee_count": "-5"}, "Must be 0 or more."),
         ({"l-fortune": "perhaps"}, "is not one of the available choices"),
         ({"s-0": "21"}, "less than or equal to 20"),
-        ({"p-arr-fiscal_quarter-1": "<b>1</b>"}, "Only digits and one point"),
+        ({"p-arr-fiscal_quarter-1": "<b>1</b>"}, "Write digits and one point at most"),
+        ({"p-arr-fiscal_quarter-1": "-"}, "A period can be tried with a value only."),
     ],
 )
 def test_what_cannot_be_read_is_said_beside_its_field(
@@ -279,6 +281,40 @@ def test_day_is_shown_as_it_is_typed(visitor: Client, author: User) -> None:
     row = stored(tiers(since), Facts({"last_activity_on": date(2025, 3, 9)}), author)
 
     assert b'placeholder="2025-03-09"' in visitor.get(page_of(row)).content
+
+
+def test_number_is_shown_as_it_is_typed_with_its_unit_beside_the_name(visitor: Client, author: User) -> None:
+    row = stored(tiers(leaf("ge", "arr", "100000.00")), Facts({"arr": Decimal("1250000.50")}), author)
+
+    said = visitor.get(page_of(row)).content.decode()
+
+    assert 'placeholder="1250000.5"' in said
+    assert "(USD)" in said
+
+
+def test_what_every_account_has_cannot_be_supposed_away(visitor: Client, author: User) -> None:
+    row = stored(tiers(leaf("eq", "stage", "customer")), Facts({"stage": "customer"}), author)
+
+    said = visitor.get(page_of(row)).content.decode()
+
+    assert "v-stage" in said
+    assert "No value" not in said
+
+
+def test_nothing_filled_in_is_said_in_words_of_the_form(visitor: Client, shown: Account) -> None:
+    assert "Change at least one value." in words(visitor.get(page_of(shown), {"s-0": "0"}))
+
+
+def test_signal_of_today_counts_where_it_is_still_yesterday(visitor: Client, author: User) -> None:
+    bodies = tiers({"op": "signal", "kind": "hiring", "at_least": 1, "within_days": 30})
+    bodies["meta", "meta"] = {**bodies["meta", "meta"], "time_zone": "America/New_York"}
+    row = stored(bodies, Facts({}), author)
+
+    with time_machine.travel(AT.replace(hour=2) + timedelta(days=1), tick=False):
+        visitor.force_login(User.objects.get(name="Leah"))
+        answer = words(visitor.get(page_of(row), {"s-0": "1"}))
+
+    assert "low high Moves" in answer
 
 
 def test_panel_alone_is_answered_to_the_page_that_asks_for_it(visitor: Client, shown: Account) -> None:

@@ -1,6 +1,7 @@
 """`manage.py criteria replay | evaluate`: rules over accounts that are in no table; nothing is written."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         as_of: datetime = options["as_of"] or timezone.now()
         if as_of.tzinfo is None:
             raise CommandError("--as-of needs its offset, as in 2026-01-31T09:00:00+01:00.")
+        _refuse_overwriting(options)
         tally = Tally()
         try:
             file = read_file(_existing(options["framework"]).read_text(encoding="utf-8"))
@@ -51,14 +53,15 @@ class Command(BaseCommand):
             definition = Definition({(part.kind, part.key): part.body for part in contents})
             accounts = AccountsFile(_existing(options["accounts"]), definition)
             lines = csv_lines(accounts.evaluated(as_of=as_of, tally=tally))
-            with options["out"].open("w", encoding="utf-8", newline="") as out:
-                out.writelines(lines)
+            _write_whole(options["out"], lines)
         except (InvalidError, UnicodeDecodeError, OSError) as error:
             raise CommandError(str(error)) from error
         self._tell(tally)
 
     def _tell(self, tally: Tally) -> None:
         self.stdout.write(f"accounts: {tally.rows}")
+        if tally.left_out:
+            self.stdout.write(f"rows left out: {tally.left_out}")
         for dimension, segments in tally.segments.items():
             counts = ", ".join(f"{key or 'Unassigned'} {count}" for key, count in sorted(segments.items()))
             self.stdout.write(f"{dimension}: {counts}")
@@ -89,6 +92,23 @@ class Command(BaseCommand):
         self.stdout.write(f"missing values given a meaning: {len(stated)}")
         for case_id in stated:
             self.stdout.write(case_id)
+
+
+def _refuse_overwriting(options: dict[str, Any]) -> None:
+    for name in ("framework", "accounts"):
+        if options["out"].exists() and options["out"].samefile(_existing(options[name])):
+            raise CommandError(f"--out is the file of --{name}: name another one, that would be overwritten.")
+
+
+def _write_whole(path: Path, lines: Iterator[str]) -> None:
+    """All of it or nothing: what goes wrong on the way leaves the file that was there."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(lines)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _existing(path: Path) -> Path:

@@ -110,6 +110,8 @@ def test_segment_nobody_reaches_is_an_error_and_one_reached_by_missing_data_a_wa
     found = codes(missing)
     assert found["decided_by_missing"].finding.subject == "tier/unknown"
     assert "unreachable" not in found
+    sampled = codes(missing, at_most=1)["decided_by_missing"].finding.text
+    assert "sampled cells, only where data is missing" in sampled
 
 
 def test_overlap_under_unique_is_an_error_per_pair_with_its_regions() -> None:

@@ -77,6 +77,32 @@ def test_gap_counts_the_accounts_in_it_and_names_some() -> None:
     assert [name for _, name in gap.examples[0].named] == ["A", "A"]
 
 
+def test_overlap_of_tags_and_parts_of_texts_counts_every_account_the_rules_mean() -> None:
+    bodies = clean()
+    bodies["dimension", "tier"]["hit_policy"] = "ranked"
+    bodies["data_source", "tech_stack"] = {"label": "Tech stack", "data_type": "tags", "system": "Enrichment"}
+    bodies["data_source", "city"] = {"label": "City", "data_type": "text", "system": "CRM"}
+    both = [
+        {"id": "n2", "op": "has_any", "attribute": "tech_stack", "values": ["SAP", "HubSpot", "Oracle"]},
+        {"id": "n3", "op": "contains", "attribute": "city", "value": "york"},
+    ]
+    root = {"id": "n1", "op": "all", "items": both}
+    bodies["segment", "tier/high"]["rules"][0]["criteria"]["root"] = root
+    customers(2, arr=Decimal(50), city="New York", city_key="new york", **tags("SAP", "Zoom"))
+    customers(1, arr=Decimal(50), city="Yorkshire", city_key="yorkshire", **tags("Oracle", "SAP"))
+    customers(4, arr=Decimal(50), city="Boston", city_key="boston", **tags("SAP"))
+    customers(8, arr=Decimal(50), city="New York", city_key="new york", **tags("Zoom"))
+
+    (overlap,) = (each for each in checked(bodies).findings if each.code == "overlap")
+
+    assert sum(example.accounts or 0 for example in overlap.examples) == 3
+
+
+def tags(*names: str) -> dict[str, Any]:
+    keys = {"tech_stack": [name.casefold() for name in names]}
+    return {"attributes": {"tech_stack": list(names)}, "attribute_keys": keys}
+
+
 def moments(values: list[float]) -> Moments:
     return Moments(len(values), sum(values), sum(value**2 for value in values))
 

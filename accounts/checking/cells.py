@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from accounts.attributes import CORE_ATTRIBUTES, OBSERVED
 from accounts.evaluation.hypothetical import HypotheticalOutcome, evaluate_rows
-from accounts.evaluation.stages import compile_explaining
+from accounts.evaluation.stages import FrameworkPlan, compile_explaining
 from accounts.intake.cells import tag_keys
 from frameworks.checks.inputs import Input, Moment, Value, input_of
 from frameworks.checks.isolation import LEAVES, IsolatedDimension
@@ -107,7 +107,9 @@ def run_cell_test(
     is_sampled = possible > at_most
     cells = _sampled(axes, sample_at_most) if is_sampled else list(product(*(range(axis.size) for axis in axes)))
     met: set[str] = set()
-    results = [result for batch in _batches(cells) for result in _evaluated(isolated, axes, batch, as_of, tell, met)]
+    plan = compile_explaining(isolated.definition)
+    told = (_evaluated(isolated, plan, axes, batch, as_of, tell, met) for batch in _batches(cells))
+    results = [result for batch in told for result in batch]
     wording = Wording(axes, definition.zone, moment.today)
     return CellTest(definition, dimension, axes, isolated, wording, results, is_sampled, possible, frozenset(met))
 
@@ -167,6 +169,7 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 def _evaluated(
     isolated: IsolatedDimension,
+    plan: FrameworkPlan,
     axes: Sequence[Axis],
     cells: Sequence[Cell],
     as_of: datetime,
@@ -181,7 +184,6 @@ def _evaluated(
         )
         for cell in cells
     ]
-    plan = compile_explaining(isolated.definition)
     for cell, outcome in zip(cells, evaluate_rows(plan=plan, rows=rows, as_of=as_of), strict=True):
         found = outcome[isolated.key]
         met.update(key for key, verdict in found.verdicts.items() if verdict)

@@ -32,6 +32,8 @@ FRESH_FOR = timedelta(hours=24)
 # A worker that has said nothing for so long is gone.
 LOST_AFTER = timedelta(minutes=10)
 AT_ONCE_ACCOUNTS = 50_000
+CELLS_WAITED_FOR = 20_000
+"""Of each dimension of a file somebody waits for; the checks of its draft ask ten times as many."""
 
 
 class StoredChecks:
@@ -67,7 +69,11 @@ class StoredChecks:
 
     def of_rules(self, definition: Definition, at: datetime) -> list[Finding]:
         try:
-            tests = [run_cell_test(definition, key, as_of=at) for key in definition.dimensions]
+            most = CELLS_WAITED_FOR
+            tests = [
+                run_cell_test(definition, key, as_of=at, at_most=most, sample_at_most=most)
+                for key in definition.dimensions
+            ]
             return [each.finding for test in tests for each in cell_findings(test)]
         except (PartError, CriteriaError, ValueError) as error:
             raise InvalidError([str(error)]) from error

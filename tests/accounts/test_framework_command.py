@@ -95,6 +95,16 @@ def test_plan_says_what_differs_and_writes_nothing(file):
     assert rows() == before
 
 
+def test_plan_does_not_keep_waiting_for_every_cell_and_says_so(file, monkeypatch):
+    monkeypatch.setattr("accounts.services.checking.CELLS_WAITED_FOR", 4)
+    edit(file, "arr >= 100000", "arr >= 150000")
+
+    said, _ = run("plan", file)
+
+    assert "warning cells_sampled: Customer Tier has" in said
+    assert "4 of them were evaluated" in said
+
+
 def test_diff_begins_with_what_it_has_to_say(company, file):
     edit(file, "Yearly value of signed subscriptions.", "What is invoiced a year.")
 

@@ -15,14 +15,13 @@ from frameworks.content import Content, checked
 from frameworks.criteria.english import DimensionLabels, sentence
 from frameworks.criteria.parsing import CriteriaError
 from frameworks.criteria.text import CriteriaTextError, parse_text, print_text, scope_warnings
-from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Bodies, Definition
 from frameworks.document import Document
 from frameworks.errors import InvalidError
 from frameworks.models import Kind
 from frameworks.parts import PartError, parse_part
 from frameworks.parts.segment import Segment
-from frameworks.rules_together import clashes, nodes_on_dimensions
+from frameworks.rules_together import clashes, clashes_of_dimension, nodes_on_dimensions
 
 PartId = tuple[str, str]
 Body = dict[str, Any]
@@ -206,7 +205,6 @@ class _Judge:
                 self.found.bodies[part.id] = self._read_rules(part, part.body)
         for part in self.edit.parts:
             self._check_schema(part)
-        self._check_names()
         self._check_readers()
         self._check_together()
         if not self.found.problems:
@@ -301,18 +299,6 @@ class _Judge:
                     has_place = separator and pointer.startswith("/") and " " not in pointer
                     self._add(part.id, pointer if has_place else "", message if has_place else problem)
 
-    def _check_names(self) -> None:
-        """Two segments that read alike (letter case, spaces, composed characters) would be told apart by nobody."""
-        taken: dict[str, str] = {}
-        for part in self.edit.parts:
-            if part.kind != Kind.SEGMENT or part.body is None:
-                continue
-            label = str(part.body.get("label", ""))
-            name = matching_key(label, missing_tokens=())
-            if name and name in taken:
-                self._add(part.id, "/label", f"There is a segment called {taken[name]} already.")
-            taken[name or ""] = label
-
     def _check_readers(self) -> None:
         """A segment that rules of other dimensions ask for cannot leave."""
         now = {part.key.partition("/")[2] for part in self.edit.parts if part.kind == Kind.SEGMENT}
@@ -333,10 +319,11 @@ class _Judge:
         return f"{name} cannot be taken out: a rule of {asking} asks for it. Change that rule first."
 
     def _check_together(self) -> None:
-        """Circles of dimensions, and a second rule that takes every account."""
-        for clash in clashes(self.found.bodies):
+        """Circles of dimensions, a second rule that takes every account, names that people cannot tell apart."""
+        found = [each for each in clashes(self.found.bodies) if each.kind == Kind.SEGMENT]
+        for clash in [*found, *clashes_of_dimension(self.found.bodies, self.edit.key)]:
             part = (clash.kind, clash.key)
-            if clash.kind == Kind.SEGMENT and any(part == edited.id for edited in self.edit.parts):
+            if any(part == edited.id for edited in self.edit.parts):
                 self._add(part, clash.issue.pointer, clash.issue.message, node_id=clash.node)
 
 

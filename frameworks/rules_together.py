@@ -1,14 +1,15 @@
-"""What only several rules together can have wrong: dimensions in a circle, two rules for everybody, unknown segments.
+"""What only several parts together can have wrong: circles, two rules for everybody, unknown segments, equal names.
 
 Pure, over bodies by (kind, key); those that are being edited may still be malformed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from frameworks.criteria.text_keys import matching_key
 from frameworks.definition import Bodies
 from frameworks.document import Document
 from frameworks.models import Kind
@@ -46,9 +47,11 @@ def nodes_on_dimensions(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def clashes(bodies: Bodies) -> Iterator[Clash]:
     """Everything in a whole set of parts that does not go together."""
     reads = _reads(bodies)
+    yield from _same_names(bodies, Kind.DIMENSION.value, _keys_of(bodies, Kind.DIMENSION))
     for kind, key in bodies:
         if kind == Kind.DIMENSION:
             yield from _unknown_segments(bodies, key)
+            yield from _same_names(bodies, Kind.SEGMENT.value, _segments_of(bodies, key))
             yield from _second_catch_alls(bodies, key)
         elif kind == Kind.SEGMENT:
             yield from _circles(bodies, key, reads)
@@ -60,6 +63,14 @@ def clashes_of_segment(bodies: Bodies, key: str) -> Iterator[Clash]:
     mine = {at for short, at, _ in _catch_alls(bodies, key.partition("/")[0]) if short == key}
     found = list(_second_catch_alls(bodies, key.partition("/")[0], last=key))
     yield from (clash for clash in found if clash.key == key and clash.issue.pointer in mine)
+    named = _same_names(bodies, Kind.SEGMENT.value, _segments_of(bodies, key.partition("/")[0]), last=key)
+    yield from (clash for clash in named if clash.key == key)
+
+
+def clashes_of_dimension(bodies: Bodies, key: str) -> Iterator[Clash]:
+    """Whether another dimension is called the same."""
+    named = _same_names(bodies, Kind.DIMENSION.value, _keys_of(bodies, Kind.DIMENSION), last=key)
+    yield from (clash for clash in named if clash.key == key)
 
 
 # --- circles
@@ -130,3 +141,33 @@ def _unknown_segments(bodies: Bodies, dimension: str) -> Iterator[Clash]:
         if (Kind.SEGMENT.value, f"{dimension}/{short}") not in bodies:
             said = f"There is no segment part {dimension}/{short}."
             yield Clash(Kind.DIMENSION.value, dimension, Issue(f"/segments/{place}", "unknown_segment", said))
+
+
+# --- names
+
+
+def _keys_of(bodies: Bodies, kind: str) -> list[str]:
+    return [key for of, key in bodies if of == kind]
+
+
+def _segments_of(bodies: Bodies, dimension: str) -> list[str]:
+    """The dimension's segments by rank, then those that it does not list yet."""
+    ranked = [f"{dimension}/{short}" for short in bodies.get((Kind.DIMENSION.value, dimension), {}).get("segments", ())]
+    there = [key for key in _keys_of(bodies, Kind.SEGMENT) if key.startswith(f"{dimension}/")]
+    return [*(key for key in ranked if key in there), *(key for key in there if key not in ranked)]
+
+
+def _same_names(bodies: Bodies, kind: str, keys: Iterable[str], last: str = "") -> Iterator[Clash]:
+    """Parts that read like one before (letter case, spaces, composed characters): nobody could tell them apart.
+
+    The part `last` counts as written after the others.
+    """
+    taken: dict[str, str] = {}
+    for key in sorted(keys, key=lambda each: each == last):
+        label = str(bodies[kind, key].get("label", ""))
+        name = matching_key(label, missing_tokens=())
+        if name and name in taken:
+            said = f"There is a {kind} called {taken[name]} already."
+            yield Clash(kind, key, Issue("/label", "same_name", said))
+        elif name:
+            taken[name] = label

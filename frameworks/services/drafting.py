@@ -27,7 +27,7 @@ from frameworks.models import (
 from frameworks.naming import names_of
 from frameworks.parts.naming import own_label, phrased
 from frameworks.querysets import assumed
-from frameworks.rules_together import clashes_of_segment
+from frameworks.rules_together import clashes_of_dimension, clashes_of_segment
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import ensure_identities
 from frameworks.transitions import UNDER_WAY
@@ -35,8 +35,9 @@ from frameworks.transitions import UNDER_WAY
 State = FrameworkVersion.State
 Source = Contribution.Source
 EVIDENCE_CHARACTERS = 10
-# A rule names attributes and dimensions, a derived attribute those it is made of.
-_READS_OTHERS = frozenset({Kind.SEGMENT.value, Kind.DATA_SOURCE.value})
+# A rule names attributes and dimensions, a derived attribute those it is made of; dimensions are told apart by name.
+_READS_OTHERS = frozenset({Kind.SEGMENT.value, Kind.DATA_SOURCE.value, Kind.DIMENSION.value})
+_CLASHES = {Kind.SEGMENT.value: clashes_of_segment, Kind.DIMENSION.value: clashes_of_dimension}
 
 
 def create_framework(
@@ -271,16 +272,16 @@ def lock_draft(version: FrameworkVersion) -> None:
 
 
 def _surroundings(version: FrameworkVersion, part: PartId) -> Definition:
-    """What a rule or a derived attribute of this version may refer to; nothing for the other kinds."""
+    """What a rule or a derived attribute may refer to, and a dimension be called like; nothing for the other kinds."""
     bodies = bodies_of(version) if part[0] in _READS_OTHERS else {}
     return Definition(bodies, lists=lists_for(bodies) if part[0] == Kind.SEGMENT else None)
 
 
 def _refuse_clashes(content: Content, surroundings: Definition) -> None:
-    """A rule may be right by itself and not go with those that are there."""
-    if content.kind == Kind.SEGMENT:
+    """A rule or a name may be right by itself and not go with those that are there."""
+    if clashes_of := _CLASHES.get(content.kind):
         bodies = {**surroundings.bodies, (content.kind, content.key): content.body}
-        if issues := [clash.issue for clash in clashes_of_segment(bodies, content.key)]:
+        if issues := [clash.issue for clash in clashes_of(bodies, content.key)]:
             raise RefusedContentError(content.key, issues)
 
 

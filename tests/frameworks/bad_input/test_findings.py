@@ -131,20 +131,41 @@ def test_k15_more_segments_than_the_guidance_is_a_warning(ways: Ways) -> None:
     assert ways.state() == before
 
 
+WAYS = ("page", "api", "plan", "apply", "upload")
+SAME = "There is a segment called Enterprise already."
+
+
 @pytest.mark.parametrize("label", ["Enterprise", "ENTERPRISE", "Enterprise ", "Ｅnterprise", "Enter\u200bprise"])
 def test_k16_two_segments_of_one_name_are_refused(ways: Ways, label: str) -> None:
     body = {**ways.company.body("segment", "tier/smb"), "label": label}
 
-    taken = ways.send("api", "segment", "tier/smb", body)
+    answers = [ways.send(way, "segment", "tier/smb", body) for way in WAYS]
 
-    if taken.status_code == 200:
-        ways.company.confirm()
-        before = ways.state()
-        answer = ways.browser.post(url(ways.company, "version_submit"))
-        assert (answer.status_code, "have the same name" in text(answer)) == (422, True)
-        assert ways.state() == before
-    else:
-        assert (taken.status_code, ways.state()) == (422, ways.before)
+    assert [(answer.status_code, SAME in answer.content.decode()) for answer in answers] == [(422, True)] * len(WAYS)
+    assert ways.state() == ways.before
+
+
+@pytest.mark.parametrize("label", ["Customer Tier", " customer  TIER "])
+def test_k16_two_dimensions_of_one_name_are_refused(ways: Ways, label: str) -> None:
+    ways.company.save("dimension", "region", {"label": "Region", "segments": []})
+    before = ways.state()
+
+    answers = [ways.send(way, "dimension", "region", {"label": label, "segments": []}) for way in WAYS]
+
+    said = "There is a dimension called Customer Tier already."
+    assert [(answer.status_code, said in answer.content.decode()) for answer in answers] == [(422, True)] * len(WAYS)
+    assert ways.state() == before
+
+
+def test_k16_segments_of_one_name_from_before_keep_a_version_from_review(ways: Ways) -> None:
+    ways.send("orm", "segment", "tier/smb", {**ways.company.body("segment", "tier/smb"), "label": "ENTERPRISE"})
+    ways.company.confirm()
+    before = ways.state()
+
+    answer = ways.browser.post(url(ways.company, "version_submit"))
+
+    assert (answer.status_code, "have the same name" in text(answer)) == (422, True)
+    assert ways.state() == before
 
 
 def test_k19_version_with_assumed_parts_is_refused_naming_them(ways: Ways) -> None:

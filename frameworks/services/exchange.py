@@ -185,9 +185,10 @@ def _draft(framework: Framework, plan: FilePlan, actor: User, at: datetime, sour
     after = {(content.kind, content.key): content.digest for content in plan.contents}
     with governed("version.imported", actor=actor, target=version, at=at) as act:
         version.save()
-        same = [(part, digest) for part, digest in before.items() if after.get(part) == digest]
+        # With their texts of before, so that every part keeps its place: the file's are written over them.
+        stays = [(part, digest) for part, digest in before.items() if part in after]
         Part.objects.bulk_create(
-            [Part(version=version, kind=kind, key=key, body_id=digest) for (kind, key), digest in same]
+            [Part(version=version, kind=kind, key=key, body_id=digest) for (kind, key), digest in stays]
         )
         changed = [each for each in plan.contents if before.get((each.kind, each.key)) != each.digest]
         write_contents(version=version, contents=changed, actor=actor, at=at, source=source)

@@ -1,6 +1,7 @@
 """What is in a version: counts, digests and labels; bodies only of what is read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,9 @@ from frameworks.document import Document, PartId
 from frameworks.gates import CONFIRMED_LATER
 from frameworks.models import FrameworkVersion, Kind, User
 from frameworks.naming import names_of
-from frameworks.querysets import assumed, threads_on
+from frameworks.parts.wording import listed
+from frameworks.querysets import assumed, policies_written_by, threads_on
+from frameworks.removed_policies import RemovedPolicy, to_be_confirmed
 from frameworks.standing import RequirementStanding
 from frameworks.standing_tally import Tally, tally_of
 
@@ -28,6 +31,27 @@ SEGMENTS_AT_ONCE = 100
 LARGE = 2_000
 """More parts than this, and a draft is checked on its own tab only."""
 CONFIRMED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class ConfirmChoice:
+    """One tick of the confirmation: `value` is what it posts, with the digest that this page showed.
+
+    `is_own` where the person changed the policy, or took it out, and somebody else confirms it.
+    """
+
+    label: str
+    value: str
+    is_own: bool
+
+    @classmethod
+    def of_removal(cls, each: RemovedPolicy, user: User) -> "ConfirmChoice":
+        return cls(f"{each.title}: taken out", f"policy/{each.key}@{each.digest}", each.was_removed_by(user))
+
+    @classmethod
+    def of_part(cls, part: PartId, digest: str, label: str, own: Container[tuple[str, str]]) -> "ConfirmChoice":
+        kind, key = part
+        return cls(label, f"{kind}/{key}@{digest}", kind == Kind.POLICY and (key, digest) in own)
 
 
 class VersionContents:
@@ -72,6 +96,17 @@ class VersionContents:
     def assumed_ids(self) -> set[PartId]:
         return set(assumed(self.version.parts.order_by()).values_list("kind", "key"))
 
+    @cached_property
+    def removals(self) -> list[RemovedPolicy]:
+        """Policies that a draft takes out and for which a second person has yet to speak."""
+        return to_be_confirmed(self.version) if self.version.state == State.DRAFT else []
+
+    @property
+    def to_confirm(self) -> str:
+        """What waits for a confirmation, counted: "3 ASSUMED parts", "1 removal"; empty when nothing does."""
+        counts = ((len(self.assumed_ids), "ASSUMED part"), (len(self.removals), "removal"))
+        return listed(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
+
     @property
     def confirmed_count(self) -> int:
         return self.part_count - len(self.assumed_ids)
@@ -79,7 +114,7 @@ class VersionContents:
     @property
     def has_assumed_gate(self) -> bool:
         """Whether confirming is what comes next; playbooks may wait."""
-        return any(kind not in CONFIRMED_LATER for kind, _ in self.assumed_ids)
+        return bool(self.removals) or any(kind not in CONFIRMED_LATER for kind, _ in self.assumed_ids)
 
     def read(self, parts: Iterable[PartId]) -> Document:
         """These parts as a document, with what they refer to."""
@@ -133,13 +168,15 @@ class VersionContents:
         return str(meta or "")
 
     @cached_property
-    def confirm_choices(self) -> list[tuple[str, str]]:
-        """ASSUMED parts in words, and what each tick posts: the digest that this page showed."""
+    def confirm_choices(self) -> list[ConfirmChoice]:
+        """ASSUMED parts and policies that left, these first."""
         chosen = sorted(self.assumed_ids)[:CONFIRMED_AT_ONCE]
         names = self.names(chosen)
         rows = self.version.parts.filter(_any_of(_grouped(chosen))).values_list("kind", "key", "body_id")
         digests = {(kind, key): digest for kind, key, digest in rows} if chosen else {}
-        return [(names.title_of(kind, key), f"{kind}/{key}@{digests[kind, key]}") for kind, key in chosen]
+        own = policies_written_by(self.user, self.version) if Kind.POLICY in _grouped(chosen) else set()
+        gone = [ConfirmChoice.of_removal(each, self.user) for each in self.removals]
+        return [*gone, *(ConfirmChoice.of_part(part, digests[part], names.title_of(*part), own) for part in chosen)]
 
     @cached_property
     def open_threads(self) -> dict[PartId, int]:
@@ -198,10 +235,11 @@ class VersionContents:
         return reverse(f"frameworks:{name}", kwargs={**place, **values})
 
     def part_url(self, part: PartId) -> str:
-        return f"{self._address}?part={part[0]}/{part[1]}"
+        return f"{self.here}?part={part[0]}/{part[1]}"
 
     @cached_property
-    def _address(self) -> str:
+    def here(self) -> str:
+        """The version's own page."""
         return self.url("version_detail")
 
 

@@ -51,11 +51,15 @@ class Part(models.Model):
 
 
 class Confirmation(models.Model):
-    """ASSUMED or CONFIRMED, said of an exact body: an edit falls back to assumed by itself. Append-only."""
+    """ASSUMED or CONFIRMED, said of an exact body: an edit falls back to assumed by itself. Append-only.
+
+    "Removed" is said of the body of a policy that a draft takes out, by a second person.
+    """
 
     class State(models.TextChoices):
         ASSUMED = "assumed", "Assumed"
         CONFIRMED = "confirmed", "Confirmed"
+        REMOVED = "removed", "Removal confirmed"
 
     framework = models.ForeignKey("Framework", on_delete=models.PROTECT, related_name="confirmations")
     kind = models.CharField(max_length=12, choices=Kind)

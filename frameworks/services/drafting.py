@@ -26,7 +26,8 @@ from frameworks.models import (
 )
 from frameworks.naming import names_of
 from frameworks.parts.naming import own_label, phrased
-from frameworks.querysets import assumed
+from frameworks.querysets import assumed, policies_written_by
+from frameworks.removed_policies import RemovedPolicy, removed_policies
 from frameworks.rules_together import clashes_of_dimension, clashes_of_segment
 from frameworks.services.access import require_permission
 from frameworks.services.catalog import ensure_identities
@@ -199,10 +200,11 @@ def write_contents(
 def confirm_parts(
     *, version: FrameworkVersion, parts: Sequence[Part], evidence: str, actor: User, at: datetime
 ) -> list[Confirmation]:
-    """Say of these exact bodies that they are CONFIRMED, and how one knows.
+    """Say of these exact bodies that they are CONFIRMED, and how one knows; of a policy that left, that it may leave.
 
     `parts` are as the person saw them: a body changed meanwhile raises ConflictError. Parts confirmed already
-    are left as they are. Raises InvalidError without evidence.
+    are left as they are. Raises InvalidError without evidence, NotAllowedError for whoever changed the policy or took
+    it out.
     """
     require_permission(actor, "confirm_part", to="confirm parts")
     evidence = evidence.strip()
@@ -212,41 +214,55 @@ def confirm_parts(
         lock_draft(version)
         seen = {(part.kind, part.key): part.body_id for part in parts}
         today = {(part.kind, part.key): part.body_id for part in version.parts.filter(key__in=[p.key for p in parts])}
+        removed = {(Kind.POLICY.value, each.key): each for each in removed_policies(version)}
+        today |= {part: each.digest for part, each in removed.items()}
         changed = [part for part, digest in seen.items() if today.get(part) != digest]
         if changed:
             names = names_of(version, changed)
             said = ", ".join(names.phrase_of(*part) for part in changed)
             raise ConflictError(f"Changed since you opened the page: {said}. Nothing was confirmed.")
-        open_ids = {(part.kind, part.key) for part in assumed_parts(version)}
+        states = {(part.kind, part.key): Confirmation.State.CONFIRMED for part in assumed_parts(version)}
+        states |= {part: Confirmation.State.REMOVED for part, each in removed.items() if not each.is_confirmed}
         rows = [
             Confirmation(
                 framework=version.framework,
                 kind=kind,
                 key=key,
                 body_id=digest,
-                state=Confirmation.State.CONFIRMED,
+                state=states[kind, key],
                 evidence=evidence,
                 confirmed_by=actor,
                 printed_name=actor.name,
                 confirmed_at=at,
             )
             for (kind, key), digest in seen.items()
-            if (kind, key) in open_ids
+            if (kind, key) in states
         ]
         if not rows:
             return []
         _refuse_own_policies(version, rows, actor)
+        _refuse_own_removals([removed[row.kind, row.key] for row in rows if (row.kind, row.key) in removed], actor)
         with governed("parts.confirmed", actor=actor, target=version, at=at, reason=evidence) as act:
-            act.after = {"parts": [f"{row.kind} {row.key}" for row in rows]}
+            act.after = _said_of(rows)
             return Confirmation.objects.bulk_create(rows)
+
+
+def _said_of(rows: Sequence[Confirmation]) -> dict[str, list[str]]:
+    """What the audit log keeps: parts that were confirmed, and apart from them policies that may leave."""
+    gone = [f"{row.kind} {row.key}" for row in rows if row.state == Confirmation.State.REMOVED]
+    stays = [f"{row.kind} {row.key}" for row in rows if row.state != Confirmation.State.REMOVED]
+    return {"parts": stays, **({"removed": gone} if gone else {})}
+
+
+def _refuse_own_removals(removed: Sequence[RemovedPolicy], actor: User) -> None:
+    own = [each.phrase for each in removed if each.was_removed_by(actor)]
+    if own:
+        raise NotAllowedError(f"You took the {', '.join(own)} out yourself: a second person confirms it.")
 
 
 def _refuse_own_policies(version: FrameworkVersion, rows: Sequence[Confirmation], actor: User) -> None:
     """A policy in force changes by two people: whoever wrote the new text does not confirm it."""
-    if version.base_version_id is None:
-        return
-    mine = Contribution.objects.filter(version__framework_id=version.framework_id, version__base_version__isnull=False)
-    wrote = set(mine.filter(kind=Kind.POLICY, contributed_by=actor).values_list("key", "body_id"))
+    wrote = policies_written_by(actor, version)
     own = [
         phrased(row.kind, own_label(row.kind, row.key))
         for row in rows

@@ -18,6 +18,7 @@ from frameworks.parts import PartError
 from frameworks.parts.naming import own_label, phrased
 from frameworks.parts.policy import Requirement as PolicyLine
 from frameworks.querysets import contributor_ids
+from frameworks.removed_policies import to_be_confirmed
 from frameworks.services.access import require_permission
 from frameworks.services.signing import settle
 from frameworks.signers import Person, belongs, candidates, facts_of, pool_label
@@ -84,16 +85,18 @@ def base_problems(version: FrameworkVersion) -> list[str]:
 
 
 def policy_problems(version: FrameworkVersion) -> list[str]:
-    """Policies that differ from those in force and that nobody but their authors confirmed."""
+    """Policies that differ from those in force, or left, and that nobody but their authors confirmed."""
     if version.base_version is None:
         return []
     before = dict(version.base_version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id"))
     now = version.parts.filter(kind=Kind.POLICY).values_list("key", "body_id")
-    return [
+    changed = [
         f"The {phrased(Kind.POLICY, own_label(Kind.POLICY, key))} was changed: a second person has to confirm it."
         for key, body in now
         if before.get(key) != body and not _is_confirmed_by_another(version, key, body)
     ]
+    gone = to_be_confirmed(version)
+    return [*changed, *(f"The {each.phrase} was taken out: a second person has to confirm that." for each in gone)]
 
 
 def _is_confirmed_by_another(version: FrameworkVersion, key: str, body: str) -> bool:

@@ -332,11 +332,11 @@ def data_table(content: str, caption: str, css: str = "") -> SafeString:
 
 
 @register.simple_block_tag(takes_context=True)
-def dialog(context: template.Context, content: str, title: str, **parts: str) -> SafeString:
+def dialog(context: template.Context, content: str, title: str, **parts: Any) -> SafeString:
     """The confirmation of a governing act; data-dialog="#id" opens it.
 
     Parts: `id`, `action` (the URL its form posts to), `submit` (the words on the button), `tone="danger"`,
-    `cancel`.
+    `cancel`, `opened` for one that the page begins with, because what was sent from it was refused.
     """
     return _block("dialog", content, title=title, csrf_token=context.get("csrf_token", ""), **parts)
 

@@ -21,16 +21,20 @@ def refused(
     request: HttpRequest, error: Exception, *, back: str, help_links: Iterable[Mapping[str, str]] = ()
 ) -> HttpResponse:
     """The page for a refusal: 403, 409 or 422 with every reason, and where help is asked for (label, url)."""
-    if isinstance(error, NotAllowedError):
-        status, title, reasons = 403, "You may not do this", error.reasons
-    elif isinstance(error, ConflictError):
-        status, title, reasons = 409, error.message, error.reasons
-    elif isinstance(error, InvalidError):
-        status, title, reasons = 422, "This cannot be done yet", error.problems
-    else:
-        raise error
+    status, title, reasons = refusal_of(error)
     context = {"title": title, "reasons": reasons, "back": back, "help_links": help_links}
     return render(request, "frameworks/refused.html", context, status=status)
+
+
+def refusal_of(error: Exception) -> tuple[int, str, list[str]]:
+    """Status, title and reasons of what a service refused; raises what is no refusal."""
+    if isinstance(error, NotAllowedError):
+        return 403, "You may not do this", error.reasons
+    if isinstance(error, ConflictError):
+        return 409, error.message, error.reasons
+    if isinstance(error, InvalidError):
+        return 422, "This cannot be done yet", error.problems
+    raise error
 
 
 def act(view: View) -> View:

@@ -1,5 +1,6 @@
 """One version: what changed, what it says, who signed, and what comes next."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from frameworks import panels
 from frameworks.alignment import terms_about
 from frameworks.authentication import ways_to_prove
 from frameworks.discussion_page import threads_about
-from frameworks.errors import InvalidError
+from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.forms import EvidenceForm, ReasonForm
 from frameworks.models import Confirmation, Contribution, FrameworkVersion, Kind, Part, Signoff
 from frameworks.naming import names_of
@@ -23,7 +24,7 @@ from frameworks.querysets import confirmations_of
 from frameworks.services import review
 from frameworks.services.drafting import confirm_parts
 from frameworks.version_page import VersionPage
-from frameworks.views.answers import act, person, refused
+from frameworks.views.answers import act, person, refusal_of, refused
 from frameworks.yaml_text import write_yaml
 
 TABS = (
@@ -54,7 +55,9 @@ def page_of(request: HttpRequest, slug: str, number: int) -> VersionPage:
     return VersionPage(version_or_404(slug, number), person(request), timezone.now())
 
 
-def render_tab(request: HttpRequest, page: VersionPage, tab: str, *, current: str = "", **context: Any) -> HttpResponse:
+def render_tab(
+    request: HttpRequest, page: VersionPage, tab: str, *, current: str = "", status: int = 200, **context: Any
+) -> HttpResponse:
     """One tab of the version page, with its head and the other tabs; `current` for a page that belongs to a tab."""
     tabs = [
         {
@@ -74,14 +77,17 @@ def render_tab(request: HttpRequest, page: VersionPage, tab: str, *, current: st
         "is_draft": page.version.state == state.DRAFT,
         "may_edit": page.version.state == state.DRAFT and page.may("edit_draft"),
     }
-    return render(request, f"frameworks/{tab}.html", {**common, **context})
+    return render(request, f"frameworks/{tab}.html", {**common, **context}, status=status)
 
 
 @login_required
 @require_GET
 def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Changes since the base version, or everything for a first version; one part with `?part=kind/key`."""
-    page = page_of(request, slug, number)
+    return _detail(request, page_of(request, slug, number))
+
+
+def _detail(request: HttpRequest, page: VersionPage, *, status: int = 200, **more: Any) -> HttpResponse:
     kind, _, key = request.GET.get("part", "").partition("/")
     document = page.read([(kind, key)]) if kind else None
     part = document.part(kind, key) if document else None
@@ -111,7 +117,7 @@ def version_detail(request: HttpRequest, slug: str, number: int) -> HttpResponse
         "versions": page.version.framework.versions.order_by("-number")[:6],
         "i_signed": page.version.framework.signoffs.filter(signer=page.user, decision="approve").exists(),
     }
-    return render_tab(request, page, "version_detail", **context)
+    return render_tab(request, page, "version_detail", status=status, **{**context, **more})
 
 
 def _sheet(request: HttpRequest, page: VersionPage, kind: str, size: int = PARTS_PER_SHEET) -> Page[Any]:
@@ -191,7 +197,8 @@ def _events(version: FrameworkVersion) -> list[dict[str, Any]]:
         act = (each.contributed_at, each.contributed_by.name, "saved" if each.body_id else "took out", "")
         done.setdefault(act, []).append(names.phrase_of(each.kind, each.key))
     for said in confirmed:
-        act = (said.confirmed_at, said.printed_name, "confirmed", f" “{said.evidence}”")
+        verb = "confirmed the removal of" if said.state == Confirmation.State.REMOVED else "confirmed"
+        act = (said.confirmed_at, said.printed_name, verb, f" “{said.evidence}”")
         done.setdefault(act, []).append(names.phrase_of(said.kind, said.key))
     events = [
         {"title": name, "text": f"{verb} {_counted(parts)}.{more}", "at": at}
@@ -219,20 +226,53 @@ def _signed_words(signoff: Signoff) -> str:
 
 @act
 def parts_confirm(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Bulk: each ticked part is posted as kind/key with the digest that the page showed."""
+    """Bulk: each ticked part is posted as kind/key with the digest that the page showed.
+
+    What is refused is said in the dialog, with what was typed and ticked still in it.
+    """
+    version = version_or_404(slug, number)
+    try:
+        confirmed = confirm_parts(
+            version=version,
+            parts=_ticked(request, version),
+            evidence=_evidence(request),
+            actor=person(request),
+            at=timezone.now(),
+        )
+    except (NotAllowedError, ConflictError, InvalidError) as error:
+        return _confirm_again(request, page_of(request, slug, number), error)
+    messages.success(request, _confirmed_words(confirmed))
+    return redirect("frameworks:version_detail", slug=slug, number=number)
+
+
+def _evidence(request: HttpRequest) -> str:
     form = EvidenceForm(request.POST)
     if not form.is_valid():
-        raise InvalidError(["Say how you know, in 10 characters at least."])
-    version = version_or_404(slug, number)
-    confirmed = confirm_parts(
-        version=version,
-        parts=_ticked(request, version),
-        evidence=form.cleaned_data["evidence"],
-        actor=person(request),
-        at=timezone.now(),
+        raise InvalidError(["Say how you know, in 10 to 4,000 characters."])
+    return str(form.cleaned_data["evidence"])
+
+
+def _confirm_again(request: HttpRequest, page: VersionPage, error: Exception) -> HttpResponse:
+    """The draft with its dialog open; a page of its own where there is no such dialog for this person."""
+    if page.version.state != FrameworkVersion.State.DRAFT or not (page.to_confirm and page.may("confirm_part")):
+        return refused(request, error, back=page.url("version_detail"))
+    status, title, reasons = refusal_of(error)
+    return _detail(
+        request,
+        page,
+        status=status,
+        evidence_form=EvidenceForm(initial={"evidence": request.POST.get("evidence", "")}),
+        confirm_refused=reasons or [title],
+        ticked=request.POST.getlist("part"),
+        next=page.url("version_detail"),
     )
-    messages.success(request, f"{len(confirmed)} part{'' if len(confirmed) == 1 else 's'} CONFIRMED.")
-    return redirect("frameworks:version_detail", slug=slug, number=number)
+
+
+def _confirmed_words(confirmed: Sequence[Confirmation]) -> str:
+    gone = sum(each.state == Confirmation.State.REMOVED for each in confirmed)
+    parts = len(confirmed) - gone
+    words = [f"{parts} part{'' if parts == 1 else 's'} CONFIRMED."] if parts or not gone else []
+    return " ".join([*words, *([f"{gone} removal{'' if gone == 1 else 's'} confirmed."] if gone else [])])
 
 
 def _ticked(request: HttpRequest, version: FrameworkVersion) -> list[Part]:

@@ -33,6 +33,7 @@ from frameworks.models import (
 from frameworks.parts import canonical, combine_digests
 from frameworks.parts.base import write_decimal
 from frameworks.parts.diff import PartChange
+from frameworks.removed_policies import removed_policies
 from frameworks.standing import decisions_up_to, passed_over
 from governance.evidence.levels import level_table
 from governance.models import AuditEntry, AuditHead
@@ -241,10 +242,12 @@ class Evidence:
         return VersionImpact.objects.filter(version=self.version).select_related("computed_by").order_by("pk")
 
     def _confirmations(self) -> Iterator[Row]:
-        """What was said of exactly these bodies, also while they stood in an earlier version."""
-        rows = Confirmation.objects.filter(framework=self.framework, body__in=set(self.digests.values())).order_by("pk")
+        """What was said of exactly these bodies, earlier too, and of policies that left with this one."""
+        gone = {(Kind.POLICY.value, each.key): each.digest for each in removed_policies(self.version)}
+        digests = {**self.digests, **gone}
+        rows = Confirmation.objects.filter(framework=self.framework, body__in=set(digests.values())).order_by("pk")
         for each in rows.iterator(chunk_size=CHUNK):
-            if self.digests.get((each.kind, each.key)) == each.body_id:
+            if digests.get((each.kind, each.key)) == each.body_id:
                 yield {
                     **{name: getattr(each, name) for name in ("kind", "key", "state", "evidence", "printed_name")},
                     "digest": each.body_id,

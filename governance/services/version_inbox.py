@@ -14,6 +14,7 @@ from frameworks.models import FrameworkVersion, HelpRequest, Requirement, Signof
 from frameworks.naming import subjects_of
 from frameworks.querysets import asked_of, assumed, mentions_waiting_for
 from frameworks.recertification import OPENS_BEFORE, Recertification, open_recertifications
+from frameworks.removed_policies import to_be_confirmed
 from frameworks.services.delegation import principals_of
 from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
@@ -148,6 +149,7 @@ def _confirmations(user: User) -> Iterator[Item]:
         return
     drafts = FrameworkVersion.objects.filter(state=State.DRAFT).select_related("framework", "author")
     for version in drafts.order_by("pk")[:MOST]:
+        yield from _removals(version, user)
         count = assumed(version.parts.exclude(kind__in=CONFIRMED_LATER).order_by()).count()
         if count:
             parts = f"{count} ASSUMED part{'' if count == 1 else 's'}"
@@ -161,6 +163,23 @@ def _confirmations(user: User) -> Iterator[Item]:
                 since=version.created_at,
                 due_on=due_dates.confirmation_due(version),
                 ref=f"confirm:{version.uuid}:{version.round}",
+            )
+
+
+def _removals(version: FrameworkVersion, user: User) -> Iterator[Item]:
+    """Policies that somebody else took out of a draft: one entry each, as each needs a reason."""
+    for each in to_be_confirmed(version):
+        if not each.was_removed_by(user):
+            yield Item(
+                kind="confirmation",
+                icon="checkbox",
+                title=f"Confirm that the {each.phrase} leaves {version} of {version.framework.name}",
+                detail="A policy in force is taken out by two people: say how you know that it may go, or put it back.",
+                url=reverse("frameworks:version_detail", args=[version.framework.slug, version.number]),
+                asked_by=each.taken_out_by,
+                since=each.since,
+                due_on=due_dates.confirmation_due(version),
+                ref=f"confirm-removal:{version.uuid}:{each.key}:{each.since.isoformat()}",
             )
 
 

@@ -9,6 +9,7 @@ outside the tolerance are asked again (test_impact_binding.py), delegates (test_
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from threading import Barrier, Thread
 from typing import Any
 
@@ -18,15 +19,17 @@ from django.db import Error, connection, transaction
 from django.db.models import ProtectedError
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from frameworks.errors import ConflictError, InvalidError
 from frameworks.models import Framework, FrameworkVersion, Part, PartBody, Signoff, User
 from frameworks.services.activation import flip_active_version
-from frameworks.services.drafting import start_draft
-from frameworks.services.review import submit_version
+from frameworks.services.drafting import assumed_parts, delete_part, start_draft
+from frameworks.services.review import policy_problems, submit_version
 from frameworks.services.signing import sign
 from frameworks.standing import requirements_standing
 from governance.models import AuditEntry
+from governance.services.inbox import waiting_for
 from tests.api.making import Api, make_service, make_token
 from tests.frameworks.making import AT, Company, person
 from tests.frameworks.pages import text, url
@@ -357,6 +360,132 @@ def test_changed_policy_is_confirmed_by_a_second_person(
     assert trace() == before
     assert browser(approved.tomas).post(url(approved, "parts_confirm"), form).status_code == 302
     assert submit_version(version=approved.version, actor=approved.ravi, at=AT).round == 1
+
+
+LIMITS = {
+    "policy": "limits",
+    "max_dimensions": 5,
+    "max_segments_per_dimension": 5,
+    "max_segments_in_all": 15,
+    "warn_segment_accounts": 0,
+    "min_segment_accounts": 0,
+    "min_populated": "0",
+}
+
+
+@pytest.fixture
+def without_limits(company: Company) -> Company:
+    """A version with a policy more is in force, and Ravi took that policy out of the next draft."""
+    company.save("policy", "limits", LIMITS)
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=AT)
+    take_out(company, company.ravi)
+    return company
+
+
+def take_out(company: Company, actor: User, at: datetime = AT) -> None:
+    digest = company.part("policy", "limits").body_id
+    delete_part(
+        version=company.version,
+        kind="policy",
+        key="limits",
+        expected_digest=digest,
+        actor=actor,
+        at=at,
+        source="page",
+    )
+
+
+def removal_form(company: Company) -> dict[str, str]:
+    digest = company.part("policy", "limits", company.version.base_version).body_id
+    return {"part": f"policy/limits@{digest}", "evidence": "Agreed in the council."}
+
+
+def test_removed_policy_is_confirmed_by_a_second_person(
+    without_limits: Company, application_role: Callable[[], AbstractContextManager[None]]
+) -> None:
+    company, form, before = without_limits, removal_form(without_limits), trace()
+
+    own = browser(company.ravi).post(url(company, "parts_confirm"), form)
+    with pytest.raises(InvalidError, match="The limits policy was taken out: a second person has to confirm that"):
+        submit_version(version=company.version, actor=company.ravi, at=AT)
+    with pytest.raises(Error, match="second person"), application_role():
+        company.version.framework.confirmations.create(
+            kind="policy",
+            key="limits",
+            body_id=form["part"].partition("@")[2],
+            state="removed",
+            evidence="x",
+            confirmed_by=company.ravi,
+            printed_name="Ravi",
+            confirmed_at=AT,
+        )
+
+    assert own.status_code == 403
+    assert "You took the limits policy out yourself" in text(own)
+    assert trace() == before
+    assert browser(company.tomas).post(url(company, "parts_confirm"), form).status_code == 302
+    assert submit_version(version=company.version, actor=company.ravi, at=AT).round == 1
+    entry = AuditEntry.objects.filter(action="parts.confirmed").latest("pk")
+    assert entry.after == {"parts": [], "removed": ["policy limits"]}
+
+
+def test_refused_confirmation_keeps_what_was_typed_and_ticked(without_limits: Company) -> None:
+    company, form, before = without_limits, removal_form(without_limits), trace()
+    company.save("term", "arr", {"label": "ARR", "wording": "Another."})
+    term = f"term/arr@{company.part('term', 'arr').body_id}"
+    before = trace()
+
+    address, both = url(company, "parts_confirm"), [form["part"], term]
+    short = browser(company.tomas).post(address, {**form, "evidence": "No"})
+    own = browser(company.ravi).post(address, {"part": both, "evidence": "Agreed in the council."})
+
+    for answer, status, said in ((short, 422, "in 10 characters at least"), (own, 403, "out yourself")):
+        assert (answer.status_code, said in text(answer)) == (status, True)
+        assert b"data-dialog-opened" in answer.content
+    assert re.search(r">\s*No</textarea>", short.content.decode())
+    assert f'value="{form["part"]}" checked' in short.content.decode()
+    assert f'value="{term}" checked' not in short.content.decode()
+    assert f'value="{term}" checked' in own.content.decode()
+    assert trace() == before
+
+
+def test_removal_is_asked_about_on_the_draft_and_in_the_inbox_of_a_second_person(without_limits: Company) -> None:
+    company = without_limits
+
+    titles = {name: [item.title for item in waiting_for(company.people[name], AT)] for name in ("ravi", "tomas")}
+    page = text(browser(company.tomas).get(url(company, "version_detail")))
+    own_page = text(browser(company.ravi).get(url(company, "version_detail")))
+
+    asked = "Confirm that the limits policy leaves v1 of Customer segmentation"
+    assert asked in titles["tomas"]
+    assert asked not in titles["ravi"]
+    assert "The limits policy was taken out: a second person has to confirm that." in page
+    assert "Confirm 1 removal" in page
+    assert "yours: a second person confirms it" not in page
+    assert "yours: a second person confirms it" in own_page
+    browser(company.tomas).post(url(company, "parts_confirm"), removal_form(company))
+    assert asked not in [item.title for item in waiting_for(company.tomas, AT)]
+    history = text(browser(company.tomas).get(url(company, "version_history")))
+    assert "confirmed the removal of limits policy. “Agreed in the council.”" in history
+
+
+def test_removal_confirmed_once_does_not_count_when_the_policy_came_back_and_is_removed_again(
+    without_limits: Company,
+) -> None:
+    company = without_limits
+    browser(company.tomas).post(url(company, "parts_confirm"), removal_form(company))
+    later = timezone.now() + timedelta(days=1)
+    assert policy_problems(company.version) == []
+
+    company.save("policy", "limits", LIMITS)
+    assert policy_problems(company.version) == []
+    assert "limits" not in {part.key for part in assumed_parts(company.version)}
+    take_out(company, company.ravi, later)
+
+    assert policy_problems(company.version) == ["The limits policy was taken out: a second person has to confirm that."]
 
 
 def test_policy_changed_in_a_later_draft_leaves_the_open_round_as_it_was(submitted: Company) -> None:

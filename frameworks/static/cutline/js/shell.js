@@ -10,6 +10,8 @@ function openDialog(dialog) {
   }
 }
 
+openDialog(document.querySelector('[data-dialog-opened]'));
+
 /* A button that says why it is shut must not act; caught on the way down, before htmx hears of it. */
 document.addEventListener('click', (event) => {
   if (event.target.closest('[aria-disabled=true]')) {

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from django.db.models import Q
 
 from frameworks.coverage import references_of
-from frameworks.models import Contribution, FrameworkVersion, Kind, Part, PartBody
+from frameworks.models import Contribution, FrameworkVersion, Kind, Part, PartBody, Signoff, User
 from frameworks.parts import KINDS, Level
 from frameworks.parts.canonical import empty_digest
 from frameworks.parts.diff import PartChange, diff_parts
@@ -56,6 +56,13 @@ def differences(old: FrameworkVersion | None, new: FrameworkVersion) -> list[Dif
     return between(before, after)
 
 
+def segments_with_other_rules(old: FrameworkVersion | None, new: FrameworkVersion) -> set[str]:
+    """Keys ("tier/smb") of segments that both versions have, and whose meaning is not the same in both."""
+    found = differences(old, new) if old else []
+    changed = (each for each in found if each.kind == Kind.SEGMENT and each.change == "changed")
+    return {each.key for each in changed if each.level == Level.SEMANTIC}
+
+
 def _only_in(one: FrameworkVersion, other: FrameworkVersion) -> dict[PartId, str]:
     # EXCEPT compares ten thousand rows by hash, and only what differs comes back.
     rows = Part.objects.filter(version=one).order_by().values_list("kind", "key", "body_id")
@@ -91,6 +98,17 @@ def digests_at(version: FrameworkVersion, at: datetime) -> dict[PartId, str]:
         else:
             found.pop(part, None)
     return found
+
+
+def last_signed(signer: User, new: FrameworkVersion) -> Signoff | None:
+    """The newest approval this person gave on the version or an earlier one of its framework."""
+    given = Signoff.objects.filter(framework=new.framework_id, signer=signer, decision=Signoff.Decision.APPROVE)
+    return given.filter(version__number__lte=new.number).select_related("version__base_version").order_by("-pk").first()
+
+
+def since_signed(signed: Signoff, new: FrameworkVersion) -> list[Difference]:
+    """What differs from the version as it was when that was signed, in reading order."""
+    return between(digests_at(signed.version, signed.signed_at), digests_of(new))
 
 
 def between(before: Digests, after: Digests) -> list[Difference]:

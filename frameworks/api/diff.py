@@ -14,8 +14,8 @@ from frameworks.api.errors import Cause, ProblemError, refused
 from frameworks.api.pagination import Binding, read_cursor, write_cursor
 from frameworks.api.schema import page_of, parameter
 from frameworks.api.views import ApiView
-from frameworks.comparison import Difference, differences, typed
-from frameworks.models import Framework, FrameworkVersion, Kind
+from frameworks.comparison import Difference, differences, last_signed, since_signed, typed
+from frameworks.models import Framework, FrameworkVersion, Kind, User
 from frameworks.parts import Level
 from frameworks.parts.diff import PartChange
 
@@ -49,13 +49,14 @@ def _number(value: str) -> int:
 
 
 class FrameworkDiff(ApiView):
-    """What differs between two versions, part by part in reading order."""
+    """What differs between two versions, or since a person signed, part by part in reading order."""
 
     required_scope = "frameworks:read"
     parameters = {
         "cursor": parameters.cursor,
         "limit": parameters.limit,
         "from": _number,
+        "since_signed_by": parameters.text,
         "to": _number,
         "kind": lambda value: values.choice(value, Kind.values),
         "level": lambda value: values.choice(value, _LEVELS),
@@ -65,7 +66,13 @@ class FrameworkDiff(ApiView):
         operation_id="frameworks_diff",
         parameters=[
             OpenApiParameter("slug", str, OpenApiParameter.PATH),
-            OpenApiParameter("from", int, required=True, description="Number of the version before."),
+            OpenApiParameter("from", int, description="Number of the version before."),
+            OpenApiParameter(
+                "since_signed_by",
+                str,
+                description="E-mail address of a person, instead of `from`: compared with what their newest Yes was"
+                " given to.",
+            ),
             OpenApiParameter("to", int, required=True, description="Number of the version after."),
             OpenApiParameter("kind", str, enum=Kind.values),
             OpenApiParameter("level", str, enum=_LEVELS, description="Only changes of this materiality."),
@@ -78,8 +85,8 @@ class FrameworkDiff(ApiView):
         framework = Framework.objects.filter(slug=slug).first()
         if framework is None:
             raise ProblemError("not-found")
-        old, new = (self._version(framework, name) for name in ("from", "to"))
-        found = [each for each in differences(old, new) if self._is_wanted(each)]
+        new = self._version(framework, "to")
+        found = [each for each in self._differences(framework, new) if self._is_wanted(each)]
         binding = Binding(f"diff {slug}", request.user.pk, self.filters())
         if "cursor" in self.given:
             after = read_cursor(binding, self.given["cursor"])
@@ -88,6 +95,19 @@ class FrameworkDiff(ApiView):
         more = len(found) > len(rows)
         page = {"next_cursor": write_cursor(binding, rows[-1].id) if more else None, "has_more": more}
         return Response({"data": _as_json(rows, new), "page": page})
+
+    def _differences(self, framework: Framework, new: FrameworkVersion) -> list[Difference]:
+        if "since_signed_by" not in self.given:
+            return differences(self._version(framework, "from"), new)
+        place = {"place": "since_signed_by", "place_kind": "parameter"}
+        if "from" in self.given:
+            raise refused("mutually_exclusive", "Send this or `from`, not both.", **place)
+        signer = User.objects.filter(email__iexact=self.given["since_signed_by"]).first()
+        signed = last_signed(signer, new) if signer else None
+        if signed is None:
+            said = f"Nobody of this e-mail address has said Yes to {new} or an earlier version."
+            raise refused("nothing_signed", said, **place)
+        return since_signed(signed, new)
 
     def _version(self, framework: Framework, name: str) -> FrameworkVersion:
         if name not in self.given:

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from frameworks.changes import described
-from frameworks.comparison import Difference, between, differences, digests_at, digests_of
-from frameworks.models import Framework, FrameworkVersion, Kind, Signoff, User
+from frameworks.comparison import Difference, differences, last_signed, since_signed
+from frameworks.models import Framework, FrameworkVersion, Kind
 from frameworks.parts import Level
 from frameworks.views.answers import person
 
@@ -26,11 +26,11 @@ def framework_diff(request: HttpRequest, slug: str) -> HttpResponse:
     framework = get_object_or_404(Framework.objects.select_related("active_version"), slug=slug)
     versions = list(framework.versions.order_by("-number"))
     new = _chosen(versions, request.GET.get("to"), versions[0])
-    signed = _last_signed(person(request), framework, new)
+    signed = last_signed(person(request), new)
     is_since = request.GET.get("since") == "signed" and signed is not None
     old = _chosen(versions, request.GET.get("from"), _default_base(versions, new))
     if is_since and signed:
-        found = between(digests_at(signed.version, signed.signed_at), digests_of(new))
+        found = since_signed(signed, new)
     else:
         found = differences(old, new)
     chosen = _filtered(found, request.GET.get("kind", ""), request.GET.get("level", ""))
@@ -68,12 +68,6 @@ def _default_base(versions: Sequence[FrameworkVersion], new: FrameworkVersion) -
     """What a version is compared with when nobody says: the one it was drafted from, else the one before it."""
     base = next((version for version in versions if version.pk == new.base_version_id), None)
     return base or next((version for version in versions if version.number < new.number), new)
-
-
-def _last_signed(user: User, framework: Framework, new: FrameworkVersion) -> Signoff | None:
-    """The reader's newest approval on this version or an earlier one."""
-    given = Signoff.objects.filter(framework=framework, signer=user, decision=Signoff.Decision.APPROVE)
-    return given.filter(version__number__lte=new.number).select_related("version__base_version").order_by("-pk").first()
 
 
 def _filtered(found: Sequence[Difference], kind: str, level: str) -> list[Difference]:

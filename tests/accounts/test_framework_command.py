@@ -14,10 +14,14 @@ from django.core.management.base import CommandError
 from accounts.evaluation import engine
 from frameworks.models import Contribution, Framework, FrameworkVersion, Part, PartBody
 from frameworks.querysets import contributor_ids
+from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import create_framework, start_draft
 from frameworks.services.exchange import apply_file, export_version
 from tests.accounts.activating import AT, account, activate, signed_version
 from tests.frameworks.making import Company, person
+from tests.frameworks.test_diff import signed_and_edited
+
+__all__ = ["signed_and_edited"]
 
 pytestmark = pytest.mark.django_db
 
@@ -276,6 +280,44 @@ def test_diff_compares_versions_and_files(file):
     assert run("diff", "v1", file) == ("no changes\n", 0)
     said, end = run("diff", "0", "draft")
     assert (end, "ARR ≥ $100,000 → ≥ $150,000" in said) == (2, True)
+
+
+def test_diff_since_somebody_signed_compares_with_what_they_saw(signed_and_edited):
+    said, end = run("diff", "draft", "--since-signed-by", "marcus@x.example")
+
+    assert end == 2
+    assert said.startswith("Compared with v0 as Marcus signed it on 2026-11-21 10:00.\n1 part differs;")
+    assert "Definition ARR" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("draft", "--since-signed-by", "leah@x.example"), "Leah has not said Yes to v0 or an earlier version"),
+        (("draft", "--since-signed-by", "nobody@x.example"), "Nobody here has the e-mail address"),
+        (("0", "draft", "--since-signed-by", "marcus@x.example"), "Name two sides, or one version with"),
+        (("draft",), "Name two sides, or one version with"),
+    ],
+)
+def test_diff_since_nothing_was_signed_is_refused(signed_and_edited, arguments, said):
+    with pytest.raises(CommandError, match=said):
+        run("diff", *arguments)
+
+
+def test_applied_file_keeps_the_order_of_dimensions(company, tmp_path):
+    company.save("dimension", "region", {"label": "Region", "segments": []})
+    before = [part.key for part in company.version.parts.filter(kind="dimension").order_by("pk")]
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    file = tmp_path / "main.yaml"
+    file.write_text(export_version(company.version))
+    edit(file, "label: Customer Tier", "label: Tier")
+
+    version, _ = apply_file(text=file.read_text(), actor=company.ravi, at=AT, source="import")
+
+    assert before == ["tier", "region"]
+    assert [part.key for part in version.parts.filter(kind="dimension").order_by("pk")] == before
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.frameworks.making import Company
-from tests.frameworks.test_diff import changed
+from tests.frameworks.test_diff import changed, signed_and_edited
 
-__all__ = ["changed"]
+__all__ = ["changed", "signed_and_edited"]
 
 
 @pytest.fixture
@@ -55,3 +55,28 @@ def test_wrong_parameters_are_refused(changed: Any, api: Any, query: str, status
 
 def test_unknown_framework_is_not_found(changed: Any, api: Any) -> None:
     assert api.get("/api/v1/frameworks/nothing/diff?from=0&to=1").status_code == 404
+
+
+def test_diff_since_a_person_signed_is_that_of_the_page(signed_and_edited: Company, api: Any) -> None:
+    found = api.get(f"{ADDRESS}?since_signed_by=MARCUS@x.example&to=0").json()["data"]
+
+    assert [(each["kind"], each["key"], each["change"]) for each in found] == [("term", "arr", "changed")]
+    assert "signed contracts" in found[0]["fields_changed"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("since_signed_by=leah@x.example&to=0", "nothing_signed"),
+        ("since_signed_by=nobody@x.example&to=0", "nothing_signed"),
+        ("since_signed_by=marcus@x.example&from=0&to=0", "mutually_exclusive"),
+        ("since_signed_by=marcus@x.example", "missing"),
+        ("since_signed_by=&to=0", "nothing_signed"),
+    ],
+)
+def test_since_somebody_who_signed_nothing_is_refused(
+    signed_and_edited: Company, api: Any, query: str, code: str
+) -> None:
+    answer = api.get(f"{ADDRESS}?{query}")
+
+    assert (answer.status_code, answer.json()["causes"][0]["code"]) == (422, code)

@@ -101,7 +101,9 @@ def test_page_compares_any_two_versions_and_filters(changed: Any, company: Compa
     assert page.get("/frameworks/main/diff/").status_code == 200
 
 
-def test_since_you_signed_shows_what_was_edited_after(company: Company, login: Any) -> None:
+@pytest.fixture
+def signed_and_edited(company: Company) -> Company:
+    """A draft that Marcus signed all of, before one definition was edited."""
     company.submit()
     company.sign("marcus")
     request_changes(version=company.version, actor=company.ravi, at=LATER, reason="Usage is not recurring.")
@@ -115,8 +117,11 @@ def test_since_you_signed_shows_what_was_edited_after(company: Company, login: A
         at=LATER,
         source="page",
     )
+    return company
 
-    said = text(login(company.marcus).get("/frameworks/main/diff/", {"since": "signed"}))
+
+def test_since_you_signed_shows_what_was_edited_after(signed_and_edited: Company, login: Any) -> None:
+    said = text(login(signed_and_edited.marcus).get("/frameworks/main/diff/", {"since": "signed"}))
 
     assert ("Since you signed" in said, "1 part differs" in said, "Definition ARR" in said) == (True, True, True)
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.services.forecast import forecast_moves
 from frameworks.checks.findings import Finding
+from frameworks.comparison import last_signed, since_signed, typed
 from frameworks.definition import Definition, bodies_of
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
 from frameworks.exchange.format import PartId
@@ -48,9 +49,9 @@ class Command(BaseCommand):
         apply = actions.add_parser("apply", help="make a draft of a file; nothing becomes active by it")
         apply.add_argument("file", type=Path)
         apply.add_argument("--by", required=True, metavar="EMAIL", help="who contributes it, and may not sign it")
-        diff = actions.add_parser("diff", help="what differs between two versions or files")
-        diff.add_argument("before", help=f"{_VERSION_HELP}, or a file ending in .yaml")
-        diff.add_argument("after", help="the same")
+        diff = actions.add_parser("diff", help="what differs between two versions or files, or since somebody signed")
+        diff.add_argument("sides", nargs="+", metavar="SIDE", help=f"{_VERSION_HELP}, or a file ending in .yaml")
+        diff.add_argument("--since-signed-by", metavar="EMAIL", help="one version, and what this person said Yes to")
         diff.add_argument("--framework", help="whose versions; the only one there is when absent")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -92,9 +93,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{active} is active since: the file cannot be applied. Export {active} and start there.")
 
     def _apply(self, options: Mapping[str, Any]) -> None:
-        actor = User.objects.filter(email__iexact=options["by"]).first()
-        if actor is None:
-            raise CommandError(f"Nobody here has the e-mail address {options['by']}.")
+        actor = _person(options["by"])
         version, is_new = exchange.apply_file(
             text=_text_of(options["file"]), actor=actor, at=timezone.now(), source=Contribution.Source.IMPORT
         )
@@ -105,13 +104,28 @@ class Command(BaseCommand):
             self.stdout.write(f"no changes: {named} ({version.standing.lower()}) says the same.")
 
     def _diff(self, options: Mapping[str, Any]) -> None:
-        before, after = (self._bodies(options[side], options["framework"]) for side in ("before", "after"))
-        changes = diff_parts(before, after)
+        is_since, sides = options["since_signed_by"] is not None, options["sides"]
+        if len(sides) != (1 if is_since else 2):
+            raise CommandError("Name two sides, or one version with --since-signed-by.")
+        changes = self._since_signed(options) if is_since else self._between(*sides, options["framework"])
         if not changes:
             self.stdout.write("no changes")
             return
         self._say_changes(changes)
         sys.exit(DIFFERENT)
+
+    def _between(self, before: str, after: str, framework: str | None) -> list[PartChange]:
+        return diff_parts(self._bodies(before, framework), self._bodies(after, framework))
+
+    def _since_signed(self, options: Mapping[str, Any]) -> list[PartChange]:
+        new = exchange.version_named(exchange.framework_named(options["framework"]), options["sides"][0])
+        signer = _person(options["since_signed_by"])
+        signed = last_signed(signer, new)
+        if signed is None:
+            raise CommandError(f"{signer} has not said Yes to {new} or an earlier version.")
+        day = timezone.localtime(signed.signed_at).strftime("%Y-%m-%d %H:%M")
+        self.stdout.write(f"Compared with {signed.version} as {signer} signed it on {day}.")
+        return typed(since_signed(signed, new), new)
 
     def _bodies(self, named: str, framework: str | None) -> Mapping[PartId, Mapping[str, Any]]:
         if named.endswith((".yaml", ".yml")):
@@ -159,6 +173,13 @@ class Command(BaseCommand):
         for move in moves:
             was = "(not assigned yet)" if move.is_first else called(move.was)
             self.stdout.write(f"    {was} → {called(move.now)}: {move.accounts:,}")
+
+
+def _person(email: str) -> User:
+    found = User.objects.filter(email__iexact=email).first()
+    if found is None:
+        raise CommandError(f"Nobody here has the e-mail address {email}.")
+    return found
 
 
 def _text_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django_structlog.middlewares import RequestMiddleware
 
 from segmentation_site import health
@@ -87,6 +88,21 @@ class SecureApiMiddleware:
             problem = {"type": "about:blank", "title": "HTTPS is required", "status": 403}
             return JsonResponse(problem, status=403, content_type="application/problem+json")
         return self.get_response(request)
+
+
+class WrongMethodMiddleware:
+    """Say in a page what a browser gets where only a form may be sent: Django's own answer is empty."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != 405 or response.streaming or response.content or request.method != "GET":
+            return response
+        page = render(request, "405.html", status=405)
+        page["Allow"] = response.get("Allow", "")
+        return page
 
 
 class SessionLimitsMiddleware:

@@ -540,3 +540,12 @@ def test_framework_page_shows_its_versions_in_sheets(
     assert ("Download v1 as YAML" in first, "Download v0 as YAML" in first) == (True, False)
     assert ("Download v1 as YAML" in second, "Download v0 as YAML" in second) == (False, True)
     assert "1 to 1 of 2" in first
+
+
+def test_address_of_a_button_says_that_nothing_is_done_by_opening_it(company: Company, login: Any) -> None:
+    answer = login(company.ravi).get(url(company, "version_submit"))
+
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Nothing is done by opening this address" in text(answer)
+    company.version.refresh_from_db()
+    assert company.version.state == "draft"

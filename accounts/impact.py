@@ -5,7 +5,7 @@ All accounts count, not only customers, because all of them are assigned. ARR is
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,8 @@ from django.db.models import Q
 
 from accounts.models import AssignmentRun, Override
 from accounts.services.overrides import successor_of
-from frameworks.definition import Bodies, Definition, bodies_of, definition_of
+from frameworks.comparison import segments_with_other_rules
+from frameworks.definition import Definition, definition_of
 from frameworks.mapping import Succession, Successions, successions_of
 from frameworks.models import Dimension, Segment
 
@@ -237,15 +238,14 @@ def _mapped(moves: list[tuple[str, str, Cell]], known: Mapping[str, Succession])
 
 
 FATES = ("carried", "mapped", "reconfirm", "ask_again", "lapsing")
-"""What becomes of an override: its segment means the same; it goes on with a successor; its segment changed, so look at
-it again; it ends because nobody named a successor of a split; it ends because its segment is gone."""
+"""What becomes of an override: its segment means the same; it goes on with a successor; its segment's rules changed, so
+it goes on and people are asked to look at it; it ends because nobody named a successor of a split; it ends because its
+segment is gone."""
 
 
 def _override_fates(run: AssignmentRun, definition: Definition, known: Successions) -> Iterator[Figures]:
     """Every override that is not over, by account name."""
-    active = run.framework.active_version
-    old = bodies_of(active) if active else {}
-    new = bodies_of(run.framework_version)
+    changed = segments_with_other_rules(run.framework.active_version, run.framework_version)
     rows = Override.objects.filter(dimension__framework=run.framework, valid_until__gt=run.as_of)
     rows = rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=run.as_of))
     for override in rows.select_related("dimension", "segment", "origin", "account").order_by("account__name", "pk"):
@@ -259,7 +259,7 @@ def _override_fates(run: AssignmentRun, definition: Definition, known: Successio
             "from": segment,
             "to": to or "",
             "until": override.valid_until.isoformat(),
-            "fate": _fate(dimension, segment, definition, (old, new)) if succession is None else _mapped_fate(to),
+            "fate": _fate(dimension, segment, definition, changed) if succession is None else _mapped_fate(to),
         }
 
 
@@ -267,9 +267,7 @@ def _mapped_fate(to: str | None) -> str:
     return "mapped" if to else "ask_again"
 
 
-def _fate(dimension: str, segment: str, definition: Definition, sides: tuple[Bodies, Bodies]) -> str:
+def _fate(dimension: str, segment: str, definition: Definition, changed: Collection[str]) -> str:
     if segment not in definition.segment_keys.get(dimension, ()):
         return "lapsing"
-    old, new = sides
-    part = ("segment", f"{dimension}/{segment}")
-    return "carried" if old.get(part) == new.get(part) else "reconfirm"
+    return "reconfirm" if f"{dimension}/{segment}" in changed else "carried"

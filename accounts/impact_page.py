@@ -24,7 +24,7 @@ UNASSIGNED = "Unassigned"
 FATE_WORDS = {
     "carried": "carried",
     "mapped": "carried to a successor",
-    "reconfirm": "to reconfirm",
+    "reconfirm": "go on, to be looked at again",
     "ask_again": "to be asked for again",
     "lapsing": "lapse",
 }

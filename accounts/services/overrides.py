@@ -198,6 +198,16 @@ def settle_overrides(*, framework: Framework, known: Successions, at: datetime) 
     return settled
 
 
+def overrides_on(*, framework: Framework, segments: Collection[str], at: datetime) -> QuerySet[Override]:
+    """Overrides that point to one of these segments ("tier/smb"), were granted before that moment and are not over."""
+    named = Q(pk__in=[])
+    for dimension, _, segment in (key.partition("/") for key in sorted(segments)):
+        named |= Q(dimension__key=dimension, segment__key=segment)
+    rows = Override.objects.filter(named, dimension__framework=framework, created_at__lt=at, ended_at__isnull=True)
+    related = ("account__csm", "account__ae", "segment", "dimension", "created_by")
+    return rows.filter(valid_until__gt=at).select_related(*related).order_by("pk")
+
+
 def successor_of(override: Override, succession: Succession | None) -> str | None:
     """The segment that an override of a retired one goes on with; None where nobody said so.
 

@@ -5,6 +5,7 @@ And what waits for nothing: moves that the people of an account are told of.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db.models import Q
 from django.urls import reverse
@@ -19,12 +20,13 @@ from governance.models import OverrideRequest, TransitionReview
 from governance.services import due_dates
 from governance.services.eligibility import approvals_of, awaited_roles
 from governance.services.move_policies import told_dimensions
-from governance.services.retiring import RECONFIRM_WITHIN, overrides_to_reconfirm
+from governance.services.retiring import RECONFIRM_WITHIN, overrides_to_look_at, overrides_to_reconfirm
 
 
 def items_for(user: User, at: datetime) -> Iterator[Item]:
     """For this person by name or right: overrides to reconfirm, and moves of the accounts that are theirs."""
     yield from _to_reconfirm(user, at)
+    yield from _to_look_at(user, at)
     yield from _told_moves(user, at)
 
 
@@ -86,6 +88,26 @@ def _to_reconfirm(user: User, at: datetime) -> Iterator[Item]:
             since=row.ended_at,
             due_on=timezone.localdate(row.ended_at + RECONFIRM_WITHIN),
             ref=f"reconfirm:{row.uuid}",
+        )
+
+
+def _to_look_at(user: User, at: datetime) -> Iterator[Item]:
+    """Overrides that go on though the rules of their segment changed, until they are revoked or two weeks are over."""
+    if not user.has_perm("governance.decide_override"):
+        return
+    for row, version in islice(overrides_to_look_at(at), MOST):
+        since = version.activated_at or at
+        yield Item(
+            kind="decision",
+            icon="git-branch",
+            title=f"Still right? {row.account} counts as {row.segment.name} by override",
+            detail=f"The rules of {row.segment.name} changed with {version}. It goes on until {day(row.valid_until)}"
+            f" unless it is revoked. “{row.reason}”",
+            url=reverse("accounts:account_detail", args=[row.account.uuid]),
+            asked_by=row.created_by.name,
+            since=since,
+            due_on=timezone.localdate(since + RECONFIRM_WITHIN),
+            ref=f"look-again:{row.uuid}:{version.number}",
         )
 
 

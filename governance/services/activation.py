@@ -24,7 +24,7 @@ from frameworks.models import Dimension, Framework, FrameworkVersion, Segment, U
 from frameworks.services.activation import activation_blockers, flip_active_version, refuse_unauthorised
 from frameworks.services.scheduling import unschedule_activation
 from governance.services.impact import record_study
-from governance.services.retiring import close_retired_requests, follow_carried, tell_settled
+from governance.services.retiring import close_retired_requests, follow_carried, tell_settled, with_other_rules
 from governance.services.telling import tell_about
 
 
@@ -84,9 +84,12 @@ def _settle(version: FrameworkVersion, at: datetime) -> dict[str, Any]:
     known = successions_of(version, definition_of(version))
     settled = settle_overrides(framework=version.framework, known=known, at=at)
     follow_carried(settled)
-    tell_settled(version, settled, at)
+    again = with_other_rules(version, at)
+    tell_settled(version, settled, again, at)
     closed = close_retired_requests(version=version, known=known, at=at)
     told: dict[str, Any] = {}
+    if again:
+        told["overrides_to_look_at"] = [str(each.uuid) for each in again]
     if settled.carried or settled.ended:
         carried, ended = ([str(each.uuid) for each in rows] for rows in (settled.carried, settled.ended))
         told["overrides"] = {"carried": carried, "ended": ended}

@@ -1,6 +1,11 @@
-"""What people had asked for a segment that a new version retired: closed or carried on, and each of them told why."""
+"""What people had asked for a segment that a new version retired or gave other rules, and each of them told why.
+
+A request or an override of a retired segment is closed or carried on; an override of one whose rules changed goes on,
+and people look again whether it should.
+"""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +13,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
 from accounts.models import Assignment, Override
-from accounts.services.overrides import SettledOverrides
+from accounts.services.overrides import SettledOverrides, overrides_on
+from frameworks.comparison import segments_with_other_rules
 from frameworks.governed import governed
 from frameworks.mapping import Succession, Successions
 from frameworks.models import FrameworkVersion, Segment, User
@@ -20,7 +26,7 @@ from governance.transitions import check_transition
 
 State = OverrideRequest.State
 RECONFIRM_WITHIN = timedelta(days=14)
-"""So long after a split the overrides that it ended wait to be asked for again."""
+"""So long after a split the overrides that it ended wait to be asked for again, and those to be looked at wait."""
 
 
 def close_retired_requests(*, version: FrameworkVersion, known: Successions, at: datetime) -> list[OverrideRequest]:
@@ -71,8 +77,11 @@ def follow_carried(settled: SettledOverrides) -> None:
         OverrideRequest.objects.filter(override=override.carried_from).update(override=override)
 
 
-def tell_settled(version: FrameworkVersion, settled: SettledOverrides, at: datetime) -> None:
-    """Tell who asked for an override, who granted it and whose account it is what became of it; one message each."""
+def tell_settled(version: FrameworkVersion, settled: SettledOverrides, again: Iterable[Override], at: datetime) -> None:
+    """Tell who asked for an override, who granted it and whose account it is what became of it; one message each.
+
+    `again` are those that go on and should be looked at.
+    """
     lines: dict[User, list[str]] = defaultdict(list)
     for override in settled.carried:
         text = f"{override.account.name}: its override goes on as {override.segment.name} until {_day(override)}."
@@ -83,10 +92,34 @@ def tell_settled(version: FrameworkVersion, settled: SettledOverrides, at: datet
             f" Ask again if it should go on; CS Ops finds it in the inbox for {RECONFIRM_WITHIN.days} days."
         )
         _add(lines, override, text)
+    for override in again:
+        text = (
+            f"{override.account.name}: the rules of {override.segment.name} changed, and its override to it goes on"
+            f" until {_day(override)}. Look whether it is still right; CS Ops finds it in the inbox for"
+            f" {RECONFIRM_WITHIN.days} days."
+        )
+        _add(lines, override, text)
     place = reverse("frameworks:version_detail", args=[version.framework.slug, version.number])
     for person, texts in lines.items():
         subject = f"{version.framework.name}: overrides under version {version.number}"
         tell_people([person], subject, "\n".join(texts), place, at=at)
+
+
+def with_other_rules(version: FrameworkVersion, at: datetime) -> list[Override]:
+    """Overrides that go on although their segment has other rules with the version that has just come into force."""
+    changed = segments_with_other_rules(version.base_version, version)
+    return list(overrides_on(framework=version.framework, segments=changed, at=at)) if changed else []
+
+
+def overrides_to_look_at(at: datetime) -> Iterator[tuple[Override, FrameworkVersion]]:
+    """Overrides whose segment got other rules within RECONFIRM_WITHIN, with the version that brought them."""
+    lately = {"activated_at__gt": at - RECONFIRM_WITHIN, "activated_at__lte": at, "base_version__isnull": False}
+    related = ("framework", "base_version")
+    for version in FrameworkVersion.objects.filter(**lately).select_related(*related).order_by("activated_at"):
+        changed = segments_with_other_rules(version.base_version, version)
+        if changed and version.activated_at:
+            rows = overrides_on(framework=version.framework, segments=changed, at=version.activated_at)
+            yield from ((row, version) for row in rows.filter(valid_until__gt=at, segment__is_live=True))
 
 
 def _day(override: Override) -> str:

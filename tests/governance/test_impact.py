@@ -1,18 +1,21 @@
 """The impact of a version: computed without changing anything, recorded for its signers, compared at activation."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 
 from accounts.models import Account, Assignment, AssignmentRun, Override, RunMove, Transition
-from accounts.services.overrides import grant_override
+from accounts.services.overrides import end_override, grant_override
 from accounts.services.runs import plan_study
 from frameworks.errors import ConflictError
-from frameworks.models import Framework, FrameworkVersion, Segment, VersionImpact
+from frameworks.models import Framework, FrameworkVersion, Segment, User, VersionImpact
 from frameworks.services.drafting import save_part, start_draft
+from governance.inbox_item import Item
+from governance.models import AuditEntry, Notification
 from governance.services.activation import request_activation
 from governance.services.inbox import waiting_for
 from tests.accounts.activating import AT, account, next_version, push_through, work_off
@@ -183,6 +186,56 @@ def test_override_of_a_split_that_names_no_successor_lapses_with_the_activation(
         at=override.ended_at,
     )
     assert not [item for item in waiting_for(cs_ops, later) if item.ref.startswith("reconfirm")]
+
+
+def test_override_whose_segment_got_other_rules_goes_on_and_people_look_at_it_again(
+    accounts: list[Account], active: FrameworkVersion
+) -> None:
+    strategic = Segment.objects.get(dimension__key="customer_tier", key="strategic")
+    smb = Segment.objects.get(dimension__key="customer_tier", key="smb")
+    leah, carol = person("leah", "csm"), person("carol", "cs_ops")
+    changed, kept = (
+        grant_override(
+            account=account,
+            dimension=segment.dimension,
+            segment=segment,
+            valid_from=AT,
+            valid_until=AT.replace(year=2027),
+            reason="Agreed with the executive sponsor.",
+            actor=leah,
+            at=AT,
+        )
+        for account, segment in ((accounts[5], strategic), (accounts[6], smb))
+    )
+    version = lower_strategic()
+    figures = studied(version)
+    assert {row["name"]: row["fate"] for row in figures["override_fates"]} == {
+        accounts[5].name: "reconfirm",
+        accounts[6].name: "carried",
+    }
+
+    with time_machine.travel(AT + timedelta(hours=1), tick=False):
+        in_force(version)
+
+    for override in (changed, kept):
+        override.refresh_from_db()
+        assert (override.ended_at, override.ending) == (None, "")
+    (said,) = Notification.objects.filter(person=leah, subject__contains="overrides under version")
+    assert f"{accounts[5].name}: the rules of Strategic changed, and its override to it goes on" in said.text
+    assert accounts[6].name not in said.text
+    entry = AuditEntry.objects.filter(after__has_key="overrides_to_look_at").get()
+    assert entry.after["overrides_to_look_at"] == [str(changed.uuid)]
+
+    soon, late = AT + timedelta(days=13), AT + timedelta(days=15)
+    (asked,) = looks(carol, soon)
+    assert asked.title == f"Still right? {accounts[5].name} counts as Strategic by override"
+    assert (looks(leah, soon), looks(carol, late)) == ([], [])
+    end_override(override=changed, ending="revoked", reason="Not any more.", actor=carol, at=soon)
+    assert looks(carol, soon) == []
+
+
+def looks(user: User, at: datetime) -> list[Item]:
+    return [item for item in waiting_for(user, at) if item.ref.startswith("look-again")]
 
 
 def test_account_that_has_no_assignment_yet_comes_from_nowhere_and_not_from_unassigned(

@@ -9,7 +9,8 @@ from frameworks.checks.slot import engine_checks
 from frameworks.document import Document, PartId
 from frameworks.errors import InvalidError
 from frameworks.gates import findings_of
-from frameworks.models import FrameworkVersion
+from frameworks.models import FrameworkVersion, Kind
+from frameworks.parts.policy import POLICIES
 from frameworks.recertification import Recertification, recertifications
 from frameworks.services.activation import activation_blockers, version_blockers
 from frameworks.services.review import PlannedLine, plan_requirements, submission_problems
@@ -193,6 +194,23 @@ class VersionPage(VersionContents):
     def are_problems_elsewhere(self) -> bool:
         """Checking every rule of a very large draft takes seconds: the Checks tab does, this page does not wait."""
         return self.version.state == State.DRAFT and self.is_large
+
+    @property
+    def lacks_playbooks(self) -> bool:
+        """Whether some segment has no playbook yet; each has one at most."""
+        return self.counts[Kind.PLAYBOOK] < self.counts[Kind.SEGMENT]
+
+    @property
+    def addable(self) -> list[tuple[str, str]]:
+        """Kinds of parts that a draft has room for, and what the link to each one's form says."""
+        room = {
+            Kind.DIMENSION: True,
+            Kind.TERM: True,
+            Kind.PLAYBOOK: self.lacks_playbooks,
+            Kind.POLICY: self.counts[Kind.POLICY] < len(POLICIES),
+            Kind.DATA_SOURCE: True,
+        }
+        return [(kind.value, f"A {kind.label.lower()}") for kind, is_open in room.items() if is_open]
 
     @cached_property
     def blockers(self) -> list[str]:

@@ -107,8 +107,10 @@ ReviewDays = Annotated[int, Field(ge=1, le=60)]
 
 
 class SignoffPolicy(Policy):
-    """The ordered sign-off requirements of a version. `review_days` is how many business days signers have: 10,
-    unless said."""
+    """The ordered sign-off requirements of a version.
+
+    `review_days` is how many business days signers have: 10, unless said.
+    """
 
     policy: Annotated[Literal["signoff"], SEMANTIC] = "signoff"
     requirements: Annotated[list[Requirement], Field(min_length=1), AfterValidator(distinct_by("code")), SEMANTIC]
@@ -116,8 +118,9 @@ class SignoffPolicy(Policy):
 
 
 class GuardPolicy(Policy):
-    """What holds a run before it changes anything. All figures are shares from 0 to 1.
+    """What holds a run before it changes anything.
 
+    All figures are shares: from 0 to 1 in files and by API, in percent in forms.
     `max_share_moved`: accounts of a dimension that change segment. `max_segment_change`: growth or shrinkage
     of one segment. `max_unassigned`: Unassigned plus fallback. `max_dominance` holds and `warn_dominance`
     warns when one segment has more of the accounts, unless `expectations` signs a higher share for that

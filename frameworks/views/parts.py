@@ -20,6 +20,7 @@ from frameworks.naming import names_of
 from frameworks.part_forms.form import FIXED_KEYS, PartForm, options_of, schema_of
 from frameworks.part_forms.merging import differences, merged
 from frameworks.parts import json_schema
+from frameworks.parts.naming import own_label
 from frameworks.parts.policy import POLICIES
 from frameworks.roles import PEOPLE, Role
 from frameworks.services.drafting import delete_part, save_part
@@ -153,7 +154,8 @@ def _offered_key(request: HttpRequest, version: FrameworkVersion, kind: str) -> 
 
 def _choose_policy(request: HttpRequest, version: FrameworkVersion) -> HttpResponse:
     there = set(version.parts.filter(kind=Kind.POLICY).values_list("key", flat=True))
-    purposes = [(key, _purpose(model.__doc__)) for key, model in POLICIES.items() if key not in there]
+    offered = [(key, own_label(Kind.POLICY, key), _purpose(model.__doc__)) for key, model in POLICIES.items()]
+    purposes = [each for each in offered if each[0] not in there]
     context = {"version": version, "framework": version.framework, "policies": purposes}
     return render(request, "frameworks/policy_new.html", context)
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from frameworks.models import Contribution, Kind
 from frameworks.parts import json_schema
-from tests.frameworks.making import Company
+from tests.frameworks.making import Company, put_in_force
 from tests.frameworks.pages import text, url
 
 GUARD = {
@@ -96,6 +96,36 @@ def test_each_policy_is_added_under_its_own_name(company: Company, login: Any) -
     assert response.status_code == 302
     assert company.body("policy", "guard") == GUARD | {"impact_tolerance": "0.02"}
     assert "?key=guard" not in page.get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tab", "kind"),
+    [
+        ("version_dimensions", "dimension"),
+        ("version_data_sources", "data_source"),
+        ("version_playbooks", "playbook"),
+        *(("version_detail", kind) for kind in ("dimension", "term", "playbook", "policy", "data_source")),
+    ],
+)
+def test_every_kind_of_part_can_be_added_where_it_is_looked_for(
+    company: Company, login: Any, tab: str, kind: str
+) -> None:
+    company.version.parts.filter(kind="playbook", key="tier/smb").delete()
+    link = f'href="{url(company, "part_new", kind=kind)}"'
+
+    assert link in login(company.ravi).get(url(company, tab)).content.decode()
+    assert link not in login(company.leah).get(url(company, tab)).content.decode()
+    put_in_force(company.version)
+    assert link not in login(company.ravi).get(url(company, tab)).content.decode()
+
+
+def test_help_of_policies_is_whole_and_speaks_of_percent_as_the_form_does(company: Company, login: Any) -> None:
+    said = text(login(company.ravi).get(url(company, "part_new", kind="policy")))
+
+    assert "Guard policy" in said
+    assert "What holds a run before it changes anything." in said
+    assert "The ordered" not in said
+    assert "from 0 to 1" not in said
 
 
 def test_playbook_is_added_for_a_segment_without_one(company: Company, login: Any) -> None:

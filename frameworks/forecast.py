@@ -10,6 +10,9 @@ from typing import Literal, Protocol
 from frameworks.definition import Definition
 from frameworks.models import Framework
 
+ACCOUNTS_AT_MOST = 200_000
+"""Some five seconds of a request; more are counted by the command, and by the impact."""
+
 
 @dataclass(frozen=True)
 class Move:

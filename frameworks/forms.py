@@ -38,6 +38,7 @@ class RetireForm(forms.Form):
     new_label = forms.CharField(max_length=120, required=False, label="Or a new segment, made of their rules")
     overrides = forms.CharField(max_length=63, required=False)
     takes_over = forms.BooleanField(required=False, initial=True)
+    rules_go_along = forms.BooleanField(required=False, initial=True)
     reason = forms.CharField(max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 

@@ -27,6 +27,7 @@ version_patterns = [
     path("definitions/term/<slug:key>/", alignment.term_detail, name="term_detail"),
     path("dimensions/", versions.version_dimensions, name="version_dimensions"),
     path("dimensions/<slug:key>/retire/", retiring.segments_retire, name="segments_retire"),
+    path("dimensions/<slug:key>/retire/forecast/", retiring.segments_retire_forecast, name="segments_retire_forecast"),
     path("dimensions/<slug:key>/restore/", retiring.segment_restore, name="segment_restore"),
     path("dimensions/<slug:key>/edit/", editor.dimension_edit, name="dimension_edit"),
     path("dimensions/<slug:key>/check/", editor.dimension_check, name="dimension_check"),

@@ -24,13 +24,11 @@ from frameworks.api.parts import version_or_problem
 from frameworks.api.serializers import FrameworkVersionSerializer, VersionReferenceSerializer
 from frameworks.api.views import ApiView
 from frameworks.definition import Definition
-from frameworks.forecast import Move, forecaster
+from frameworks.forecast import ACCOUNTS_AT_MOST, Move, forecaster
 from frameworks.models import Contribution, Framework, User
 from frameworks.services.exchange import FilePlan, apply_file, export_version, plan_file
 
 YAML = "application/yaml"
-FORECAST_ACCOUNTS_AT_MOST = 200_000
-"""Some five seconds of a request; more are counted by the command."""
 
 
 class YamlParser(BaseParser):
@@ -208,7 +206,7 @@ def _impact(plan: FilePlan, definition: Definition) -> dict[str, Any] | None:
     ask = forecaster()
     if ask is None:
         return None
-    found = ask(definition=definition, framework=plan.framework, at=timezone.now(), at_most=FORECAST_ACCOUNTS_AT_MOST)
+    found = ask(definition=definition, framework=plan.framework, at=timezone.now(), at_most=ACCOUNTS_AT_MOST)
     keys = sorted(definition.dimensions) if found.state == "counted" else []
     by_dimension: dict[str, Any] = {key: [move for move in found.moves if move.dimension == key] for key in keys}
     return {

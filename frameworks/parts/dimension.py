@@ -73,6 +73,9 @@ class Retirement(Piece):
     One successor: renamed, merged or retired into it; several: split, and each account goes where their rules put it.
     `overrides` is the successor that overrides of the segment are carried to, or "reconfirm": they end, and whoever
     asked is told. Left out, it is the one successor; of a split, "reconfirm".
+
+    `rules` is "taken_over" where a successor that was there before takes whom this segment took. The record itself
+    places nobody: without them, the rules of the others do, or leave an account Unassigned.
     """
 
     identity = "segment"
@@ -80,6 +83,7 @@ class Retirement(Piece):
     segment: Slug
     into: Annotated[list[Slug], Field(min_length=1, max_length=20), AfterValidator(distinct)]
     overrides: Slug | None = None
+    rules: Literal["taken_over"] | None = None
     reason: Text
 
     @model_validator(mode="after")

@@ -39,7 +39,7 @@ def retirement_texts(key: str, old: Dimension, new: Dimension, names: Names) -> 
             if tuple(entry.into) not in told:
                 told.add(tuple(entry.into))
                 yield RetirementText(index, "added", None, entry, _told(key, together, old.segments, names))
-            elif (entry.overrides, entry.reason) != (together[0].overrides, together[0].reason):
+            elif _how(entry) != _how(together[0]):
                 yield RetirementText(index, "added", None, entry, _alone(key, entry, names))
         elif before[entry.segment] != entry:
             text = f"{names.segment(key, entry.segment)}: {_changed(key, before[entry.segment], entry, names)}"
@@ -56,7 +56,20 @@ def _told(key: str, entries: list[Retirement], before: Collection[str], names: N
         verb = "merged into"
     else:
         verb = "retired into" if into[0] in before else "became"
-    return f"{gone} {verb} {successors}{_overrides(key, entries[0], names)} (“{entries[0].reason}”)"
+    how = f"{_overrides(key, entries[0], names)}{_rules(entries, before)}"
+    return f"{gone} {verb} {successors}{how} (“{entries[0].reason}”)"
+
+
+def _how(entry: Retirement) -> tuple[str | None, str | None, str]:
+    return entry.overrides, entry.rules, entry.reason
+
+
+def _rules(entries: list[Retirement], before: Collection[str]) -> str:
+    """Whether successors that were there before take whom the segments took; a new one is made of their rules."""
+    if any(short not in before for short in entries[0].into):
+        return ""
+    whose = "its" if len(entries) == 1 else "their"
+    return f", {whose} rules go along" if entries[0].rules else f", {whose} rules do not go along"
 
 
 def _alone(key: str, entry: Retirement, names: Names) -> str:
@@ -78,6 +91,8 @@ def _changed(key: str, old: Retirement, new: Retirement, names: Names) -> str:
     if old.overrides != new.overrides:
         was, now = (_carried(key, entry, names) for entry in (old, new))
         found.append(f"overrides {was} → {now}")
+    if old.rules != new.rules:
+        found.append("its rules go along now" if new.rules else "its rules do not go along any more")
     if old.reason != new.reason:
         found.append("reason reworded")
     return "; ".join(found)

@@ -4,15 +4,16 @@ Both acts are an edit of the dimension, so everything the dimension editor check
 segment that leaves, nesting, circles, and texts that somebody else saved meanwhile.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from django.db import transaction
 
 from frameworks.definition import Bodies, bodies_of
-from frameworks.dimension_edit import DimensionEdit, EditedPart
+from frameworks.dimension_edit import DimensionEdit, EditedPart, EditRefusedError, judge_edit
 from frameworks.errors import ConflictError, InvalidError
 from frameworks.governed import governed
 from frameworks.models import FrameworkVersion, Kind, User
@@ -32,7 +33,9 @@ class Leaving:
 
     `into` are segments of the draft; `new_label` names one more that is made of the rules of those that leave.
     `overrides` is one of the successors or "reconfirm", empty for what follows from their number. With `takes_over` a
-    successor that has no playbook of its own gets that of the first that leaves, and their anti-ICP lists.
+    successor that has no playbook of its own gets that of the first that leaves, and their anti-ICP lists. With
+    `rules_go_along` one successor that is there already takes whom those that leave took; of a split, and without, the
+    rules of the others place the accounts, or leave them Unassigned.
     """
 
     segments: Sequence[str]
@@ -41,6 +44,12 @@ class Leaving:
     new_label: str = ""
     overrides: str = ""
     takes_over: bool = True
+    rules_go_along: bool = True
+
+    @property
+    def adds_rules(self) -> bool:
+        """Whether one successor that is there already gets the rules of those that leave."""
+        return self.rules_go_along and len(self.into) == 1 and not self.new_label
 
 
 def retire_segments(
@@ -65,6 +74,19 @@ def retire_segments(
                 for short in successors:
                     _take_over_playbook(draft, leaving.segments, short, actor=actor, at=at, source=source)
             act.after = {"into": [f"{dimension}/{short}" for short in successors]}
+
+
+def bodies_without(*, version: FrameworkVersion, dimension: str, leaving: Leaving) -> Bodies:
+    """The parts as they would be if these segments left; nothing is written, and no reason is needed.
+
+    Raises InvalidError or EditRefusedError naming what is in the way.
+    """
+    draft = _Draft(version, dimension)
+    asked = replace(leaving, reason=leaving.reason.strip() or "–")
+    judgement = judge_edit(draft.edit_without(asked, _successors(draft, asked)), draft.bodies)
+    if judgement.problems:
+        raise EditRefusedError(judgement.problems)
+    return judgement.bodies
 
 
 def _successors(draft: "_Draft", leaving: Leaving) -> list[str]:
@@ -135,6 +157,9 @@ class _Draft:
         segments = {short: dict(self.segment(short)) for short in ranked if short != new}
         if new:
             segments[new] = self._made_of(leaving)
+        if leaving.adds_rules:
+            heir = segments[successors[0]]
+            heir["rules"] = self._rules_of(leaving.segments, heir.get("rules", ()))
         self._follow(segments, leaving, successors)
         entries = [_entry(short, leaving, successors) for short in leaving.segments]
         kept = [each for each in self.body.get("retired", ()) if each["segment"] not in leaving.segments]
@@ -145,17 +170,20 @@ class _Draft:
 
     def _made_of(self, leaving: Leaving) -> Body:
         """A new segment that takes whom any of those that leave took."""
-        rules: list[Body] = []
-        for short in leaving.segments:
-            for rule in self.segment(short).get("rules", ()):
-                taken = {each["key"] for each in rules}
-                key = rule["key"] if rule["key"] not in taken else f"{short}_{rule['key']}"[:63]
-                rules.append({**rule, "key": key})
+        rules = self._rules_of(leaving.segments, ())
         body: Body = {"label": leaving.new_label.strip(), "dimension": self.key, "rules": rules}
         parents = {self.segment(short).get("parent") for short in leaving.segments}
         if len(parents) == 1 and (parent := parents.pop()):
             body["parent"] = parent
         return body
+
+    def _rules_of(self, segments: Iterable[str], own: Iterable[Body]) -> list[Body]:
+        """A successor's own rules and after them those of these segments, each under a name of its own."""
+        rules = [*own]
+        for short in segments:
+            for rule in self.segment(short).get("rules", ()):
+                rules.append({**rule, "key": _free_key(rule["key"], short, {each["key"] for each in rules})})
+        return rules
 
     def _follow(self, segments: dict[str, Body], leaving: Leaving, successors: list[str]) -> None:
         """Nesting follows a single successor; anti-ICP lists go to every successor that has none."""
@@ -192,9 +220,17 @@ class _Draft:
                     yield EditedPart(*part, self.digests[part], None)
 
 
+def _free_key(key: str, segment: str, taken: Collection[str]) -> str:
+    """The rule's key, or one that says which segment it came from; numbered where that is taken too."""
+    wanted = f"{segment}_{key}"[:60]
+    numbered = (f"{wanted}_{number}" for number in count(2))
+    return next(each for each in chain([key, wanted], numbered) if each not in taken)
+
+
 def _entry(short: str, leaving: Leaving, successors: list[str]) -> Body:
     entry = {"segment": short, "into": successors, "reason": leaving.reason.strip()}
-    return {**entry, "overrides": leaving.overrides} if leaving.overrides else entry
+    said = {"overrides": leaving.overrides, "rules": "taken_over" if leaving.adds_rules else ""}
+    return entry | {name: value for name, value in said.items() if value}
 
 
 def _take_over_playbook(

@@ -4,13 +4,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from frameworks.dimension_edit import EditRefusedError
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError, StaleEditError
 from frameworks.forms import RetireForm
-from frameworks.models import Contribution
+from frameworks.models import Contribution, FrameworkVersion
+from frameworks.retire_forecast import forecast_of
 from frameworks.retire_page import RetirePage
 from frameworks.services.retiring import Leaving, restore_segment, retire_segments
 from frameworks.views.answers import act, person, refused
@@ -57,7 +59,31 @@ def _leaving(request: HttpRequest, form: RetireForm) -> Leaving:
         new_label=said.get("new_label", ""),
         overrides=said.get("overrides", ""),
         takes_over=bool(said.get("takes_over")),
+        rules_go_along=bool(said.get("rules_go_along")),
     )
+
+
+@login_required
+@require_safe
+def segments_retire_forecast(request: HttpRequest, slug: str, number: int, key: str) -> HttpResponse:
+    """How many accounts would become Unassigned by what is ticked, for who may edit the draft; nothing is written."""
+    version = dimension_or_404(slug, number, key)
+    if not RetirePage(version, key, person(request)).may_edit:
+        return refused(request, NotAllowedError("Only who edits this draft is told."), back=_page_url(version, key))
+    asked = request.GET
+    leaving = Leaving(
+        segments=asked.getlist("segment"),
+        into=asked.getlist("into"),
+        reason="",
+        new_label=asked.get("new_label", ""),
+        rules_go_along="rules_go_along" in asked,
+    )
+    foreseen = forecast_of(version, key, leaving, timezone.now()) if leaving.segments else None
+    return render(request, "frameworks/_retire_forecast.html", {"foreseen": foreseen})
+
+
+def _page_url(version: FrameworkVersion, key: str) -> str:
+    return reverse("frameworks:segments_retire", args=[version.framework.slug, version.number, key])
 
 
 def _show(

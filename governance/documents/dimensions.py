@@ -103,7 +103,7 @@ def retired_section(source: Source, divided: Divided) -> Iterator[Section]:
     if retired:
         points = [
             f"{humanise(each.segment)} became {listed(source.names.segment(key, into) for into in each.into)}:"
-            f" {each.reason}"
+            f" {each.reason}{' Its rules went along.' if each.rules else ''}"
             for each in retired
         ]
         yield Section("Segments that left", [Points(points)], level=3)

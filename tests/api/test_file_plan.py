@@ -83,7 +83,7 @@ def test_plan_without_accounts_or_with_too_many_counts_nothing_and_says_so(
     nobody = impact(api, text)
     for name in ("acme", "bolt"):
         Account.objects.create(name=name, name_key=name)
-    monkeypatch.setattr("frameworks.api.files.FORECAST_ACCOUNTS_AT_MOST", 1)
+    monkeypatch.setattr("frameworks.api.files.ACCOUNTS_AT_MOST", 1)
     many = impact(api, text)
 
     shared: dict[str, Any] = {"compared_with": None, "dimensions": []}

@@ -146,11 +146,19 @@ def test_merge_is_one_governed_act_with_its_reason(regional: Company) -> None:
 @pytest.mark.parametrize(
     ("leaving", "words"),
     [
-        (Leaving(["east"], ["west"], WHY), "Enterprise East retired into Enterprise West"),
+        (Leaving(["east"], ["west"], WHY), "Enterprise East retired into Enterprise West, its rules go along (“"),
+        (
+            Leaving(["east"], ["west"], WHY, rules_go_along=False),
+            "Enterprise East retired into Enterprise West, its rules do not go along (“",
+        ),
+        (
+            Leaving(["east", "west"], ["smb"], WHY),
+            "Enterprise East and Enterprise West merged into SMB, their rules go along (“",
+        ),
         (Leaving(["east"], [], WHY, new_label="Key"), "Enterprise East became Key"),
         (
             Leaving(["east"], ["west", "smb"], WHY),
-            "Enterprise East split into Enterprise West and SMB, overrides to be reconfirmed",
+            "split into Enterprise West and SMB, overrides to be reconfirmed, its rules do not go along (“",
         ),
         (
             Leaving(["east"], ["west", "smb"], WHY, overrides="west"),
@@ -162,6 +170,26 @@ def test_diff_tells_what_became_of_a_segment(regional: Company, leaving: Leaving
     retire(regional, leaving)
 
     assert any(words in change for change in changes(regional))
+
+
+@pytest.mark.parametrize("goes_along", [True, False])
+def test_successor_that_is_there_takes_their_rules_where_that_is_said(regional: Company, *, goes_along: bool) -> None:
+    own, theirs = (regional.body("segment", f"tier/{short}")["rules"] for short in ("west", "east"))
+
+    retire(regional, Leaving(["east"], ["west"], WHY, rules_go_along=goes_along))
+
+    (entry,) = regional.body("dimension", "tier")["retired"]
+    rules = regional.body("segment", "tier/west")["rules"]
+    added = [{**rule, "key": f"east_{rule['key']}"} for rule in theirs]
+    assert (entry.get("rules"), rules) == (("taken_over", [*own, *added]) if goes_along else (None, own))
+
+
+def test_rules_of_a_split_stay_behind(regional: Company) -> None:
+    before = [regional.body("segment", f"tier/{short}")["rules"] for short in ("west", "smb")]
+
+    retire(regional, Leaving(["east"], ["west", "smb"], WHY))
+
+    assert [regional.body("segment", f"tier/{short}")["rules"] for short in ("west", "smb")] == before
 
 
 def test_successor_with_a_playbook_keeps_its_own(regional: Company) -> None:
@@ -404,6 +432,22 @@ def test_page_shows_what_hangs_and_writes_the_mapping(regional: Company, login: 
     assert answer.status_code == 302
     assert regional.body("dimension", "tier")["segments"] == ["enterprise", "smb"]
     assert "Enterprise East Enterprise Enterprise" in text(page.get(address))
+
+
+def test_page_says_before_saving_how_many_accounts_no_rule_would_take(regional: Company, login: Any) -> None:
+    address = url(regional, "segments_retire_forecast", key="tier")
+    before = bodies_of(regional.version)
+
+    nobody = login(regional.ravi).get(address, {"segment": "east", "into": "west", "rules_go_along": "on"})
+    wrong = login(regional.ravi).get(address, {"segment": "east", "into": "east"})
+    empty = login(regional.ravi).get(address)
+    other = login(regional.leah).get(address, {"segment": "east", "into": "west"})
+
+    assert [answer.status_code for answer in (nobody, wrong, empty, other)] == [200, 200, 200, 403]
+    assert "There are no accounts yet" in text(nobody)
+    assert "A segment cannot take its own place." in text(wrong)
+    assert "is counted here" in text(empty)
+    assert bodies_of(regional.version) == before
 
 
 def test_page_asks_the_same_for_two_segments_and_for_eight(regional: Company, login: Any) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from accounts.evaluation import engine
-from accounts.models import Account, AssignmentRun, Override, Transition
+from accounts.models import Account, Assignment, AssignmentRun, Override, Transition
 from accounts.services.evaluation import evaluate_pending
 from accounts.services.overrides import grant_override
 from accounts.services.runs import plan_study
 from frameworks.models import Framework, FrameworkVersion, Segment, User
+from frameworks.retire_forecast import RetireForecast, forecast_of
 from frameworks.services.drafting import start_draft
 from frameworks.services.retiring import Leaving, retire_segments
 from frameworks.services.rollback import draft_rollback
@@ -231,3 +232,25 @@ def test_account_whose_data_changed_meanwhile_really_moves(accounts: list[Accoun
     in_force(version)
 
     assert ("strategic", "mid_market", "version") in causes()
+
+
+@pytest.mark.parametrize(
+    ("into", "goes_along", "foreseen"),
+    [
+        (["smb"], True, RetireForecast(0, 4, adds_rules=True)),
+        (["smb"], False, RetireForecast(4, 0, adds_rules=False)),
+        (["smb", "mid_market"], True, RetireForecast(4, None, adds_rules=False)),
+    ],
+)
+def test_retired_into_a_segment_that_is_there_places_as_many_as_was_said_before(
+    accounts: list[Account], into: list[str], foreseen: RetireForecast, *, goes_along: bool
+) -> None:
+    leaving = Leaving(["strategic", "enterprise"], into, WHY, rules_go_along=goes_along)
+    draft = start_draft(framework=Framework.objects.get(), actor=User.objects.get(email="ravi@x.example"), at=AT)
+
+    said = forecast_of(draft, "customer_tier", leaving, AT)
+
+    assert said == foreseen
+    in_force(merged(leaving))
+    lost = Assignment.objects.filter(dimension__key="customer_tier", effective=None)
+    assert lost.count() == foreseen.unassigned

@@ -107,15 +107,16 @@ class Command(BaseCommand):
         is_since, sides = options["since_signed_by"] is not None, options["sides"]
         if len(sides) != (1 if is_since else 2):
             raise CommandError("Name two sides, or one version with --since-signed-by.")
-        changes = self._since_signed(options) if is_since else self._between(*sides, options["framework"])
+        changes = self._since_signed(options) if is_since else self._between(sides, options["framework"])
         if not changes:
             self.stdout.write("no changes")
             return
         self._say_changes(changes)
         sys.exit(DIFFERENT)
 
-    def _between(self, before: str, after: str, framework: str | None) -> list[PartChange]:
-        return diff_parts(self._bodies(before, framework), self._bodies(after, framework))
+    def _between(self, sides: Sequence[str], framework: str | None) -> list[PartChange]:
+        before, after = (self._bodies(side, framework) for side in sides)
+        return diff_parts(before, after)
 
     def _since_signed(self, options: Mapping[str, Any]) -> list[PartChange]:
         new = exchange.version_named(exchange.framework_named(options["framework"]), options["sides"][0])

@@ -202,7 +202,22 @@ class _Draft:
         ranked.insert(max((ranked.index(each) + 1 for each in before if each in ranked), default=0), short)
         kept = [each for each in self.body.get("retired", ()) if each["segment"] != short]
         body = {**self.body, "segments": ranked, "retired": kept}
-        return self._edit(body, {each: dict(self.segment(each)) for each in ranked}, ())
+        segments = {each: dict(self.segment(each)) for each in ranked}
+        for heir in self._heirs_of_rules(short):
+            segments[heir]["rules"] = self._own_rules(heir, short)
+        return self._edit(body, segments, ())
+
+    def _heirs_of_rules(self, short: str) -> list[str]:
+        """The successor that took this segment's rules along, if it is still there."""
+        entry = next((each for each in self.body.get("retired", ()) if each["segment"] == short), {})
+        return [each for each in entry.get("into", ()) if entry.get("rules") and each in self.body["segments"]]
+
+    def _own_rules(self, heir: str, short: str) -> list[Body]:
+        """The successor's rules without those it took along, as far as nobody has changed them since."""
+        before = self.base.get((Kind.SEGMENT.value, f"{self.key}/{heir}"), {}).get("rules", [])
+        taken = [_nameless(rule) for rule in self.segment(short).get("rules", ())]
+        rules = self.segment(heir).get("rules", ())
+        return [rule for rule in rules if rule in before or _nameless(rule) not in taken]
 
     def _edit(self, body: Body, segments: Mapping[str, Body], removed: Iterable[str]) -> DimensionEdit:
         body = {name: value for name, value in body.items() if value not in (None, [])}
@@ -218,6 +233,10 @@ class _Draft:
                 part = (kind, f"{self.key}/{short}")
                 if part in self.digests:
                     yield EditedPart(*part, self.digests[part], None)
+
+
+def _nameless(rule: Mapping[str, Any]) -> Body:
+    return {name: value for name, value in rule.items() if name != "key"}
 
 
 def _free_key(key: str, segment: str, taken: Collection[str]) -> str:
@@ -261,6 +280,8 @@ def restore_segment(
     *, version: FrameworkVersion, dimension: str, segment: str, digest: str, actor: User, at: datetime, source: str
 ) -> None:
     """Bring a segment of the base version back into the draft, with its playbook, and forget where it went.
+
+    Rules that went along to its successor leave that again.
 
     Raises InvalidError for a segment that did not leave, ConflictError as `retire_segments`.
     """

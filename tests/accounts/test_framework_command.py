@@ -18,7 +18,7 @@ from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import create_framework, start_draft
 from frameworks.services.exchange import apply_file, export_version
 from tests.accounts.activating import AT, account, activate, signed_version
-from tests.frameworks.making import Company, person
+from tests.frameworks.making import Company, person, playbook, segment
 from tests.frameworks.test_diff import signed_and_edited
 
 __all__ = ["signed_and_edited"]
@@ -305,7 +305,9 @@ def test_diff_since_nothing_was_signed_is_refused(signed_and_edited, arguments, 
 
 
 def test_applied_file_keeps_the_order_of_dimensions(company, tmp_path):
-    company.save("dimension", "region", {"label": "Region", "segments": []})
+    company.save("dimension", "region", {"label": "Region", "segments": ["north"]})
+    company.save("segment", "region/north", {**segment("North", ("ge", "arr", "0")), "dimension": "region"})
+    company.save("playbook", "region/north", playbook("Call them"))
     before = [part.key for part in company.version.parts.filter(kind="dimension").order_by("pk")]
     company.submit()
     company.sign_all()

@@ -79,4 +79,4 @@ def test_since_somebody_who_signed_nothing_is_refused(
 ) -> None:
     answer = api.get(f"{ADDRESS}?{query}")
 
-    assert (answer.status_code, answer.json()["causes"][0]["code"]) == (422, code)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code)

@@ -237,20 +237,25 @@ def test_account_whose_data_changed_meanwhile_really_moves(accounts: list[Accoun
 @pytest.mark.parametrize(
     ("into", "goes_along", "foreseen"),
     [
-        (["smb"], True, RetireForecast(0, 4, adds_rules=True)),
-        (["smb"], False, RetireForecast(4, 0, adds_rules=False)),
-        (["smb", "mid_market"], True, RetireForecast(4, None, adds_rules=False)),
+        (["industrial"], True, RetireForecast(0, 2, adds_rules=True)),
+        (["industrial"], False, RetireForecast(2, 0, adds_rules=False)),
+        (["industrial", "consumer"], True, RetireForecast(2, None, adds_rules=False)),
     ],
 )
 def test_retired_into_a_segment_that_is_there_places_as_many_as_was_said_before(
     accounts: list[Account], into: list[str], foreseen: RetireForecast, *, goes_along: bool
 ) -> None:
-    leaving = Leaving(["strategic", "enterprise"], into, WHY, rules_go_along=goes_along)
-    draft = start_draft(framework=Framework.objects.get(), actor=User.objects.get(email="ravi@x.example"), at=AT)
+    leaving = Leaving(["healthcare"], into, WHY, rules_go_along=goes_along)
+    author = User.objects.get(email="ravi@x.example")
+    version = start_draft(framework=Framework.objects.get(), actor=author, at=AT)
+    digest = version.parts.get(kind="dimension", key="industry").body_id
 
-    said = forecast_of(draft, "customer_tier", leaving, AT)
+    said = forecast_of(version, "industry", leaving, AT)
+    retire_segments(
+        version=version, dimension="industry", leaving=leaving, digest=digest, actor=author, at=AT, source="page"
+    )
+    in_force(sign_off(version))
 
     assert said == foreseen
-    in_force(merged(leaving))
-    lost = Assignment.objects.filter(dimension__key="customer_tier", effective=None)
+    lost = Assignment.objects.filter(dimension__key="industry", effective=None)
     assert lost.count() == foreseen.unassigned

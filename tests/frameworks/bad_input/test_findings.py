@@ -147,10 +147,12 @@ def test_k16_two_segments_of_one_name_are_refused(ways: Ways, label: str) -> Non
 
 @pytest.mark.parametrize("label", ["Customer Tier", " customer  TIER "])
 def test_k16_two_dimensions_of_one_name_are_refused(ways: Ways, label: str) -> None:
-    ways.company.save("dimension", "region", {"label": "Region", "segments": []})
+    region = {"label": "Region", "segments": ["north"]}
+    ways.company.save("dimension", "region", region)
+    ways.company.save("segment", "region/north", {**segment("North"), "dimension": "region"})
     before = ways.state()
 
-    answers = [ways.send(way, "dimension", "region", {"label": label, "segments": []}) for way in WAYS]
+    answers = [ways.send(way, "dimension", "region", {**region, "label": label}) for way in WAYS]
 
     said = "There is a dimension called"
     assert [(answer.status_code, said in answer.content.decode()) for answer in answers] == [(422, True)] * len(WAYS)

@@ -149,7 +149,7 @@ def test_k16_two_segments_of_one_name_are_refused(ways: Ways, label: str) -> Non
 def test_k16_two_dimensions_of_one_name_are_refused(ways: Ways, label: str) -> None:
     region = {"label": "Region", "segments": ["north"]}
     ways.company.save("dimension", "region", region)
-    ways.company.save("segment", "region/north", {**segment("North"), "dimension": "region"})
+    ways.company.save("segment", "region/north", {**segment("North", ("ge", "arr", "1")), "dimension": "region"})
     before = ways.state()
 
     answers = [ways.send(way, "dimension", "region", {**region, "label": label}) for way in WAYS]

@@ -209,7 +209,8 @@ class _Draft:
 
     def _heirs_of_rules(self, short: str) -> list[str]:
         """The successor that took this segment's rules along, if it is still there."""
-        entry = next((each for each in self.body.get("retired", ()) if each["segment"] == short), {})
+        retired: list[Body] = list(self.body.get("retired", ()))
+        entry = next((each for each in retired if each["segment"] == short), {})
         return [each for each in entry.get("into", ()) if entry.get("rules") and each in self.body["segments"]]
 
     def _own_rules(self, heir: str, short: str) -> list[Body]:

@@ -12,13 +12,11 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
-from django_structlog.middlewares import RequestMiddleware
 
 from segmentation_site import health
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-_SECRET_LINK = re.compile(r"^(/invited/)[^/?]+")
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # How stale the session's expiry may get before it is written again: not a write per request.
 _TOUCH_SECONDS = 600
@@ -49,15 +47,6 @@ class ProbeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         probe = self._probes.get(request.path_info, self.get_response)
         return probe(request)
-
-
-class RequestLogMiddleware(RequestMiddleware):
-    """The log of requests without the secrets of links: whoever reads a log must not be able to use one."""
-
-    @staticmethod
-    def format_request(request: HttpRequest) -> str:
-        path = _SECRET_LINK.sub(r"\g<1>…", request.get_full_path())
-        return f"{request.method} {path}"
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):

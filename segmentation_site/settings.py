@@ -20,6 +20,8 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from segmentation_site.log_lines import hide_secrets
+
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -123,7 +125,7 @@ if not PRODUCTION and find_spec("django_migration_linter"):
 MIDDLEWARE = [
     "segmentation_site.middleware.RequestIdMiddleware",
     "segmentation_site.middleware.ProbeMiddleware",
-    "segmentation_site.middleware.RequestLogMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "segmentation_site.middleware.ContentSecurityPolicyMiddleware",
@@ -523,14 +525,22 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
+                hide_secrets,
             ],
             "foreign_pre_chain": _SHARED_PROCESSORS,
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # Says a line for each page of each PDF.
-    "loggers": {"weasyprint.progress": {"level": "WARNING"}},
+    "loggers": {
+        # Says a line for each page of each PDF.
+        "weasyprint.progress": {"level": "WARNING"},
+        # They bring handlers of their own, which would print addresses as they are: all write through the root's.
+        **{
+            name: {"handlers": [], "propagate": True}
+            for name in ("django", "django.server", "gunicorn.error", "gunicorn.access")
+        },
+    },
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestIdMiddleware has made sure of it

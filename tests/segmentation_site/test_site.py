@@ -2,10 +2,12 @@
 
 import gc
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Any, cast
 from unittest import mock
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -21,10 +23,12 @@ from django.template.backends.django import DjangoTemplates
 from django.template.loaders.cached import Loader
 from django.test import Client, RequestFactory
 from django.test.utils import override_settings
+from django.urls import reverse
 
 from segmentation_site import health
 from segmentation_site.cache import ForgivingRedisCache
 from segmentation_site.celery import app
+from segmentation_site.log_lines import hide_secrets
 from segmentation_site.middleware import ContentSecurityPolicyMiddleware, RequestIdMiddleware, SecureApiMiddleware
 from segmentation_site.warm import warm_up
 
@@ -313,3 +317,38 @@ def test_web_process_reads_templates_before_it_answers_and_keeps_them_out_of_gar
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)
+
+
+# Logs
+
+
+def secret_addresses() -> list[str]:
+    """An address for each pattern by which somebody who is not logged in is let in, found in the table of addresses."""
+    made = {
+        "invited": reverse("governance:invited", args=["s3cret-word_"]),
+        "password": reverse("account_reset_password_from_key", args=["4", "d1x-s3cret-word_"]),
+        "e-mail": reverse("account_confirm_email", args=["s3cret:word-_"]),
+    }
+    return [*made.values(), *(f"/login/?next={quote(each, safe='')}" for each in made.values())]
+
+
+@pytest.mark.parametrize("address", secret_addresses())
+def test_no_line_of_a_log_holds_what_lets_somebody_in(address: str) -> None:
+    line = hide_secrets(None, "", json.dumps({"event": f"Conflict: {address}", "request": f"GET {address}?x=1"}))
+
+    assert "s3cret" not in line
+    assert json.loads(line)["event"].rstrip("/").removesuffix("%2F").endswith("…")
+
+
+def test_other_addresses_are_logged_as_they_are() -> None:
+    line = json.dumps({"event": "GET /accounts/?q=invited&page=2", "next": "/invitations/"})
+
+    assert hide_secrets(None, "", line) == line
+
+
+@pytest.mark.parametrize("name", ["django", "django.request", "django.server", "gunicorn.error", "gunicorn.access"])
+def test_every_logger_writes_through_the_one_that_hides_secrets(name: str) -> None:
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger and logger is not logging.getLogger():
+        assert (logger.handlers, logger.propagate) == ([], True)
+        logger = logger.parent

@@ -24,7 +24,8 @@ MOST = 200
 class Item:
     """One thing that waits for the reader: what, since when, until when, asked by whom, and where it is done.
 
-    `due_on` None: it asks for nothing. `ref` names the thing for as long as it is the same one.
+    `due_on` None: it asks for nothing. `ref` names the thing for as long as it is the same one. `asker_id`: the person
+    who asks, where it is one who is told when it is long overdue.
     """
 
     kind: str
@@ -36,3 +37,4 @@ class Item:
     since: datetime
     due_on: date | None = None
     ref: str = ""
+    asker_id: int | None = None

@@ -14,7 +14,7 @@ from frameworks.models import Contribution, FrameworkVersion, Kind, Mention, Sig
 from frameworks.standing import signoff_policy
 from frameworks.templatetags.cutline import day
 from governance.business_days import business_days_after
-from governance.models import OverrideRequest
+from governance.models import IntakeScope, Meeting, OverrideRequest
 
 SIGNOFF_DAYS = 10
 """Business days, all of them."""
@@ -23,6 +23,8 @@ MENTION_DAYS = 5
 CONFIRMATION_DAYS = 10
 ACTIVATION_DAYS = 5
 HELD_RUN_DAYS = 1
+SCOPE_DAYS = 5
+MEETING_CLOSE_DAYS = 2
 ESCALATE_AFTER = 5
 """Business days after the due date."""
 REMIND_BEFORE = 3
@@ -60,6 +62,15 @@ def mention_due(mention: Mention) -> date:
 
 def held_run_due(run: AssignmentRun) -> date:
     return business_days_after(timezone.localdate(run.evaluated_at or run.created_at), HELD_RUN_DAYS)
+
+
+def scope_due(scope: IntakeScope) -> date:
+    return business_days_after(timezone.localdate(scope.written_at), SCOPE_DAYS)
+
+
+def meeting_close_due(meeting: Meeting) -> date:
+    """Counted from the day it began."""
+    return business_days_after(timezone.localdate(meeting.starts_at), MEETING_CLOSE_DAYS)
 
 
 def _day(moment: datetime, version: FrameworkVersion) -> date:

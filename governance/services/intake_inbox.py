@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
 from frameworks.models import User
+from frameworks.querysets import delegations_in_force
 from frameworks.roles import Role, roles_of
-from frameworks.templatetags.cutline import day
 from governance.inbox_item import Item
 from governance.intake_standing import IntakeStanding
 from governance.models import IntakeForm
+from governance.services import due_dates
 from governance.services.intake_scope import is_awaited, principals_signable, scope_refusals
 
 
@@ -29,6 +31,16 @@ def intake_items(user: User, at: datetime) -> Iterator[Item]:
                 yield _to_sign(standing, principal)
         if _is_chased(standing, user, roles):
             yield _to_fill(standing)
+
+
+def whom_intakes_may_wait_for(at: datetime) -> QuerySet[User]:
+    """Everybody for whom `intake_items` may have something; nobody where no intake is open."""
+    is_open = IntakeForm.objects.open()
+    if not is_open.exists():
+        return User.objects.none()
+    in_role = User.objects.filter(groups__name__in=[Role.EXECUTIVE.value, Role.REVOPS.value])
+    owners, delegates = is_open.order_by().values("owner"), delegations_in_force(at).values("delegate")
+    return User.objects.filter(Q(pk__in=in_role.values("pk")) | Q(pk__in=owners) | Q(pk__in=delegates), is_active=True)
 
 
 def _is_chased(standing: IntakeStanding, user: User, roles: list[Role]) -> bool:
@@ -49,20 +61,24 @@ def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Item:
         url=reverse("governance:intake_sign", args=[intake.framework.slug]) + query,
         asked_by=scope.written_by.name,
         since=scope.written_at,
+        due_on=due_dates.scope_due(scope),
+        ref=f"scope:{scope.uuid}{f':for:{principal.uuid}' if principal else ''}",
+        asker_id=scope.written_by_id,
     )
 
 
 def _to_fill(standing: IntakeStanding) -> Item:
     intake = standing.intake
-    word = "Overdue since" if standing.is_overdue else "Due on"
     why_not = f" {standing.why_not_fillable}" if standing.why_not_fillable else ""
-    due = f"{word} {day(intake.due_on)}, {intake.owner} is responsible."
     return Item(
         kind="intake",
         icon="clipboard-list",
         title=f"Intake of {intake.framework.name}: {standing.percent} % complete",
-        detail=f"{due} Missing: {standing.missing_words}.{why_not}",
+        detail=f"{intake.owner} is responsible. Missing: {standing.missing_words}.{why_not}",
         url=reverse("governance:intake_detail", args=[intake.framework.slug]),
         asked_by=intake.opened_by.name,
         since=intake.opened_at,
+        due_on=intake.due_on,
+        ref=f"intake:{intake.uuid}:{intake.due_on.isoformat()}",
+        asker_id=intake.opened_by_id,
     )

@@ -1,17 +1,18 @@
 """What of meetings waits for a person: open homework, ASSUMED parts they settle, meetings they have to close."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 
 from frameworks.models import Kind, User
 from frameworks.naming import names_across
 from frameworks.templatetags.cutline import day
 from governance.assumptions import resolvers_waiting_for
 from governance.inbox_item import MOST, Item
-from governance.models import Homework, Meeting
+from governance.models import Homework, Meeting, PartResolver
+from governance.services import due_dates
 
 CLOSED_WITHIN = timedelta(days=1)
 """So long after its beginning a meeting may stand open before somebody is asked to close it."""
@@ -19,28 +20,40 @@ CLOSED_WITHIN = timedelta(days=1)
 
 def meeting_items(user: User, at: datetime) -> Iterator[Item]:
     """In no order."""
-    today = timezone.localdate(at)
-    yield from _homework(user, today)
-    yield from _parts_to_settle(user, today)
+    yield from _homework(user)
+    yield from _parts_to_settle(user)
     yield from _to_close(user, at)
 
 
-def _homework(user: User, today: date) -> Iterator[Item]:
+def whom_meetings_may_wait_for(at: datetime) -> QuerySet[User]:
+    """Everybody for whom `meeting_items` may have something: fewer may, nobody else does."""
+    resolvers = PartResolver.objects.values("person")
+    assigners = PartResolver.objects.filter(person=None).values("assigned_by")
+    owing = Homework.objects.open().order_by().values("assignee")
+    planners = _begun(at).order_by().values("planned_by")
+    return User.objects.filter(
+        Q(pk__in=owing) | Q(pk__in=resolvers) | Q(pk__in=assigners) | Q(pk__in=planners), is_active=True
+    )
+
+
+def _homework(user: User) -> Iterator[Item]:
     for row in Homework.objects.open().filter(assignee=user).with_people()[:MOST]:
         meeting = row.meeting
         yield Item(
             kind="homework",
             icon="pencil-check",
             title=f"Homework from {meeting} of {meeting.framework.name}",
-            detail=f"{row.text} {_due(row.due_on, today)}",
+            detail=row.text,
             url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]) + "#homework-h",
             asked_by=row.given_by.name,
             since=row.given_at,
             due_on=row.due_on,
+            ref=f"homework:{row.uuid}",
+            asker_id=row.given_by_id,
         )
 
 
-def _parts_to_settle(user: User, today: date) -> Iterator[Item]:
+def _parts_to_settle(user: User) -> Iterator[Item]:
     waiting = resolvers_waiting_for(user)[:MOST]
     names = names_across(
         (version.pk, *part)
@@ -55,18 +68,19 @@ def _parts_to_settle(user: User, today: date) -> Iterator[Item]:
             kind="homework",
             icon="help-hexagon",
             title=f"Settle {names[version.pk].phrase_of(row.kind, row.key)}",
-            detail=f"ASSUMED in {version} of {row.framework.name}: {how}confirm or replace it."
-            f" {_due(row.due_on, today)}",
+            detail=f"ASSUMED in {version} of {row.framework.name}: {how}confirm or replace it.",
             url=f"{place}?part={row.kind}/{row.key}",
             asked_by=row.assigned_by.name,
             since=row.assigned_at,
             due_on=row.due_on,
+            # What was given to somebody together is told, and reminded of, as one.
+            ref=f"settle:{row.framework.uuid}:{row.assigned_at.isoformat()}:{row.due_on.isoformat()}",
+            asker_id=row.assigned_by_id,
         )
 
 
 def _to_close(user: User, at: datetime) -> Iterator[Item]:
-    begun = Meeting.objects.planned().filter(planned_by=user, starts_at__lte=at - CLOSED_WITHIN)
-    for meeting in begun.select_related("framework").order_by("starts_at")[:MOST]:
+    for meeting in _begun(at).filter(planned_by=user).select_related("framework").order_by("starts_at")[:MOST]:
         yield Item(
             kind="homework",
             icon="calendar-check",
@@ -75,8 +89,11 @@ def _to_close(user: User, at: datetime) -> Iterator[Item]:
             url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]),
             asked_by="the plan",
             since=meeting.starts_at,
+            due_on=due_dates.meeting_close_due(meeting),
+            ref=f"close:{meeting.uuid}:{meeting.starts_at.isoformat()}",
         )
 
 
-def _due(due_on: date, today: date) -> str:
-    return f"{'Overdue since' if due_on < today else 'Due on'} {day(due_on)}."
+def _begun(at: datetime) -> QuerySet[Meeting]:
+    found: QuerySet[Meeting] = Meeting.objects.planned().filter(starts_at__lte=at - CLOSED_WITHIN)
+    return found

@@ -5,6 +5,7 @@ that was missed is left out, the newest one is told.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ from governance.inbox_item import Item
 from governance.models import Homework, Meeting, Notification
 from governance.services import due_dates
 from governance.services.inbox import waiting_by_role
+from governance.services.intake_inbox import intake_items, whom_intakes_may_wait_for
+from governance.services.meeting_inbox import meeting_items, whom_meetings_may_wait_for
 from governance.services.notifying import Kind, News, notify, one_line
 from governance.services.telling import activators, asked_to_sign, revops, version_url
 from governance.services.version_inbox import for_another, help_item, recertification_item, signoff_items
@@ -65,6 +68,7 @@ def _everything(at: datetime, waiting: Waiting) -> list[Told]:
         *_of_mentions(at, waiting),
         *_of_standing(at),
         *_of_meetings(at, waiting),
+        *_of_duties(at, waiting),
     ]
 
 
@@ -269,6 +273,40 @@ def _before_meeting(meeting: Meeting, ref: str, homework: list[str]) -> News:
         text=f"Your homework is still open: {_some([one_line(each) for each in homework])}",
         url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]) + "#homework-h",
     )
+
+
+# Homework, parts to settle, meetings to close, the intake
+
+
+def _of_duties(at: datetime, waiting: Waiting) -> Iterator[Told]:
+    """Whoever has something to do is told once and reminded; whoever asked, and RevOps, when it is long overdue."""
+    today = timezone.localdate(at)
+    late: dict[int | None, list[tuple[Item, str]]] = {}
+    people = whom_meetings_may_wait_for(at) | whom_intakes_may_wait_for(at)
+    for person in people.distinct().order_by("name", "pk"):
+        for item in _together([*meeting_items(person, at), *intake_items(person, at)]):
+            if _is_news(item, person, today):
+                yield person.pk, _news(Kind.ASKED, f"asked:{item.ref}", item, item.title)
+            yield from _staged(person.pk, item, today, waiting)
+            late.setdefault(item.asker_id, []).append((item, person.name))
+    for asker, items in late.items():
+        yield from _escalated(items, {*revops(), *([asker] if asker else [])}, today)
+
+
+def _together(items: Iterable[Item]) -> list[Item]:
+    """One for each `ref`: what was asked together is one thing to tell."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.ref, []).append(item)
+    return [
+        replace(first, title=f"{first.title} and {len(more)} more") if more else first
+        for first, *more in found.values()
+    ]
+
+
+def _is_news(item: Item, person: User, today: date) -> bool:
+    """What somebody asks of themselves is none; what is overdue already is told as that."""
+    return item.asker_id != person.pk and not (item.due_on and item.due_on < today)
 
 
 # What became of versions, where no single act says it

@@ -1,6 +1,6 @@
 """The intake: opened, its scope written and signed, filled in, chased, closed; and what each refuses."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ from governance.models import (
     BusinessQuestion,
     CurrentField,
     IntakeForm,
+    Notification,
     QuestionAnswer,
 )
 from governance.services.inbox import waiting_for
@@ -25,6 +26,7 @@ from governance.services.intake_rows import (
     save_question,
     unlink_answer,
 )
+from governance.services.reminding import watch_notices
 from tests.governance.intakes import (
     DUE,
     FIELD,
@@ -397,7 +399,7 @@ def test_owner_is_chased_until_the_form_is_complete(model, people):
 
     (detail,) = intakes_of(people.ravi)
 
-    assert detail.startswith("Due on 5 Dec 2026, Ravi Patel is responsible. Missing: which CRM is used, ")
+    assert detail.startswith("Ravi Patel is responsible. Missing: which CRM is used, ")
     assert (intakes_of(people.tomas), intakes_of(people.leah)) == ([], [])
 
 
@@ -406,7 +408,8 @@ def test_revops_is_told_after_the_day(model, people):
 
     assert intakes_of(people.tomas, AT + timedelta(days=14)) == []
     late = AT + timedelta(days=15)
-    assert intakes_of(people.tomas, late)[0].startswith("Overdue since 5 Dec 2026")
+    (item,) = [each for each in waiting_for(people.tomas, late) if each.kind == "intake"]
+    assert item.due_on == DUE
     assert intakes_of(people.ada, late) == []
 
 
@@ -417,3 +420,59 @@ def test_complete_intake_chases_nobody(model, people):
         [],
         [],
     )
+
+
+def told(person: Any, kind: str = "") -> list[str]:
+    found = Notification.objects.filter(person=person).order_by("pk")
+    return [row.subject for row in (found.filter(kind=kind) if kind else found)]
+
+
+def test_owner_of_an_intake_is_asked_reminded_and_revops_hears_when_it_is_long_overdue(model, people):
+    intake = fillable(model.framework, people)
+    reassign_intake(
+        intake=intake, owner=people.ada, due_on=DUE, expected_version=fresh(intake).version, actor=people.ravi, at=AT
+    )
+
+    for days in (0, 1, 12, 14, 15, 20, 22):
+        watch_notices(AT + timedelta(days=days))
+
+    name = f"Intake of {model.framework.name}: 14 % complete"
+    assert told(people.ada) == [
+        name,
+        f"Due on 5 Dec 2026: {name}",
+        f"Due today: {name}",
+        f"Overdue since 5 Dec 2026: {name}",
+    ]
+    assert told(people.ravi) == told(people.tomas)
+    assert told(people.tomas) == [f"Overdue since 5 Dec 2026: {name}", f"Long overdue: {name}"]
+    assert told(people.leah) == []
+
+
+def test_executive_is_asked_for_the_scope_until_it_is_signed(model, people):
+    scope = written(opened(model.framework, people), people)
+    title = f"Sign who takes part in {model.framework.name} and what segments are for"
+
+    (item,) = [each for each in waiting_for(people.priya, AT) if each.kind == "intake"]
+    for days in (0, 5, 7, 8, 15):
+        watch_notices(AT + timedelta(days=days))
+
+    assert item.due_on == date(2026, 11, 27)
+    assert told(people.priya) == [
+        title,
+        f"Due on 27 Nov 2026: {title}",
+        f"Due today: {title}",
+        f"Overdue since 27 Nov 2026: {title}",
+    ]
+    assert f"Long overdue: {title}" in told(people.ravi, "escalation")
+    signed(scope, people.priya)
+    watch_notices(AT + timedelta(days=16))
+    assert not Notification.objects.filter(person=people.priya, read_at=None).exists()
+    assert len(told(people.priya)) == 4
+
+
+def test_complete_intake_is_told_to_nobody(model, people):
+    filled(model.framework, people)
+
+    watch_notices(AT + timedelta(days=40))
+
+    assert not Notification.objects.exists()

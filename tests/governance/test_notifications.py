@@ -25,7 +25,7 @@ from frameworks.services.signing import sign
 from governance.health import check_mail
 from governance.models import Mute, Notification
 from governance.services.due_dates import due_words, is_escalated, signoff_due, stage_of
-from governance.services.homework import give_homework, settle_homework
+from governance.services.homework import assign_resolver, give_homework, settle_homework
 from governance.services.inbox import waiting_for
 from governance.services.mailing import ATTEMPTS, claim_mail, deliver_next, pause_after, retry_failed
 from governance.services.meetings import plan_meeting
@@ -820,3 +820,52 @@ def test_whoever_owes_homework_is_reminded_the_day_before_the_meeting(company: C
     settle_homework(homework=first.homework.get(), to="done", actor=company.marcus, at=begins - timedelta(hours=2))
     watch_notices(begins - timedelta(hours=1))
     assert unread(company.marcus) == []
+
+
+def test_homework_is_asked_reminded_and_escalated_to_whoever_gave_it(company: Company) -> None:
+    plan = plan_of(company, people=[company.marcus], starts_at=AT + timedelta(days=60))
+    meeting = plan_meeting(framework=company.version.framework, plan=plan, actor=company.ravi, at=AT)
+    given = give_homework(
+        meeting=meeting, text="Bring the list.", assignee=company.marcus, due_on=DUE, actor=company.ravi, at=AT
+    )
+
+    for days in (0, 11, 14, 15, 20, 21):
+        watch_notices(AT + timedelta(days=days))
+
+    title = f"Homework from {meeting} of Customer segmentation"
+    late = [f"Due on 4 Dec 2026: {title}", f"Due today: {title}", f"Overdue since 4 Dec 2026: {title}"]
+    assert told(company.marcus) == [title, *late]
+    assert told(company.ravi, Kind.ESCALATION) == [f"Long overdue: {title}"]
+    assert told(company.nadia) == []
+    settle_homework(homework=given, to="done", actor=company.marcus, at=AT + timedelta(days=22))
+    watch_notices(AT + timedelta(days=22))
+    assert unread(company.marcus) == unread(company.ravi) == []
+
+
+def test_parts_given_to_somebody_together_are_told_as_one(company: Company) -> None:
+    framework = company.version.framework
+    parts = sorted(company.version.parts.filter(kind="term").values_list("kind", "key"))[:3]
+    assign_resolver(framework=framework, parts=parts, person=company.marcus, source_key="", due_on=DUE, actor=company.ravi, at=AT)
+
+    watch_notices(AT)
+    watch_notices(AT + timedelta(days=14))
+
+    (asked,) = told(company.marcus, Kind.ASKED)
+    assert asked.startswith("Settle ")
+    assert asked.endswith(f" and {len(parts) - 1} more")
+    assert told(company.marcus, Kind.REMINDER) == [f"Due today: {asked}"]
+
+
+def test_meeting_left_open_reminds_whoever_planned_it(company: Company) -> None:
+    plan = plan_of(company, people=[company.marcus], starts_at=AT)
+    meeting = plan_meeting(
+        framework=company.version.framework, plan=plan, actor=company.ravi, at=AT - timedelta(days=1)
+    )
+
+    watch_notices(AT + timedelta(hours=23))
+    assert told(company.ravi) == []
+    watch_notices(AT + timedelta(days=1))
+    watch_notices(AT + timedelta(days=20))
+
+    title = f"Close {meeting} of Customer segmentation"
+    assert [each for each in told(company.ravi) if "Long" not in each] == [title, f"Overdue since 24 Nov 2026: {title}"]

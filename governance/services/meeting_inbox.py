@@ -88,7 +88,7 @@ def _to_close(user: User, at: datetime) -> Iterator[Item]:
             detail=f"It began on {day(meeting.starts_at)}. Say who came, or move it, or cancel it.",
             url=reverse("governance:meeting_detail", args=[meeting.framework.slug, meeting.number]),
             asked_by="the plan",
-            since=meeting.starts_at,
+            since=meeting.starts_at + CLOSED_WITHIN,
             due_on=due_dates.meeting_close_due(meeting),
             ref=f"close:{meeting.uuid}:{meeting.starts_at.isoformat()}",
         )

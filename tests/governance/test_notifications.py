@@ -806,6 +806,7 @@ def test_whoever_owes_homework_is_reminded_the_day_before_the_meeting(company: C
 
     watch_notices(begins - timedelta(days=1, minutes=1))
     assert told(company.marcus, Kind.REMINDER) == []
+    deliver(begins - timedelta(days=1))
     watch_notices(begins - timedelta(hours=23))
     watch_notices(begins - timedelta(hours=22))
 
@@ -829,7 +830,7 @@ def test_homework_is_asked_reminded_and_escalated_to_whoever_gave_it(company: Co
         meeting=meeting, text="Bring the list.", assignee=company.marcus, due_on=DUE, actor=company.ravi, at=AT
     )
 
-    for days in (0, 11, 14, 15, 20, 21):
+    for days in (0, 10, 13, 14, 19, 20):
         watch_notices(AT + timedelta(days=days))
 
     title = f"Homework from {meeting} of Customer segmentation"
@@ -845,10 +846,12 @@ def test_homework_is_asked_reminded_and_escalated_to_whoever_gave_it(company: Co
 def test_parts_given_to_somebody_together_are_told_as_one(company: Company) -> None:
     framework = company.version.framework
     parts = sorted(company.version.parts.filter(kind="term").values_list("kind", "key"))[:3]
-    assign_resolver(framework=framework, parts=parts, person=company.marcus, source_key="", due_on=DUE, actor=company.ravi, at=AT)
+    assign_resolver(
+        framework=framework, parts=parts, person=company.marcus, source_key="", due_on=DUE, actor=company.ravi, at=AT
+    )
 
     watch_notices(AT)
-    watch_notices(AT + timedelta(days=14))
+    watch_notices(AT + timedelta(days=13))
 
     (asked,) = told(company.marcus, Kind.ASKED)
     assert asked.startswith("Settle ")

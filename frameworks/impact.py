@@ -4,13 +4,19 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from frameworks.templatetags.cutline import money, money_short, number
+
 TOLERANCE = Decimal("0.02")
 FIGURES = ("accounts", "arr")
 Figures = Mapping[str, Any]
 
 
 def impact_exceeds(
-    signed: Figures, now: Figures, tolerance: Decimal = TOLERANCE, names: Mapping[str, str] | None = None
+    signed: Figures,
+    now: Figures,
+    tolerance: Decimal = TOLERANCE,
+    names: Mapping[str, str] | None = None,
+    currency: str = "USD",
 ) -> list[str]:
     """Where a segment's accounts or ARR differ from the signed figure by more than `tolerance` of that segment.
 
@@ -24,16 +30,27 @@ def impact_exceeds(
         sentence
         for segment in sorted({*before, *after})
         for sentence in _differences(
-            called.get(segment) or _words(segment), before.get(segment, {}), after.get(segment, {}), tolerance
+            called.get(segment) or _words(segment), before.get(segment, {}), after.get(segment, {}), tolerance, currency
         )
     ]
 
 
-def _differences(name_of_segment: str, signed: Figures, now: Figures, tolerance: Decimal) -> Iterator[str]:
-    for name in FIGURES:
-        was, becomes = _figure(signed, name), _figure(now, name)
-        if abs(becomes - was) > tolerance * was:
-            yield f"{name_of_segment}: {becomes:,f} {_unit(name)} now, {was:,f} signed."
+def _differences(
+    name_of_segment: str, signed: Figures, now: Figures, tolerance: Decimal, currency: str
+) -> Iterator[str]:
+    was, becomes = _figure(signed, "accounts"), _figure(now, "accounts")
+    if abs(becomes - was) > tolerance * was:
+        yield f"{name_of_segment}: {number(becomes)} account{'' if becomes == 1 else 's'} now, {number(was)} signed."
+    was, becomes = _figure(signed, "arr"), _figure(now, "arr")
+    if abs(becomes - was) > tolerance * was:
+        before, after = _amounts(was, becomes, currency)
+        yield f"{name_of_segment}: {after} ARR now, {before} signed."
+
+
+def _amounts(was: Decimal, becomes: Decimal, currency: str) -> tuple[str, str]:
+    """Both as figures are printed elsewhere; in full where they would read the same."""
+    before, after = money_short(was, currency), money_short(becomes, currency)
+    return (before, after) if before != after else (money(was, currency), money(becomes, currency))
 
 
 def _figure(row: Figures, name: str) -> Decimal:
@@ -43,10 +60,6 @@ def _figure(row: Figures, name: str) -> Decimal:
 def _words(segment: str) -> str:
     dimension, _, short = segment.partition("/")
     return f"{dimension} / {short or 'Unassigned'}"
-
-
-def _unit(name: str) -> str:
-    return "ARR" if name == "arr" else name
 
 
 def figure_problems(figures: Figures) -> list[str]:

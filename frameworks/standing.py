@@ -386,7 +386,11 @@ class SignedImpact:
         if not impact_exceeds(then.figures, now, tolerance):
             return ()
         names = self._names({*then.figures.get("segments", {}), *now.get("segments", {})})
-        return tuple(impact_exceeds(then.figures, now, tolerance, names))
+        return tuple(impact_exceeds(then.figures, now, tolerance, names, self._currency()))
+
+    def _currency(self) -> str:
+        parts = Part.objects.filter(version=self.version, kind=Kind.META)
+        return parts.values_list("body__body__currency", flat=True).first() or "USD"
 
     def _names(self, segments: Iterable[str]) -> dict[str, str]:
         """What the segments of figures are called in this version; "tier/" is Unassigned of a dimension."""

@@ -40,20 +40,30 @@ SIGNED = figures(enterprise=(100, "1000000.00"), smb=(1000, "500000.00"), unassi
         ),
         (
             figures(enterprise=(100, "979999.99"), smb=(1000, "500000"), unassigned=(0, "0")),
-            ["tier / enterprise: 979,999.99 ARR now, 1,000,000.00 signed."],
+            ["tier / enterprise: $980K ARR now, $1.0M signed."],
         ),
         (
             figures(enterprise=(100, "1000000"), smb=(999, "500000"), unassigned=(1, "0")),
-            ["tier / Unassigned: 1 accounts now, 0 signed."],
+            ["tier / Unassigned: 1 account now, 0 signed."],
         ),
         (
             figures(enterprise=(100, "1000000")),
-            ["tier / smb: 0 accounts now, 1,000 signed.", "tier / smb: 0 ARR now, 500,000.00 signed."],
+            ["tier / smb: 0 accounts now, 1,000 signed.", "tier / smb: $0 ARR now, $500K signed."],
         ),
     ],
 )
 def test_impact_exceeds_what_was_signed_by_segment(now: dict[str, Any], said: list[str]) -> None:
     assert impact_exceeds(SIGNED, now, Decimal("0.02")) == said
+
+
+def test_amounts_that_would_read_the_same_are_printed_in_full() -> None:
+    signed, now = figures(smb=(1, "52450000.00")), figures(smb=(1, "52470000.50"))
+
+    said = impact_exceeds(signed, now, Decimal("0.0001"), {"tier/smb": "SMB"}, "EUR")
+
+    assert said == ["SMB: €52.5M ARR now, €52.4M signed."]
+    near = impact_exceeds(figures(smb=(1, "52474600.00")), now, Decimal(0), {"tier/smb": "SMB"}, "EUR")
+    assert near == ["SMB: €52,470,000.50 ARR now, €52,474,600 signed."]
 
 
 @pytest.fixture

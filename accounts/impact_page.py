@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
 from accounts.guard import is_beyond
@@ -159,25 +158,41 @@ class ImpactPage:
 
     @property
     def key_figures(self) -> list[dict[str, Any]]:
-        """The strip above: what moves in any dimension, and Unassigned in this one."""
+        """The strip above: what moves in any dimension; Unassigned in this one, and where else it changes."""
         moving, total, overrides = self.figures["moving"], self.figures["accounts"], self.figures["overrides"]
-        row = self._segment("")
-        change = row["accounts"] - row["before"]["accounts"]
         told = [f"{count:,} {words}" for words, count in _named_overrides(overrides)]
         return [
             {
                 "label": "Accounts that move",
                 "value": number(moving["accounts"]),
-                "detail": f"{_share(moving['accounts'], total)} of {total:,}",
+                "detail": f"{_share(moving['accounts'], total)} of {total:,}{self._anywhere}",
             },
             {
                 "label": "ARR that moves",
                 "value": money_short(moving["arr"], self.currency),
                 "detail": f"{_share(moving['arr'], self.total_arr)} of {money_short(self.total_arr, self.currency)}",
             },
-            {"label": UNASSIGNED, "value": number(row["accounts"]), "detail": _change_words(change)},
+            {
+                "label": f"{UNASSIGNED} in {self.definition.dimensions[self.dimension].label}",
+                "value": number(self._segment("")["accounts"]),
+                "detail": ", ".join(self._unassigned_changes()),
+            },
             {"label": "Overrides", "value": number(sum(overrides.values())), "detail": ", ".join(told)},
         ]
+
+    @property
+    def _anywhere(self) -> str:
+        return ", in any dimension" if len(self.definition.dimensions) > 1 else ""
+
+    def _unassigned_changes(self) -> Iterator[str]:
+        """Of this dimension in any case, of the others where there is one."""
+        for key, body in sorted(self.definition.dimensions.items(), key=lambda each: each[0] != self.dimension):
+            row = self.figures["segments"].get(f"{key}/")
+            change = row["accounts"] - _accounts_before(row) if row else 0
+            if key == self.dimension:
+                yield _change_words(change)
+            elif change:
+                yield f"{abs(change):,} {'more' if change > 0 else 'fewer'} in {body.label}"
 
     @property
     def sentence(self) -> str:
@@ -350,13 +365,23 @@ class ImpactPage:
     def _shares(self) -> dict[str, tuple[Decimal, Decimal]]:
         """By segment, its share of all accounts today and after activation; empty without any account."""
         rows = {key: self._segment(key) for key in self._order} if self.impact else {}
-        before, after = (
-            Decimal(sum(figure(row) for row in rows.values())) for figure in (_accounts_before, itemgetter("accounts"))
-        )
+        before, after = sum(self._before.values()), Decimal(sum(int(row["accounts"]) for row in rows.values()))
         if not after:
             return {}
-        was = {key: Decimal(_accounts_before(row)) / (before or 1) for key, row in rows.items()}
-        return {key: (was[key], Decimal(row["accounts"]) / after) for key, row in rows.items()}
+        return {
+            key: (Decimal(self._before[key]) / (before or 1), Decimal(row["accounts"]) / after)
+            for key, row in rows.items()
+        }
+
+    @cached_property
+    def _before(self) -> dict[str, int]:
+        """Accounts by segment today, those that follow a mapping in their successor, as the guard counts them."""
+        counts = {key: _accounts_before(self._segment(key)) for key in self._order} if self.impact else {}
+        for was, to in self.figures.get("mapped", {}).get(self.dimension, {}).items():
+            for now, cell in to.items():
+                counts[was] -= cell["accounts"]
+                counts[now] += cell["accounts"]
+        return counts
 
     def _share_gauge(self, label: str, segments: Sequence[str], limit: Decimal, where: str) -> Gauge:
         was, share = (sum((self._shares[key][place] for key in segments), Decimal(0)) for place in (0, 1))
@@ -364,15 +389,16 @@ class ImpactPage:
 
     def _movement(self, policy: GuardPolicy) -> Iterator[Gauge]:
         """What moves but for the mapping, and the segment that grows or shrinks most; as the guard counts it."""
-        rows = {key: self._segment(key) for key in self._order}
-        total = Decimal(sum(map(_accounts_before, rows.values())))
+        total = Decimal(sum(self._before.values()))
         # What leaves a segment or Unassigned: accounts without an assignment yet come from nowhere, and are no movers.
-        leaving = sum(int(row["leaving"]["accounts"]) for row in rows.values())
+        leaving = sum(int(self._segment(key)["leaving"]["accounts"]) for key in self._order)
         moving = max(0, leaving - _accounts(self.figures, "mapped", self.dimension))
         if total:
             share, limit = moving / total, policy.max_share_moved
             yield Gauge("Accounts that move", share, limit, f"{moving:,} of {total:,f}", share > limit)
-        grown = {key: _growth(row) for key, row in rows.items() if key and _accounts_before(row)}
+        grown = {
+            key: _growth(was, self._segment(key)["accounts"]) for key, was in self._before.items() if key and was > 0
+        }
         if grown:
             most = max(grown, key=lambda key: grown[key])
             growth, limit = grown[most], policy.max_segment_change
@@ -408,6 +434,5 @@ def _accounts_before(row: Mapping[str, Any]) -> int:
     return int(row["before"]["accounts"])
 
 
-def _growth(row: Mapping[str, Any]) -> Decimal:
-    before = Decimal(_accounts_before(row))
-    return abs(Decimal(row["accounts"]) - before) / before
+def _growth(before: int, after: int) -> Decimal:
+    return Decimal(abs(after - before)) / before

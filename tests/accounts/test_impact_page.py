@@ -1,10 +1,13 @@
 """The impact page: empty, while it is computed, with figures; who may compute it."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.impact_page import ImpactPage
 from accounts.models import Account, AssignmentRun
 from frameworks.models import Framework, FrameworkVersion, User
 from frameworks.services.impact import record_impact
@@ -27,6 +30,10 @@ def version(lowered_world: None) -> FrameworkVersion:
 @pytest.fixture
 def tomas() -> User:
     return person("tomas", "revops")
+
+
+def segment(before: int, after: int) -> dict[str, Any]:
+    return {"accounts": after, "arr": "0", "before": {"accounts": before, "arr": "0"}}
 
 
 def page_of(version: FrameworkVersion, name: str = "version_impact") -> str:
@@ -117,3 +124,31 @@ def test_run_page_of_a_study_says_that_it_writes_nothing(
     study = work_off(AssignmentRun.objects.get(kind="impact"))
 
     assert "It wrote nothing and never will" in text(client, reverse("accounts:run_detail", args=[study.uuid]))
+
+
+def test_strip_names_the_dimension_and_the_guard_leaves_out_what_follows_the_mapping(
+    client: Client, version: FrameworkVersion, tomas: User
+) -> None:
+    client.force_login(tomas)
+    client.post(page_of(version, "impact_compute"))
+    work_off(AssignmentRun.objects.get(kind="impact"))
+    figures = version.impacts.get().figures
+    figures["segments"] = {key: segment(10, 10) for key in figures["segments"]}
+    figures["segments"] |= {"customer_tier/enterprise": segment(10, 0), "customer_tier/strategic": segment(10, 20)}
+    figures["matrix"]["customer_tier"] = {"enterprise": {"strategic": {"accounts": 10, "arr": "0"}}}
+    figures["mapped"]["customer_tier"] = figures["matrix"]["customer_tier"]
+    other = next(key for key in figures["matrix"] if key != "customer_tier")
+    figures["segments"][f"{other}/"] = segment(10, 17)
+    record_impact(version=version, figures=figures, as_of=timezone.now(), actor=tomas, at=timezone.now())
+
+    page = ImpactPage(version, tomas, dimension="customer_tier")
+
+    label = page.definition.dimensions[other].label
+    assert page.key_figures[2] == {
+        "label": "Unassigned in Customer Tier",
+        "value": "10",
+        "detail": f"as many as today, 7 more in {label}",
+    }
+    gauges = {gauge.label: gauge for gauge in page.gauges}
+    assert (gauges["Largest segment change"].value, gauges["Largest segment change"].is_beyond) == (0, False)
+    assert page.guard_chip == "Within limits"

@@ -54,8 +54,18 @@ class Recertification:
     @property
     def is_disputed(self) -> bool:
         """Somebody who could sign it said No."""
-        able = {person.pk for person in self.pool}
-        return any((given.on_behalf_of_id or given.signer_id) in able for given in self.refused)
+        return bool(self.refusers)
+
+    @property
+    def refusers(self) -> tuple[Person, ...]:
+        """Who could sign it and said No."""
+        said = {given.on_behalf_of_id or given.signer_id for given in self.refused}
+        return tuple(person for person in self.pool if person.pk in said)
+
+    @property
+    def answerable_by(self) -> tuple[Person, ...]:
+        """Who can answer while it is open: whoever has not yet, and whoever said No and may think again."""
+        return (*self.missing, *self.refusers) if self.is_open else ()
 
     @property
     def shortage(self) -> str:

@@ -18,7 +18,7 @@ from accounts.models import AssignmentRun
 from frameworks.models import FrameworkVersion, Signoff, User
 from frameworks.naming import subjects_of
 from frameworks.querysets import delegations_in_force, waiting_mentions
-from frameworks.recertification import open_recertifications
+from frameworks.recertification import Recertification, open_recertifications
 from frameworks.services.helping import waiting_for_help
 from frameworks.services.signing import labels_of
 from frameworks.standing import RequirementStanding, Standings
@@ -193,8 +193,28 @@ def _of_recertifying(at: datetime, waiting: Waiting) -> Iterator[Told]:
             yield person.pk, _news(Kind.ASKED, f"asked:{item.ref}", item, item.title)
             yield from _staged(person.pk, item, today, waiting)
         short = [(item, "somebody who can sign it")] if each.shortage else []
-        late = [*((item, person.name) for person in each.missing), *short]
+        # A No keeps it open: it is up to whoever said it, or to whoever changes what was said No to.
+        noes = [(item, f"{person.name}, who said No") for person in each.refusers]
+        late = [*((item, person.name) for person in each.missing), *noes, *short]
+        yield from _refused(each)
         yield from _escalated(late, {each.requirement.version.author_id, *revops()}, today)
+
+
+def _refused(each: Recertification) -> Iterator[Told]:
+    """Somebody no longer agrees with what is in force: for its author, RevOps, and who else signs it again."""
+    version = each.requirement.version
+    name = version.framework.name
+    for given in each.refused:
+        news = News(
+            kind=Kind.VERSION,
+            occurrence=f"no-longer:{given.uuid}",
+            subject=f"{given.signed_by} no longer agrees with {each.requirement.label} of {version} of {name}",
+            text=f"“{given.reason}” The version keeps serving; this stays open until they answer otherwise.",
+            url=version_url(version, "version_recertify"),
+        )
+        told = {version.author_id, *revops(), *(person.pk for person in each.pool)}
+        for person in told - {given.signer_id}:
+            yield person, news
 
 
 # What waits for a role

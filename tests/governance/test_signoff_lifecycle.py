@@ -506,7 +506,14 @@ def test_no_to_a_recertification_is_answered_where_it_was_given(active: Company)
     answer = browser(active.priya).post(place, form, follow=True)
 
     assert answer.redirect_chain == [(place, 302)]
-    assert "Your No to Quarter is kept. The version keeps serving." in text(answer)
+    said = text(answer)
+    assert "Your No to Quarter is kept. The version keeps serving." in said
+    assert "Nothing here waits for you" not in said
+    assert "You said No on 21 Feb 2027: “Not any more.” It stands until you answer otherwise." in said
+    assert "No Priya, 21 Feb 2027: “Not any more.”" in text(browser(active.marcus).get(place))
+    yes = browser(active.priya).post(place, {**form, f"answer-{pk}": "yes"}, follow=True)
+    assert "Signed again: Quarter." in text(yes)
+    assert open_recertifications(timezone.now()) == []
 
 
 @time_machine.travel(QUARTER + timedelta(days=1), tick=False)
@@ -555,3 +562,16 @@ def test_long_overdue_recertification_that_nobody_can_sign_is_told(active: Compa
 
     told = Notification.objects.filter(kind="escalation", person=active.ravi)
     assert [row.text for row in told] == ["It was due on 21 Feb 2027. Still waiting for somebody who can sign it."]
+
+
+def test_no_to_a_recertification_is_told_to_author_and_revops_and_escalated(active: Company) -> None:
+    sign_again(active, QUARTER, "reject")
+
+    for days in (0, 1, 30):
+        watch_notices(QUARTER + timedelta(days=days))
+
+    told = Notification.objects.filter(kind="version", subject__startswith="Priya no longer agrees with Quarter of v0")
+    assert {row.person for row in told} == {active.ravi, active.tomas}
+    assert {row.text.partition("”")[0] for row in told} == {"“Not any more."}
+    late = Notification.objects.filter(kind="escalation", person=active.ravi)
+    assert [row.text for row in late] == ["It was due on 21 Feb 2027. Still waiting for Priya, who said No."]

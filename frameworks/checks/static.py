@@ -15,6 +15,7 @@ from frameworks.definition import Definition
 from frameworks.parts.naming import own_label
 from frameworks.parts.playbook import Playbook
 from frameworks.parts.policy import GuardPolicy, LimitsPolicy
+from frameworks.parts.term import UsedBy
 
 MOST_DIMENSIONS = 5
 MOST_SEGMENTS = 5
@@ -33,6 +34,7 @@ def static_findings(definition: Definition) -> list[Finding]:
         *_actions(definition),
         *_sources(definition),
         *_terms(definition),
+        *_uses(definition),
         *_limits(definition),
         *_same_names(definition),
         *_anti_icp(definition),
@@ -97,6 +99,29 @@ def _terms(definition: Definition) -> Iterator[Finding]:
             if not any(_mentions(label, _folded(word)) for label in known):
                 text = f"The definition of {term.label} uses “{word}”, which is not defined itself."
                 yield Finding("undefined_term", "error", text, "term", key, (word,))
+
+
+def _uses(definition: Definition) -> Iterator[Finding]:
+    """A definition that still says it matters to what has left: people would go on signing it for nothing."""
+    for key, term in definition.terms.items():
+        gone = dict(_gone(definition, term.used_by)) if term.used_by else {}
+        if gone:
+            text = (
+                f"The definition of {term.label} matters to {_listed(list(gone.values()))}, not part of this version."
+                " Say there where it matters now, or take the definition out."
+            )
+            yield Finding("term_of_nothing", "warning", text, "term", key, tuple(gone))
+
+
+def _gone(definition: Definition, used: UsedBy) -> Iterator[tuple[str, str]]:
+    """Of what a definition names, the key and the name of what the version does not have."""
+    yield from ((key, key) for key in used.attributes if key not in definition.data_sources)
+    yield from ((key, key) for key in used.dimensions if key not in definition.dimensions)
+    for key in used.segments:
+        dimension, _, short = key.partition("/")
+        body = definition.dimensions.get(dimension)
+        if body is None or short not in body.segments:
+            yield key, _called(definition, dimension, short)
 
 
 def _is_a_name(quoted: str) -> bool:

@@ -70,6 +70,11 @@ def version_unschedule(request: HttpRequest, slug: str, number: int) -> HttpResp
 
 # Going back
 
+CARRIED_BACK = (
+    "What was signed then is not asked again, but for the impact, what has aged,"
+    " and what you signed yourself: this draft is yours, so another person signs that."
+)
+
 
 @act
 def version_rollback(request: HttpRequest, slug: str, number: int) -> HttpResponse:
@@ -80,7 +85,7 @@ def version_rollback(request: HttpRequest, slug: str, number: int) -> HttpRespon
         actor=person(request),
         at=timezone.now(),
     )
-    messages.success(request, f"Draft {draft} says what v{number} said. What was signed then is not asked again.")
+    messages.success(request, f"Draft {draft} says what v{number} said. {CARRIED_BACK}")
     return redirect("frameworks:version_detail", slug=slug, number=draft.number)
 
 
@@ -232,7 +237,7 @@ def _show_recertify(
             "pk": each.requirement.pk,
             "title": each.requirement.label,
             "statement": recertification_statement(each, labels[each.requirement.pk], "approve"),
-            "is_mine": each.is_open and any(one.pk == user.pk for one in each.missing),
+            "is_mine": any(one.pk == user.pk for one in each.answerable_by),
         }
         for each in recurring
     ]

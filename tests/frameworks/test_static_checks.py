@@ -43,6 +43,11 @@ def undefined_acronym(bodies: Bodies) -> None:
     bodies["term", "account"]["wording"] = "A company with NRR."
 
 
+def term_of_nothing(bodies: Bodies) -> None:
+    used = {"attributes": ["arr"], "dimensions": ["tier"], "segments": ["tier/low", "tier/gone"]}
+    bodies["term", "account"]["used_by"] = used
+
+
 def no_anti_icp(bodies: Bodies) -> None:
     bodies["segment", "tier/low"].pop("anti_icp")
 
@@ -91,6 +96,7 @@ def ambiguous_note(bodies: Bodies) -> None:
         (no_source, ("no_source", "error", "arr")),
         (undefined_quoted, ("undefined_term", "error", "account")),
         (undefined_acronym, ("undefined_term", "error", "account")),
+        (term_of_nothing, ("term_of_nothing", "warning", "account")),
         (no_anti_icp, ("no_anti_icp", "warning", "tier")),
         (same_name, ("same_name", "error", "tier")),
         (same_treatment, ("same_treatment", "warning", "tier")),

@@ -10,7 +10,15 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 
-from frameworks.comparison import bodies_to_read, differences, typed
+from frameworks.comparison import (
+    Difference,
+    between,
+    bodies_to_read,
+    differences,
+    digests_at,
+    digests_of,
+    typed,
+)
 from frameworks.coverage import Manifest, PartDigests, covered_digest, manifest_under, surroundings_of
 from frameworks.document import Document, PartId, RuleText, count_words
 from frameworks.models import Contribution, FrameworkVersion, Kind, PartBody, Requirement, Signoff, User
@@ -95,6 +103,11 @@ class Item:
         return not self.requirement.part_key
 
     @property
+    def is_since_signed(self) -> bool:
+        """Whether `changes` are those since this person said Yes, not those since the base version."""
+        return self.since is not None and self.lapse == Lapse.WORDING
+
+    @property
     def is_term(self) -> bool:
         return self.requirement.part_kind == Kind.TERM
 
@@ -159,6 +172,10 @@ class SigningPage:
         pairs = [(each, given) for each in found if (given := each.answer_of(self.user.pk))]
         items = self._items([standing for standing, _ in pairs])
         return [(item, given) for item, (_, given) in zip(items, pairs, strict=True)]
+
+    @property
+    def is_answered_by_others(self) -> bool:
+        return any(given.hand_id != given.signer_id for _, given in self.answered)
 
     @cached_property
     def _live(self) -> dict[About, int]:
@@ -242,23 +259,59 @@ class SigningPage:
             item.changes = [change.text for change in diff_bodies(*part, before, document.bodies[part])]
 
     def _add_changes(self, sets: Sequence[Item], manifest: Manifest) -> None:
-        """What is in each set, and what of it differs from the base version: the first in words, the rest counted."""
+        """What is in each set, and what of it is another than this person signed, or than the base version says where
+        they did not: the first in words, the rest counted."""
         if not sets:
             return
-        base = self.version.base_version
-        found = differences(base, self.version) if base else []
         changed = {}
         for item in sets:
             covered = manifest.covered_by(item.requirement)
             item.covers = count_words(Counter(part.kind for part in covered))
             ids = {part.id for part in covered}
-            changed[item.pk] = [each for each in found if each.id in ids]
+            wanted = item.requirement.kinds
+            changed[item.pk] = [
+                each
+                for each in self._differences_for(item)
+                if each.id in ids or (each.change == "removed" and each.kind in wanted and not item.requirement.keys)
+            ]
         shown = {each for own in changed.values() for each in own[:CHANGES_SHOWN]}
-        words = {(change.kind, change.key): change.text for change in typed(shown, self.version)} if shown else {}
+        words = self._words(shown)
         for item in sets:
             own = changed[item.pk]
             more = [f"and {len(own) - CHANGES_SHOWN} more"] if len(own) > CHANGES_SHOWN else []
-            item.changes = [*(words[each.id] for each in own[:CHANGES_SHOWN]), *more]
+            item.changes = [*(words[each] for each in own[:CHANGES_SHOWN]), *more]
+
+    def _differences_for(self, item: Item) -> list[Difference]:
+        given = item.standing.newest.get(self.user.pk) if item.is_since_signed else None
+        if given is None:
+            return self._since_base
+        # Two sets signed at one moment differ by the same.
+        if given.signed_at not in self._since_signed:
+            then = FrameworkVersion.objects.select_related("base_version").get(pk=given.version_id)
+            found = between(digests_at(then, given.signed_at), digests_of(self.version))
+            self._since_signed[given.signed_at] = found
+        return self._since_signed[given.signed_at]
+
+    @cached_property
+    def _since_base(self) -> list[Difference]:
+        base = self.version.base_version
+        return differences(base, self.version) if base else []
+
+    @cached_property
+    def _since_signed(self) -> dict[datetime, list[Difference]]:
+        """Of each moment at which this person signed something that is asked again."""
+        return {}
+
+    def _words(self, shown: set[Difference]) -> dict[Difference, str]:
+        """Each difference in words; one part may differ from what was signed and from the base in different ways."""
+        words: dict[Difference, str] = {}
+        left = set(shown)
+        while left:
+            once = {each.id: each for each in left}
+            texts = {(change.kind, change.key): change.text for change in typed(once.values(), self.version)}
+            words |= {each: texts[each.id] for each in once.values()}
+            left -= set(once.values())
+        return words
 
     def _signed_bodies(self, standings: Sequence[RequirementStanding]) -> dict[int, Mapping[str, Any]]:
         """The body this person signed last, where it is another than today's: found by its covered digest."""

@@ -1,6 +1,7 @@
 """Who may sign in whose place, and from when until when."""
 
 import uuid
+from datetime import UTC, date, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -43,3 +44,8 @@ class Delegation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delegate} for {self.delegator}"
+
+    @property
+    def last_day(self) -> date:
+        """The last day, in UTC, on which it holds at least in part."""
+        return (self.valid_until - timedelta(microseconds=1)).astimezone(UTC).date()

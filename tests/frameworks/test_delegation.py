@@ -1,11 +1,12 @@
 """Signing in somebody's place: for a time, printed on the signature, with both people's conflicts."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import Error, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from frameworks.errors import ConflictError, InvalidError, NotAllowedError
@@ -229,3 +230,23 @@ def test_delegate_reads_on_their_own_page_for_whom_they_may_sign(company: Compan
     assert "who lets you sign" not in text(others)
     company.sign("priya")
     assert "who lets you sign" not in text(login(company.leah).get(here))
+
+
+def test_whoever_lets_another_sign_reads_who_answered(company: Company, login: Any) -> None:
+    company.submit()
+    stand_in(company)
+    sign_for(company, "priya", "leah")
+
+    said = text(login(company.priya).get(url(company, "signing")))
+
+    assert "You answered, or somebody in your place" in said
+    assert said.count("Leah for Priya, ") == 2
+
+
+def test_list_of_delegations_names_the_last_day(company: Company, login: Any) -> None:
+    row = stand_in(company, valid_until=datetime(2026, 12, 11, tzinfo=UTC))
+
+    said = text(login(company.priya).get(reverse("frameworks:delegations")))
+
+    assert row.last_day == date(2026, 12, 10)
+    assert ("10 Dec 2026" in said, "11 Dec 2026" in said) == (True, False)

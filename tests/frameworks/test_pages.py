@@ -18,7 +18,7 @@ from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import create_framework, start_draft
 from frameworks.services.review import request_changes
 from governance.models import AuditEntry
-from tests.frameworks.making import AT, Company, person, segment
+from tests.frameworks.making import AT, LATER, Company, person, playbook, put_in_force, segment
 from tests.frameworks.pages import text, url
 
 TABS = ("detail", "definitions", "dimensions", "playbooks", "data_sources", "checks", "history")
@@ -549,3 +549,26 @@ def test_address_of_a_button_says_that_nothing_is_done_by_opening_it(company: Co
     assert "Nothing is done by opening this address" in text(answer)
     company.version.refresh_from_db()
     assert company.version.state == "draft"
+
+
+def test_set_says_what_changed_since_the_person_signed_it_and_not_since_the_base(company: Company, login: Any) -> None:
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    framework = company.version.framework
+    for key, title in (("tier/smb", "Call once a year"), ("tier/enterprise", "Visit every quarter")):
+        company.version = start_draft(framework=framework, actor=company.ravi, at=LATER)
+        company.save("playbook", key, playbook(title))
+        if key == "tier/smb":
+            put_in_force(company.version)
+            framework.active_version = company.version
+            framework.save()
+    company.submit()
+
+    said = text(login(company.carol).get(url(company, "signing")))
+
+    assert "Changed since you signed on 21 Nov 2026" in said
+    assert "What changed since you signed" in said
+    assert "What differs from v1" not in said
+    assert "Call once a year" in said
+    assert "Visit every quarter" in said

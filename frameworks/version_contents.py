@@ -20,6 +20,7 @@ from frameworks.naming import names_of
 from frameworks.parts.wording import listed
 from frameworks.querysets import assumed, policies_written_by, threads_on
 from frameworks.removed_policies import RemovedPolicy, to_be_confirmed
+from frameworks.services.carrying import tally_with_carried
 from frameworks.standing import RequirementStanding
 from frameworks.standing_tally import Tally, tally_of
 
@@ -82,6 +83,13 @@ class VersionContents:
     @cached_property
     def tally(self) -> Tally:
         return tally_of(self.version, self.at)
+
+    @cached_property
+    def standing_tally(self) -> Tally | None:
+        """The tally; of a draft what it would be if it were submitted now, None where reading that takes seconds."""
+        if self.version.state == State.DRAFT and self.is_large:
+            return None
+        return tally_with_carried(self.version, self.at)
 
     @property
     def is_asked_about(self) -> bool:
@@ -208,9 +216,19 @@ class VersionContents:
     def _noes(self, part: PartId) -> list[tuple[str, str]]:
         return [
             (given.printed_name, f"{given.reason}{over_dissent_words(standing)}")
-            for standing in self.alike(part)
+            for standing in self.answers_to(part)
             for given in standing.rejections
         ]
+
+    def answers_to(self, part: PartId) -> Sequence[RequirementStanding]:
+        """The same as `alike`, but also what was said before of a draft's wording: a No that will stand in its way."""
+        return self.standing_tally.by_part.get(part, ()) if self.standing_tally else ()
+
+    @cached_property
+    def disputed_ids(self) -> set[PartId]:
+        """Parts to whose wording of today somebody said No."""
+        found = self.standing_tally.by_part.items() if self.standing_tally else ()
+        return {part for part, own in found if any(each.is_disputed for each in own)}
 
     def alike(self, part: PartId) -> Sequence[RequirementStanding]:
         """The part's own requirements as those that stand alike: enough to count, and each No is its own."""

@@ -87,7 +87,8 @@ class VersionPage(VersionContents):
     def requirement_lines(self) -> list[dict[str, Any]]:
         """One line per code, in the policy's order, for the requirement rail."""
         if self.version.state == State.DRAFT:
-            return [self._planned_line(line) for line in self.planned]
+            carried = {line.code: line for line in self._lines}
+            return [self._planned_line(line, carried.get(line.line.code)) for line in self.planned]
         return [self._requirement_line(line) for line in self.tally.lines]
 
     @cached_property
@@ -108,7 +109,7 @@ class VersionPage(VersionContents):
         single = line.standings[0] if line.total == 1 else None
         return {
             "title": line.label,
-            "state": "met" if line.is_done else "blocked" if line.is_blocked else "open",
+            "state": _state(line),
             "count": f"{len(single.approvals)}/{single.needed}" if single else f"{line.met:,}/{line.total:,}",
             "detail": " ".join([self._detail(line), *self._dissent(line)]),
             **self._help(line.code, is_short=line.lacks_signers and self.is_signed_now),
@@ -118,16 +119,39 @@ class VersionPage(VersionContents):
     def is_signed_now(self) -> bool:
         return self.version.state in UNDER_WAY or self.version.awaits_ratification
 
-    def _planned_line(self, planned: PlannedLine) -> dict[str, Any]:
-        names = ", ".join(person.name for person in planned.pool)
-        parts = f"{len(planned.covered):,} part{'' if len(planned.covered) == 1 else 's'}"
-        return {
+    @cached_property
+    def _lines(self) -> list[Line]:
+        """Of a draft what its base and earlier rounds leave to be asked."""
+        return self.standing_tally.lines if self.standing_tally else []
+
+    def _planned_line(self, planned: PlannedLine, carried: Line | None) -> dict[str, Any]:
+        line = {
             "title": planned.line.label,
             "state": "blocked" if planned.problem() else "open",
-            "count": parts,
-            "detail": planned.problem() or (f"{planned.minimum} of: {names}" if names else ""),
+            "count": f"{len(planned.covered):,} part{'' if len(planned.covered) == 1 else 's'}",
+            "detail": planned.problem() or self._asked_words(planned),
             **self._help(planned.line.code, is_short=planned.shortage() is not None),
         }
+        if carried and not planned.problem() and (carried.approved_by or carried.rejections):
+            line |= {"state": _state(carried), "detail": self._carried_detail(carried)}
+            if 0 < carried.met < carried.total:
+                line["count"] = f"{carried.total - carried.met:,} of {line['count']}"
+        return line
+
+    def _asked_words(self, planned: PlannedLine) -> str:
+        names = ", ".join(person.name for person in planned.pool)
+        return f"{planned.minimum} of: {names}" if names else ""
+
+    def _carried_detail(self, line: Line) -> str:
+        """What of a draft's line was signed before and still counts, who said No to it, and who will be asked."""
+        if line.is_done:
+            names = ", ".join(line.approved_by)
+            return " ".join([f"Carried over, signed by {names}: nobody is asked.", *self._dissent(line)])
+        words = [f"{line.met:,} of {line.total:,} carried over."] if line.met else []
+        words += self._noes_said(line)
+        if line.missing:
+            words.append(f"Will be asked: {', '.join(name for name, _ in line.missing.values())}.")
+        return " ".join([*words, *sorted(line.lapsed)])
 
     def _detail(self, line: Line) -> str:
         if not line.is_done:
@@ -142,13 +166,17 @@ class VersionPage(VersionContents):
             for standing, given in line.dissents
         ]
 
-    def _still_needed(self, line: Line) -> str:
+    def _noes_said(self, line: Line) -> list[str]:
         words = [
             f"{given.printed_name} said No to {self._about_label(standing)}."
             for standing, given in line.rejections[:NOES_NAMED]
         ]
         if len(line.rejections) > NOES_NAMED:
             words.append(f"And {len(line.rejections) - NOES_NAMED} more No.")
+        return words
+
+    def _still_needed(self, line: Line) -> str:
+        words = self._noes_said(line)
         if self.user_id in line.missing:
             words.append(f"You: {line.missing[self.user_id][1]} to answer.")
         others = [name for pk, (name, _) in line.missing.items() if pk != self.user_id]
@@ -165,7 +193,7 @@ class VersionPage(VersionContents):
 
     @cached_property
     def _rejected_names(self) -> Document:
-        noes = [found for line in self.tally.lines for found in (*line.rejections[:NOES_NAMED], *line.dissents)]
+        noes = [found for line in self._lines for found in (*line.rejections[:NOES_NAMED], *line.dissents)]
         about = [standing.requirement for standing, _ in noes]
         return self.names((each.part_kind, each.part_key) for each in about if each.part_key)
 
@@ -240,3 +268,7 @@ class VersionPage(VersionContents):
                 return f"Next: {given.printed_name} and {self.version.author} settle {self._about_label(standing)}."
         missing = [name for line in self.tally.lines for name, _ in line.missing.values()]
         return f"Next: {missing[0]}." if missing else ""
+
+
+def _state(line: Line) -> str:
+    return "met" if line.is_done else "blocked" if line.is_blocked else "open"

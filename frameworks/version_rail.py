@@ -68,6 +68,7 @@ class VersionRail:
             *self.page.assumed_ids,
             *commented,
             *open_parts,
+            *self.page.disputed_ids,
         }
 
     @cached_property
@@ -122,7 +123,8 @@ class VersionRail:
     def badge(self, parts: Sequence[PartId]) -> str:
         """One word or two: what somebody has to know about these parts."""
         standings = [standing for part in parts for standing in self.page.alike(part)]
-        noes = sum(len(standing.rejections) for standing in standings if standing.is_disputed)
+        disputed = [each for part in parts for each in self.page.answers_to(part) if each.is_disputed]
+        noes = sum(len(each.rejections) for each in disputed)
         open_ones = [standing for standing in standings if not standing.is_met]
         waiting = sum(part in self.page.assumed_ids for part in parts)
         if any(self.page.is_asked(standing) for standing in standings):

@@ -8,6 +8,7 @@ from frameworks.models import FrameworkVersion, Requirement
 from frameworks.parts import PartError
 from frameworks.services.review import plan_requirements, planned_requirements
 from frameworks.standing import RequirementStanding
+from frameworks.standing_cache import Line
 from frameworks.standing_tally import FrozenStandings, Row, Tally, tally_of
 
 
@@ -50,6 +51,16 @@ class CarriedTally(Tally):
             (place, each.code, each.part_kind, each.part_key, each.covered_digest)
             for place, each in enumerate(known.requirements)
         ]
+
+
+def carried_lines(version: FrameworkVersion, at: datetime) -> list[Line]:
+    """One line a code of what a draft would ask for, every requirement derived by itself: for documents."""
+    known = CarriedStandings(version, at)
+    found: dict[str, Line] = {}
+    for standing in known.of(range(len(known.requirements))):
+        asked = standing.requirement
+        found.setdefault(asked.code, Line(asked.code, asked.label)).add(standing)
+    return list(found.values())
 
 
 def tally_with_carried(version: FrameworkVersion, at: datetime) -> Tally:

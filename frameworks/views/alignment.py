@@ -35,7 +35,7 @@ def term_detail(request: HttpRequest, slug: str, number: int, key: str) -> HttpR
         raise Http404("There is no such definition in this version.")
     used = used_by(dict(document.bodies[part]))
     names = page.names(used)
-    voices = voices_on(page.standings_about(part))
+    voices = voices_on(tally_with_carried(page.version, page.at).about([part])[part])
     context: dict[str, Any] = {
         "term": term,
         "voices": voices,

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from frameworks.document import Document
 from frameworks.models import FrameworkVersion, Signoff
+from frameworks.services.carrying import carried_lines
 from frameworks.standing import Given, RequirementStanding, decisions_up_to
 from frameworks.standing_cache import Line, overview_of
 from frameworks.templatetags.cutline import day
@@ -66,12 +67,13 @@ class Dissent:
 
 @dataclass
 class Decided:
-    """Everything that was decided about a version's wording of today."""
+    """Everything that was decided about a version's wording of today; of a draft, what carries over into it."""
 
     answers: list[Answer] = field(default_factory=list)
     dissents: list[Dissent] = field(default_factory=list)
     waiting: list[tuple[str, Sequence[str]]] = field(default_factory=list)
     lapsed: list[str] = field(default_factory=list)
+    is_draft: bool = False
 
     @property
     def signers(self) -> list[str]:
@@ -97,19 +99,19 @@ def decision_blocks(decided: Decided) -> Iterator[Block]:
         (each.name, each.role, each.requirement, each.words, f"{timezone.localtime(each.signed_at):%Y-%m-%d %H:%M %Z}")
         for each in decided.answers
     ]
-    yield table("Who signed what", heads, rows)
+    yield table("Signed before, and counts as it stands" if decided.is_draft else "Who signed what", heads, rows)
     waiting = [f"{label}: still to sign are {', '.join(names)}." for label, names in decided.waiting]
     if waiting or decided.lapsed:
         yield Points([*waiting, *decided.lapsed])
 
 
 def decided_on(version: FrameworkVersion, document: Document, at: datetime) -> Decided:
-    """The decisions on a version. Of a draft only what is left of its earlier rounds: whoever said No last.
+    """The decisions on a version. Of a draft what would count if it were submitted now, and who said No last.
 
     The signatures of people who have left, or left their role, stay printed; `lapsed` says that they count no longer.
     """
     if version.state == FrameworkVersion.State.DRAFT:
-        return Decided(dissents=list(_left_of_earlier_rounds(version, document)))
+        return _carried_into(version, document, at)
     found = Decided()
     lines = overview_of(version, at).lines
     roles = _roles({given.pk for line in lines for each in line.standings for given in _of_today(each)})
@@ -119,6 +121,19 @@ def decided_on(version: FrameworkVersion, document: Document, at: datetime) -> D
         if line.missing and not line.is_done:
             found.waiting.append((line.label, sorted(name for name, _ in line.missing.values())))
         found.lapsed += sorted({words for each in line.standings for words in each.lapsed})
+    return found
+
+
+def _carried_into(version: FrameworkVersion, document: Document, at: datetime) -> Decided:
+    lines = carried_lines(version, at)
+    roles = _roles({given.pk for line in lines for each in line.standings for given in _of_today(each)})
+    found = Decided(is_draft=True)
+    for line in lines:
+        found.answers += [each for each in _answers(line, roles) if each.yes > each.lapsed]
+        found.dissents += _dissents(line, roles, document)
+    said = {(each.name, each.about) for each in found.dissents}
+    earlier = _left_of_earlier_rounds(version, document)
+    found.dissents += [each for each in earlier if (each.name, each.about) not in said]
     return found
 
 

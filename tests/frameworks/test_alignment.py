@@ -11,7 +11,7 @@ from frameworks.services.activation import flip_active_version
 from frameworks.services.drafting import start_draft
 from frameworks.services.review import request_changes
 from frameworks.standing_cache import overview_of
-from tests.frameworks.making import AT, LATER, Company
+from tests.frameworks.making import AT, LATER, Company, segment
 from tests.frameworks.pages import text, url
 
 USED = {"attributes": ["arr"], "segments": ["tier/smb"], "dimensions": ["gone"]}
@@ -149,3 +149,40 @@ def test_pages_take_the_same_queries_for_few_terms_and_for_many(company: Company
         company.save("term", f"t{number}", {"label": f"T {number}", "wording": f"Wording {number}."})
 
     assert queries() == few
+
+
+def test_term_of_a_draft_says_what_was_said_of_the_same_words_before(company: Company, login: Any) -> None:
+    page, place = login(company.leah), {"key": "arr"}
+    assert "0 of 3 Yes" in text(page.get(url(company, "term_detail", **place)))
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=LATER)
+    assert "3 of 3 Yes, carried over" in text(page.get(url(company, "term_detail", **place)))
+
+    company.save("term", "arr", {"label": "ARR", "wording": "Reworded."})
+
+    said = text(page.get(url(company, "term_detail", **place)))
+    assert "0 of 3 Yes" in said
+    assert said.count("is asked when the draft is submitted") == 3
+
+
+def test_draft_page_counts_who_will_really_be_asked_and_shows_a_no_that_stands(company: Company, login: Any) -> None:
+    page = login(company.leah)
+    assert "carried over" not in text(page.get(url(company, "version_detail")))
+    company.submit()
+    answer(company, "marcus", "arr", "reject", "Usage is not recurring.")
+    for name in ("nadia", "priya", "tomas", "carol"):
+        company.sign(name)
+    answer(company, "marcus", "account", "approve")
+    request_changes(version=company.version, actor=company.nadia, at=AT, reason="Not yet.")
+    company.save("segment", "tier/smb", segment("SMB", ("lt", "arr", "90000")))
+
+    said = text(page.get(url(company, "version_detail")))
+
+    asked = said.partition("Who will be asked")[2]
+    assert "1 of 2 carried over. Marcus said No to ARR. " in asked
+    assert "1 of 3 parts" in asked
+    assert "2 of 3 carried over. Will be asked: Tomas." in asked
+    assert "Carried over, signed by Carol: nobody is asked." in asked
+    assert "1 No" in said.partition("Who will be asked")[0]

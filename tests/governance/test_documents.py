@@ -20,6 +20,8 @@ from frameworks.document import Document
 from frameworks.exchange.templates import Template, list_templates
 from frameworks.models import FrameworkVersion, User, VersionImpact
 from frameworks.parts.data_source import DataSource
+from frameworks.services.activation import flip_active_version
+from frameworks.services.drafting import start_draft
 from frameworks.services.signing import withdraw_signoff
 from governance import health
 from governance.answer_pages import PAGES
@@ -31,7 +33,7 @@ from governance.documents.maintenance import _next_quarter
 from governance.documents.pdf import RefusedAddressError, lay_out, refuse
 from governance.documents.source import Source
 from governance.documents.text import markdown
-from tests.frameworks.making import AT, Company, put_in_force
+from tests.frameworks.making import AT, LATER, Company, put_in_force
 from tests.governance.documents_cases import (
     NO,
     PARTS,
@@ -684,3 +686,23 @@ def test_a_column_in_which_nothing_is_said_is_left_out() -> None:
 )
 def test_columns_have_room_for_their_words(columns: list[tuple[int, int]], widths: list[int]) -> None:
     assert shares(columns) == widths
+
+
+def test_draft_prints_who_signed_what_carries_over(company: Company) -> None:
+    document = Document({("term", "arr"): {"label": "ARR"}})
+    company.submit()
+    company.sign_all()
+    flip_active_version(version=company.version, actor=company.priya, at=AT)
+    company.version = start_draft(framework=company.version.framework, actor=company.ravi, at=LATER)
+    company.save("term", "arr", {"label": "ARR", "wording": "Reworded."})
+
+    found = decided_on(company.version, document, LATER)
+
+    assert [(each.requirement, each.name, each.words) for each in found.answers] == [
+        ("Terms", "Marcus", "Yes to 1 of 2"),
+        ("Terms", "Nadia", "Yes to 1 of 2"),
+        ("Terms", "Priya", "Yes to 1 of 2"),
+        ("Rules", "Tomas", "Yes to 3 of 3"),
+        ("Playbooks", "Carol", "Yes"),
+    ]
+    assert (found.signers, found.waiting) == (["Marcus", "Nadia", "Priya", "Tomas", "Carol"], [])

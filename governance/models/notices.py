@@ -17,7 +17,7 @@ class Notification(models.Model):
     """
 
     class Kind(models.TextChoices):
-        ASKED = "asked", "You are asked to sign"
+        ASKED = "asked", "You are asked to sign or to do something"
         REMINDER = "reminder", "Something is due soon"
         OVERDUE = "overdue", "Something is overdue"
         ESCALATION = "escalation", "Others are late with what you wait for"
@@ -25,7 +25,7 @@ class Notification(models.Model):
         VOID = "void", "A sign-off of yours no longer counts"
         VERSION = "version", "A version is approved, sent back, activated or fails"
         INVITATION = "invitation", "Somebody invites you to read a version"
-        HELP = "help", "Somebody asks you for help: too few people can sign"
+        HELP = "help", "Too few people can sign something, or somebody asks you for help"
 
     class MailState(models.TextChoices):
         PENDING = "pending", "Waits to be sent"

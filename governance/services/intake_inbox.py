@@ -57,7 +57,7 @@ def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Item:
         kind="intake",
         icon="clipboard-list",
         title=f"Sign {behalf}who takes part in {intake.framework.name} and what segments are for",
-        detail=f"{len(scope.participants)} people; {', '.join(scope.use_labels)}. The intake waits for it.",
+        detail=f"{_people(len(scope.participants))}; {', '.join(scope.use_labels)}. The intake waits for it.",
         url=reverse("governance:intake_sign", args=[intake.framework.slug]) + query,
         asked_by=scope.written_by.name,
         since=scope.written_at,
@@ -65,6 +65,10 @@ def _to_sign(standing: IntakeStanding, principal: User | None = None) -> Item:
         ref=f"scope:{scope.uuid}{f':for:{principal.uuid}' if principal else ''}",
         asker_id=scope.written_by_id,
     )
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
 
 
 def _to_fill(standing: IntakeStanding) -> Item:

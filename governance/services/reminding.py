@@ -197,6 +197,7 @@ def _of_recertifying(at: datetime, waiting: Waiting) -> Iterator[Told]:
         noes = [(item, f"{person.name}, who said No") for person in each.refusers]
         late = [*((item, person.name) for person in each.missing), *noes, *short]
         yield from _refused(each)
+        yield from _short(each, item, waiting)
         yield from _escalated(late, {each.requirement.version.author_id, *revops()}, today)
 
 
@@ -215,6 +216,18 @@ def _refused(each: Recertification) -> Iterator[Told]:
         told = {version.author_id, *revops(), *(person.pk for person in each.pool)}
         for person in told - {given.signer_id}:
             yield person, news
+
+
+def _short(each: Recertification, item: Item, waiting: Waiting) -> Iterator[Told]:
+    """Nobody is left to remind: its author and RevOps hear at once that too few people can sign it."""
+    if not each.shortage:
+        return
+    version = each.requirement.version
+    subject = f"Too few people can sign {each.requirement.label} of {version} of {version.framework.name} again"
+    text = f"It is due on {day(each.due_at)}. {each.shortage}"
+    for person in {version.author_id, *revops()}:
+        waiting.add((person, item.ref))
+        yield person, News(Kind.HELP, f"short:{item.ref}", subject, text, item.url)
 
 
 # What waits for a role

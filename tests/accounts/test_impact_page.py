@@ -1,5 +1,6 @@
 """The impact page: empty, while it is computed, with figures; who may compute it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -150,5 +151,5 @@ def test_strip_names_the_dimension_and_the_guard_leaves_out_what_follows_the_map
         "detail": f"as many as today, 7 more in {label}",
     }
     gauges = {gauge.label: gauge for gauge in page.gauges}
-    assert (gauges["Largest segment change"].value, gauges["Largest segment change"].is_beyond) == (0, False)
+    assert (gauges["Largest segment change"].value, gauges["Largest segment change"].is_beyond) == (Decimal(0), False)
     assert page.guard_chip == "Within limits"

@@ -575,3 +575,33 @@ def test_no_to_a_recertification_is_told_to_author_and_revops_and_escalated(acti
     assert {row.text.partition("”")[0] for row in told} == {"“Not any more."}
     late = Notification.objects.filter(kind="escalation", person=active.ravi)
     assert [row.text for row in late] == ["It was due on 21 Feb 2027. Still waiting for Priya, who said No."]
+
+
+def test_recertification_that_nobody_can_sign_is_told_as_soon_as_it_opens_until_somebody_can(active: Company) -> None:
+    executives = list(active.priya.groups.all())
+    active.priya.groups.clear()
+
+    watch_notices(QUARTER - timedelta(days=10))
+    watch_notices(QUARTER - timedelta(days=9))
+
+    told = Notification.objects.filter(kind="help", subject__startswith="Too few people can sign Quarter of v0")
+    assert {row.person for row in told} == {active.ravi, active.tomas}
+    assert told.count() == 2
+    assert told[0].text.startswith(
+        "It is due on 21 Feb 2027. Quarter has too few people who can sign it again: 0 of 1."
+    )
+    active.priya.groups.set(executives)
+    watch_notices(QUARTER - timedelta(days=8))
+    assert not told.unread().exists()
+
+
+@time_machine.travel(QUARTER + timedelta(days=1), tick=False)
+def test_sign_off_page_with_something_overdue_does_not_say_that_nothing_waits(active: Company) -> None:
+    place = reverse("frameworks:my_signing")
+
+    said = text(browser(active.priya).get(place))
+
+    assert "is overdue since 21 Feb 2027" in said
+    assert "No version under review waits for you" in said
+    assert "Nothing waits for you" not in said
+    assert "Nothing waits for you" in text(browser(active.leah).get(place))

@@ -83,7 +83,7 @@ class StaleSignoffError(ConflictError):
     def __init__(self, *, requirement_ids: Iterable[int], labels: Iterable[str]) -> None:
         self.requirement_ids = list(requirement_ids)
         self.labels = list(labels)
-        super().__init__(f"The definition changed since you opened this page: {', '.join(self.labels)}.")
+        super().__init__(f"What you were about to sign changed since you opened this page: {', '.join(self.labels)}.")
 
 
 class InvalidError(Exception):

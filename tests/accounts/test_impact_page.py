@@ -34,7 +34,8 @@ def tomas() -> User:
 
 
 def segment(before: int, after: int) -> dict[str, Any]:
-    return {"accounts": after, "arr": "0", "before": {"accounts": before, "arr": "0"}}
+    leaving = {"accounts": max(0, before - after), "arr": "0"}
+    return {"accounts": after, "arr": "0", "before": {"accounts": before, "arr": "0"}, "leaving": leaving}
 
 
 def page_of(version: FrameworkVersion, name: str = "version_impact") -> str:

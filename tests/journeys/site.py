@@ -138,6 +138,14 @@ class Site:
             connection.execute(statement.format(*map(sql.Identifier, (self.name, *names))))
 
 
+def wait_until(site: Site, question: str, *parameters: object, seconds: float = 30) -> None:
+    """Until the database answers true; fails with what the processes said."""
+    end = time.monotonic() + seconds
+    while site.query(question, *parameters) != [(True,)]:
+        assert time.monotonic() < end, f"{question}\n{site.said()}"
+        time.sleep(0.3)
+
+
 def with_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 

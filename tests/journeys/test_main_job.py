@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Login
-from tests.journeys.site import PASSWORD, PROJECT, Site
+from tests.journeys.site import PASSWORD, PROJECT, Site, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -229,13 +229,6 @@ def override_ends_by_itself(site: Site) -> None:
     )
     wait_until(site, "SELECT count(*) = 1 FROM accounts_transition WHERE cause = 'override_expired'", seconds=90)
     assert site.query("SELECT ending FROM accounts_override") == [("expired",)]
-
-
-def wait_until(site: Site, question: str, *parameters: object, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while site.query(question, *parameters) != [(True,)]:
-        assert time.monotonic() < end, f"{question}\n{site.said()}"
-        time.sleep(0.3)
 
 
 def call(site: Site, token: str, path: str, body: Any = None) -> Any:

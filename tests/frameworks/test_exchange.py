@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from frameworks.content import checked_all
@@ -12,6 +12,7 @@ from frameworks.exchange.reading import FileError, read_contents, read_file
 from frameworks.exchange.templates import list_templates, load_template
 from frameworks.exchange.writing import write_framework
 from frameworks.parts import body_digest, combine_digests, parse_part, to_body
+from frameworks.rules_together import clashes
 from frameworks.yaml_text import read_marked_yaml, read_yaml
 from tests.accounts.strategies import clocks, frameworks
 
@@ -53,6 +54,8 @@ def test_random_framework_written_and_read_is_the_same_to_the_byte(data):
     bodies = data.draw(clocks().flatmap(lambda clock: frameworks(clock)))
     wording, note = data.draw(TEXTS), data.draw(TEXTS)
     plain = {(each.kind, each.key): each.body for each in checked_all(bodies)}
+    # The engine takes a second rule for everybody, a file does not.
+    assume(all(clash.issue.code != "second_catch_all" for clash in clashes(plain)))
     plain["term", "any"] = to_body(
         parse_part("term", "any", {"label": "Any", "wording": f"x{wording}x", "source": note})
     )

@@ -428,7 +428,7 @@ def test_stale_page_gets_409_with_the_difference_and_keeps_the_other_answers(com
     response = page.post(url(company, "signing"), {**form, "password": PASSWORD})
 
     html = response.content.decode()
-    assert (response.status_code, "The definition changed" in html) == (409, True)
+    assert (response.status_code, "What you were about to sign changed" in html) == (409, True)
     assert "<del>signed</del><ins>invoiced</ins>" in html
     assert html.count('value="yes" checked') == 1
     assert not Signoff.objects.exists()

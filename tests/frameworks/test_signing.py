@@ -138,7 +138,7 @@ def test_stale_digest_conflicts_and_signs_nothing_of_the_batch(submitted: Compan
     good, bad = submitted.answers("marcus")
     before = trace(submitted)
 
-    with pytest.raises(StaleSignoffError, match="definition changed") as caught:
+    with pytest.raises(StaleSignoffError, match="about to sign changed") as caught:
         submitted.sign("marcus", [good, bad._replace(expected_digest="0" * 64)])
 
     assert caught.value.requirement_ids == [bad.requirement_id]

@@ -128,7 +128,7 @@ def test_s02_digest_of_an_older_wording_conflicts_with_the_difference(company: C
 
     answer = post(company, company.marcus, old)
 
-    assert (answer.status_code, "The definition changed" in text(answer)) == (409, True)
+    assert (answer.status_code, "What you were about to sign changed" in text(answer)) == (409, True)
     assert held() == before
     standing = {str(each.requirement): len(each.approvals) for each in requirements_standing(company.version, AT)}
     assert (standing["Terms arr"], standing["Terms account"]) == (0, 1)

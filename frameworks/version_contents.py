@@ -87,9 +87,9 @@ class VersionContents:
     @cached_property
     def standing_tally(self) -> Tally | None:
         """The tally; of a draft what it would be if it were submitted now, None where reading that takes seconds."""
-        if self.version.state == State.DRAFT and self.is_large:
-            return None
-        return tally_with_carried(self.version, self.at)
+        if self.version.state != State.DRAFT:
+            return self.tally
+        return None if self.is_large else tally_with_carried(self.version, self.at)
 
     @property
     def is_asked_about(self) -> bool:

@@ -6,7 +6,7 @@ it touches, and what is untouched carries over into later rounds and versions. R
 carry over: the figures are signed anew each round.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -210,10 +210,7 @@ class Signers:
 
         Decisions carry forward, never back: what is said of a later version's wording leaves this one as signed.
         """
-        decisions = decisions_up_to(self.version).exclude(meaning=OVER_DISSENT)
-        for low, high in passed_over(self.version):
-            between = Q(version__number__gt=low, version__number__lt=high)
-            decisions = decisions.exclude(between & ~Q(covered_digest__in=self.digests()))
+        decisions = decisions_not_passed_over(self.version, self.digests).exclude(meaning=OVER_DISSENT)
         return decisions.filter(code__in=list(self.pools), principal_id__in=list(self.people))
 
     def newest_decisions(self) -> QuerySet[Any]:
@@ -421,14 +418,21 @@ def decisions_up_to(version: FrameworkVersion) -> QuerySet[Any]:
     )
 
 
-def passed_over(version: FrameworkVersion) -> list[tuple[int, int]]:
-    """The numbers that each way back goes from and to, this version's and those before it that came into force.
+def decisions_not_passed_over(
+    version: FrameworkVersion, digests: Callable[[], Iterable[str] | QuerySet[Any]]
+) -> QuerySet[Any]:
+    """Those of `decisions_up_to` but what was said of other texts than these between a way back and where it went.
 
-    What brings an old text back, and what follows it, is not outdone by what was said of the texts between.
+    What brings an old text back, and what follows it, is not outdone by what was said of the texts between. Ways back
+    are this version's and those before it that came into force; `digests` is asked only where there is one.
     """
     back = version.framework.versions.filter(rollback_of__isnull=False, number__lte=version.number)
     counted = back.filter(Q(activated_at__isnull=False) | Q(pk=version.pk))
-    return list(counted.values_list("rollback_of__number", "number"))
+    between = Q()
+    for low, high in counted.values_list("rollback_of__number", "number"):
+        between |= Q(version__number__gt=low, version__number__lt=high)
+    decisions = decisions_up_to(version)
+    return decisions.exclude(between & ~Q(covered_digest__in=digests())) if between else decisions
 
 
 def signoff_policy(version: FrameworkVersion) -> SignoffPolicy | None:

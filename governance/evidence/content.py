@@ -34,7 +34,7 @@ from frameworks.parts import canonical, combine_digests
 from frameworks.parts.base import write_decimal
 from frameworks.parts.diff import PartChange
 from frameworks.removed_policies import removed_policies
-from frameworks.standing import decisions_up_to, passed_over
+from frameworks.standing import decisions_not_passed_over
 from governance.evidence.levels import level_table
 from governance.models import AuditEntry, AuditHead
 from governance.services.audit import entry_content, instant
@@ -152,10 +152,8 @@ class Evidence:
     def _carried(self) -> set[tuple[int, datetime]]:
         """Version and moment of each signer's newest decision on what this version asks, given on an earlier one."""
         asked = Requirement.objects.filter(version=self.version, round=self.version.round)
-        newest = decisions_up_to(self.version).filter(code__in=set(asked.values_list("code", flat=True)))
-        for low, high in passed_over(self.version):
-            between = Q(version__number__gt=low, version__number__lt=high)
-            newest = newest.exclude(between & ~Q(covered_digest__in=asked.values("covered_digest")))
+        counted = decisions_not_passed_over(self.version, lambda: asked.values("covered_digest"))
+        newest = counted.filter(code__in=set(asked.values_list("code", flat=True)))
         about = ("code", "part_kind", "part_key", "principal_id")
         found = newest.order_by(*about, "-pk").distinct(*about).values_list("version_id", "signed_at", *about)
         return {(row[0], row[1]) for row in found if row[0] != self.version.pk}

@@ -224,7 +224,8 @@ def _short(each: Recertification, item: Item, waiting: Waiting) -> Iterator[Told
         return
     version = each.requirement.version
     subject = f"Too few people can sign {each.requirement.label} of {version} of {version.framework.name} again"
-    text = f"It is due on {day(each.due_at)}. {each.shortage}"
+    due = "was due" if each.is_overdue else "is due"
+    text = f"It {due} on {day(each.due_at)}. {each.shortage}"
     for person in {version.author_id, *revops()}:
         waiting.add((person, item.ref))
         yield person, News(Kind.HELP, f"short:{item.ref}", subject, text, item.url)

@@ -595,6 +595,15 @@ def test_recertification_that_nobody_can_sign_is_told_as_soon_as_it_opens_until_
     assert not told.unread().exists()
 
 
+def test_recertification_that_nobody_can_sign_any_more_when_it_is_overdue_says_when_it_was_due(active: Company) -> None:
+    active.priya.groups.clear()
+
+    watch_notices(QUARTER + timedelta(days=2))
+
+    told = Notification.objects.get(kind="help", person=active.ravi)
+    assert told.text.startswith("It was due on 21 Feb 2027. Quarter has too few people who can sign it again")
+
+
 @time_machine.travel(QUARTER + timedelta(days=1), tick=False)
 def test_sign_off_page_with_something_overdue_does_not_say_that_nothing_waits(active: Company) -> None:
     place = reverse("frameworks:my_signing")
